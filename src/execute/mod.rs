@@ -1,0 +1,36 @@
+//! Execution of exactly what was judged: the environment, the identity switch, signals and the
+//! child's own status.
+
+use std::time::Duration;
+
+use crate::invocation::{Invocation, RunAs};
+use crate::system::ByteString;
+
+/// The child's environment: names and values, sorted by name, each name once.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Environment(pub Vec<(ByteString, ByteString)>);
+
+/// One command, ready to start.
+pub struct Launch<'a> {
+    /// What was judged.
+    pub invocation: &'a Invocation,
+    /// As whom.
+    pub run_as: &'a RunAs,
+    /// Its environment.
+    pub environment: &'a Environment,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// By itself, with this status.
+    Exited(i32),
+    /// By this signal.
+    Signalled(i32),
+    /// It ran longer than it may and was ended.
+    TimedOut,
+    /// It could not be executed, with this error number; nothing ran.
+    NotExecuted(i32),
+}

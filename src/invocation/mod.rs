@@ -1,0 +1,202 @@
+//! What is asked: the command line, the executable behind its first word, the directory, who asks,
+//! as whom it is to run, and what can be read out of the arguments.
+//!
+//! An [`Invocation`] is made once, before anything is decided, and is the same object that is
+//! judged, shown, bound and executed.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::system::{ByteString, Digest};
+
+/// One command, as asked for.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// The arguments, the command itself first, byte for byte. Never empty.
+    pub argv: Vec<ByteString>,
+    /// What the first word stands for on this machine.
+    pub executable: Executable,
+    /// The working directory: absolute, no symbolic link in it.
+    pub directory: PathBuf,
+    /// Who asks.
+    pub requester: Requester,
+    /// As whom it is to run.
+    pub run_as: RunAs,
+    /// What standard input is.
+    pub input: InputKind,
+    /// What can be read out of the arguments.
+    pub reading: Reading,
+}
+
+/// The file that will be executed.
+#[derive(Clone, Debug)]
+pub struct Executable {
+    /// The names under which rules may know it.
+    pub names: ExecutableNames,
+    /// The device number of the file.
+    pub device: u64,
+    /// The inode number of the file.
+    pub inode: u64,
+}
+
+/// The names of an executable. Rules that allow match by `named` (and by `real` only under the
+/// same last component); rules that restrict match by any of them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExecutableNames {
+    /// The word as typed: `rm`, `./deploy.sh`.
+    pub typed: ByteString,
+    /// The absolute path that the word led to, its directory without symbolic links, its last
+    /// component as it is: `/usr/bin/vi` also where that is a link to `vim.basic`. Several where
+    /// the machine was not asked (a policy's examples): every place where the word could be.
+    pub named: Vec<PathBuf>,
+    /// The real path of the file itself. `None` where the machine was not asked.
+    pub real: Option<PathBuf>,
+}
+
+/// Who asks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Requester {
+    /// The real user id.
+    pub uid: u32,
+    /// The real group id.
+    pub gid: u32,
+    /// The login name of `uid`, or `#uid` where the host knows none.
+    pub name: String,
+    /// The names of the groups that the name service gives this user.
+    pub groups: Vec<String>,
+    /// Who logged in, whatever they became since; `None` where the kernel does not know.
+    pub login_uid: Option<u32>,
+    /// A human, or a program that acts alone. Signs of a program only ever make decisions stricter.
+    pub kind: RequesterKind,
+    /// What made us think so, for the reviewer: `the environment has CLAUDECODE`.
+    pub kind_reason: Option<String>,
+    /// The terminal's device path, where there is one.
+    pub terminal: Option<PathBuf>,
+}
+
+/// What kind of requester.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequesterKind {
+    /// A person at a terminal or in a script of theirs.
+    Human,
+    /// A pipeline.
+    Ci,
+    /// A coding or operations agent.
+    Agent,
+}
+
+/// As whom a command is to run.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RunAs {
+    /// The login name, or `#uid`.
+    pub user: String,
+    /// The user id.
+    pub uid: u32,
+    /// The group id.
+    pub gid: u32,
+    /// The supplementary group ids, sorted.
+    pub groups: Vec<u32>,
+    /// The home directory.
+    pub home: ByteString,
+    /// The login shell.
+    pub shell: ByteString,
+}
+
+/// What standard input is: an approval for a command that reads nothing is not one for a command
+/// that is fed from a pipe.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InputKind {
+    /// A terminal.
+    Terminal,
+    /// `/dev/null`, or closed.
+    Null,
+    /// A regular file.
+    File,
+    /// A pipe, a socket, anything else.
+    Pipe,
+}
+
+/// What can be read out of a command's arguments.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// Every command that would be started, as far as it can be read: the outermost first. All of
+    /// them are judged.
+    pub commands: Vec<CommandReading>,
+    /// The fragments that cannot be read, each with the reason: `bash -c runs its argument as shell
+    /// code`. A command with any of them is *dynamic*: never below `approve`.
+    pub dynamic: Vec<DynamicFragment>,
+}
+
+/// One command inside an invocation.
+#[derive(Clone, Debug)]
+pub struct CommandReading {
+    /// Its executable's names.
+    pub names: ExecutableNames,
+    /// Its arguments without the command itself.
+    pub arguments: Vec<ByteString>,
+    /// The arguments that can be paths, in their order. For a program that is not known, every
+    /// argument that is not a flag, and the values of flags written `--flag=value`.
+    pub operands: Vec<PathOperand>,
+}
+
+/// Why a command is dynamic.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DynamicFragment {
+    /// The exact fragment.
+    pub fragment: ByteString,
+    /// What makes it unreadable, as a clause: `the shell runs its argument as code`.
+    pub reason: String,
+}
+
+/// An argument that names, or can name, a file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PathOperand {
+    /// As it stands in the arguments.
+    pub text: ByteString,
+    /// Absolute and lexically clean: against the working directory, `.` and `..` taken out.
+    pub path: PathBuf,
+    /// With the symbolic links of its deepest existing ancestor followed.
+    pub real: PathBuf,
+    /// What the program may do to it.
+    pub access: Access,
+}
+
+/// What a program may do to an operand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// It only reads it.
+    Reads,
+    /// It may create, change or remove the file itself (not what is below a directory).
+    Writes,
+    /// It may create, change or remove it and everything below it.
+    WritesTree,
+    /// The program is not known.
+    Unknown,
+}
+
+/// What a path leads to. Two of them: this machine, and an imagined one for a policy's examples,
+/// which must mean the same on every host.
+pub trait PathLookup {
+    /// The path with the symbolic links of its deepest existing ancestor followed.
+    fn real(&self, path: &Path) -> PathBuf;
+    /// The home directory of a user, or of the requester where none is named (`~`).
+    fn home(&self, user: Option<&str>) -> Option<PathBuf>;
+}
+
+/// A file that an approval is bound to: it is taken again just before the command starts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BoundFile {
+    /// The absolute path.
+    pub path: ByteString,
+    /// The device number.
+    pub device: u64,
+    /// The inode number.
+    pub inode: u64,
+    /// The size in bytes.
+    pub size: u64,
+    /// The digest of the content; `None` where the file is over the size cap.
+    pub sha256: Option<Digest>,
+}

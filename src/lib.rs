@@ -1,0 +1,28 @@
+//! hitl: privileged work that must not run on one person's, or one program's, say-so.
+//!
+//! The rooms, in the order in which a command walks through them:
+//!
+//! | room | what it holds |
+//! |---|---|
+//! | [`invocation`] | what is asked: argv, executable, directory, environment, run-as, requester, operands |
+//! | [`policy`] | Decision Authority: the rules that say what is autonomous and what needs a human |
+//! | [`review`] | Oversight Mechanism: requests, what they are bound to, who may decide, waiting |
+//! | [`snapshot`] | Rollback Capability: what a command can touch, capture, diff, undo |
+//! | [`execute`] | the identity switch, the environment, signals, the child's status |
+//! | [`audit`] | the hash-chained record that an outsider can verify |
+//! | [`protocol`] | Intervention Protocol: the one function that walks a command through the rooms |
+//! | [`system`] | what every room needs from the machine |
+//! | [`cli`] | arguments in, a call, output out |
+//!
+//! Rooms import neither [`cli`] nor each other's insides: what crosses a wall is a type in the
+//! room's `mod.rs`. Only [`protocol`] knows them all.
+
+pub mod audit;
+pub mod cli;
+pub mod execute;
+pub mod invocation;
+pub mod policy;
+pub mod protocol;
+pub mod review;
+pub mod snapshot;
+pub mod system;

@@ -1,0 +1,3 @@
+//! The `hitl` command.
+
+fn main() {}

@@ -1,0 +1,220 @@
+//! Decision Authority: the rules that say which tasks are autonomous and which need a human.
+//!
+//! A policy goes through three forms: the *document* (what the YAML says, every error with file,
+//! line, column and a caret), the *compiled policy* (indexed by command, matchers built only for
+//! what the command at hand can reach), and the *verdict* on one set of facts. [`decide`] is a
+//! function of compiled policy and facts and of nothing else: no process, terminal or clock.
+//!
+//! Rules have no order: all that match count, and the strictest wins
+//! (`deny > approve > confirm > allow`), as in IAM and Cedar and unlike sudoers and doas.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::invocation::{DynamicFragment, PathLookup, Reading, RequesterKind};
+use crate::system::{ByteString, Digest};
+
+/// What is to happen to a command, from lenient to strict.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// Runs at once, audited.
+    Allow,
+    /// The requester's own human confirms.
+    Confirm,
+    /// Other humans approve.
+    Approve,
+    /// Refused.
+    Deny,
+}
+
+/// How much harm a command can do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    /// Changes nothing, or nothing that matters.
+    Low,
+    /// Can be put right easily.
+    Medium,
+    /// Users or data are at stake.
+    High,
+    /// The host, many users or irreplaceable data are at stake.
+    Critical,
+}
+
+/// Whether a denial can be lifted by break-glass.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Enforcement {
+    /// With a reason, on record, reviewed afterwards.
+    Soft,
+    /// Only by changing the policy.
+    Hard,
+}
+
+/// A group of the policy that must approve, and how many of it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Requirement {
+    /// The policy group's name.
+    pub group: String,
+    /// How many different humans of it.
+    pub count: u32,
+}
+
+/// What is known about a command when it is judged.
+pub struct Facts<'a> {
+    /// What can be read out of the arguments.
+    pub reading: &'a Reading,
+    /// The requester's login name.
+    pub requester_name: &'a str,
+    /// The requester's groups.
+    pub requester_groups: &'a [String],
+    /// What kind of requester, as far as the environment shows; the policy's own lists can only
+    /// make it stricter.
+    pub requester_kind: RequesterKind,
+    /// The host's name.
+    pub host: &'a str,
+    /// Labels of the host beyond those that the policy gives it (a policy's own tests use this).
+    pub labels: &'a [(String, String)],
+    /// The working directory.
+    pub directory: &'a std::path::Path,
+    /// The login name that the command is to run as.
+    pub run_as: &'a str,
+    /// What paths lead to.
+    pub paths: &'a dyn PathLookup,
+}
+
+/// What the policy says about one command.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Verdict {
+    /// The decision, after thresholds.
+    pub decision: Decision,
+    /// The risk, after raises.
+    pub risk: Risk,
+    /// For a denial: whether break-glass can lift it.
+    pub enforcement: Enforcement,
+    /// What the policy takes the requester for.
+    pub requester_kind: RequesterKind,
+    /// Every reason for decision and risk, in the order in which it came to bear.
+    pub reasons: Vec<Reason>,
+    /// The ids of the rules that matched, in the order of the policy. Empty: the defaults decided.
+    pub rules: Vec<String>,
+    /// Who must approve (decision `approve`). One human may count for one requirement only.
+    pub requirements: Vec<Requirement>,
+    /// What is to be snapshotted beyond the operands.
+    pub snapshot: SnapshotDemand,
+    /// Commands to run after an undo, one argv each, from the rules' `undo.run`.
+    pub undo_run: Vec<Vec<String>>,
+    /// How long humans have.
+    #[serde(with = "milliseconds")]
+    pub approval_expiry: Duration,
+    /// How long an approval stays usable.
+    #[serde(with = "milliseconds")]
+    pub execution_expiry: Duration,
+    /// How long the command may run; `None`: no limit.
+    #[serde(with = "optional_milliseconds")]
+    pub run_timeout: Option<Duration>,
+    /// What the command's environment is made of.
+    pub environment: EnvironmentRules,
+    /// The channels to be told.
+    pub notify: Vec<String>,
+}
+
+/// One reason for a verdict.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Reason {
+    /// The rule it comes from; `None` for defaults, thresholds and what hitl itself adds.
+    pub rule: Option<String>,
+    /// A sentence without its full stop: `rule service-restart matches (approve, medium)`.
+    pub text: String,
+}
+
+/// What the rules that matched want snapshotted.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SnapshotDemand {
+    /// Absolute paths and globs (`*` within a component, `**` across), the union over the rules.
+    pub paths: Vec<String>,
+    /// The most bytes to copy; `None`: the built-in limit.
+    pub max_size: Option<u64>,
+    /// What happens when the snapshot cannot be taken.
+    pub on_failure: SnapshotFailure,
+    /// How long the snapshot is kept, in milliseconds; `None`: the built-in time.
+    pub keep_ms: Option<u64>,
+}
+
+/// What happens when a snapshot cannot be taken.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SnapshotFailure {
+    /// The command runs, and it is said and recorded that it cannot be undone.
+    Warn,
+    /// The command does not run.
+    #[default]
+    Deny,
+}
+
+/// What a command's environment is made of.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct EnvironmentRules {
+    /// Names, or globs of names, that pass from the caller.
+    pub keep: Vec<String>,
+    /// Variables that are set: name and value.
+    pub set: Vec<(String, String)>,
+    /// The directories that commands are looked up in, and the child's `PATH` (system scope).
+    pub path: Vec<PathBuf>,
+}
+
+/// Where a policy came from, and what binds an approval to it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PolicyIdentity {
+    /// The policy's `name`.
+    pub name: String,
+    /// The files it was read from, in order. Empty: the built-in default.
+    pub sources: Vec<ByteString>,
+    /// The digest over the sources, in order, each preceded by its length (8 bytes, big endian).
+    pub digest: Digest,
+}
+
+mod milliseconds {
+    use serde::Serializer;
+    use std::time::Duration;
+
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+mod optional_milliseconds {
+    use serde::Serializer;
+    use std::time::Duration;
+
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => super::milliseconds::serialize(duration, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+}
+
+/// Where a fragment that cannot be read leaves a decision: never below this.
+pub const DYNAMIC_FLOOR: Decision = Decision::Approve;
+
+/// The sentence that names a fragment in the reasons of a verdict.
+pub fn dynamic_reason(fragment: &DynamicFragment) -> Reason {
+    Reason {
+        rule: None,
+        text: format!(
+            "{} cannot be judged: {}",
+            crate::system::text::visible_argument(fragment.fragment.as_bytes()),
+            fragment.reason
+        ),
+    }
+}

@@ -1,0 +1,322 @@
+//! Oversight Mechanism: what is pending, what exactly it is bound to, and who decided what.
+//!
+//! A [`Record`] is one request with its whole life. What a decision is about is its [`Bound`]: its
+//! digest covers everything that the command's effect depends on, and all of it is taken again just
+//! before the command starts. Records are kept by a [`RequestStore`], under one lock, each state
+//! change one atomic rename.
+
+mod id;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::invocation::{BoundFile, DynamicFragment, InputKind, RequesterKind, RunAs};
+use crate::policy::{Decision, Reason, Requirement, Risk};
+use crate::system::{BootId, ByteString, Digest, Host, Moment};
+
+/// The id of a request and of the run it may become: eight Crockford base32 characters, written
+/// `K7Q2-MX4P`. Unique among the requests and runs that are still there.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RequestId(pub(crate) String);
+
+/// Everything an approval is bound to. Its canonical JSON (see [`crate::system::canonical`]) is what
+/// the request's digest is taken over.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Bound {
+    /// The format: 1.
+    pub v: u32,
+    /// The arguments, the command itself first.
+    pub argv: Vec<ByteString>,
+    /// The executable.
+    pub executable: BoundFile,
+    /// The working directory.
+    pub directory: ByteString,
+    /// Every operand that is a regular file, in the order of the arguments: the script in
+    /// `bash deploy.sh`, the plan in `terraform apply plan.out`.
+    pub operands: Vec<BoundFile>,
+    /// The child's environment.
+    pub environment: BoundEnvironment,
+    /// As whom.
+    pub run_as: RunAs,
+    /// What standard input is.
+    pub input: InputKind,
+    /// The host.
+    pub host: Host,
+    /// The boot: a reboot voids.
+    pub boot_id: BootId,
+    /// Who asks.
+    pub requester: BoundRequester,
+    /// The policy's digest.
+    pub policy: Digest,
+    /// The rules that matched.
+    pub rules: Vec<String>,
+    /// What the requester says it is for. Their claim, shown as such.
+    pub reason: Option<String>,
+    /// 128 random bits in hex: two requests for the same thing have two digests.
+    pub nonce: String,
+    /// When humans no longer may decide, wall clock in milliseconds since the epoch.
+    pub expires_ms: i64,
+}
+
+/// The child's environment, without its values.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BoundEnvironment {
+    /// The names, sorted.
+    pub names: Vec<ByteString>,
+    /// HMAC-SHA256 over the sorted `NAME=value` entries, each preceded by its length (8 bytes, big
+    /// endian), keyed by the record's salt: values are often secrets, and a bare hash of a password
+    /// can be guessed.
+    pub values: Digest,
+}
+
+/// Who asks, as far as a decision is bound to it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BoundRequester {
+    /// The real user id.
+    pub uid: u32,
+    /// The login name.
+    pub name: String,
+    /// The login uid, where the kernel knows it.
+    pub login_uid: Option<u32>,
+    /// Human, pipeline or agent, as the policy sees it.
+    pub kind: RequesterKind,
+}
+
+/// Where a request stands.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Humans may decide.
+    Pending,
+    /// Everything needed was given; the command has not started.
+    Approved,
+    /// The approval is consumed; the command was, or is about to be, started.
+    Running,
+    /// The command has ended and its outcome is recorded.
+    Finished,
+    /// A human said no.
+    Rejected,
+    /// Nobody decided in time, or nobody used the approval in time.
+    Expired,
+    /// The requester took it back.
+    Cancelled,
+    /// Something it was bound to has changed.
+    Void,
+    /// The machine or hitl died between start and end. Never run again by itself.
+    Unknown,
+}
+
+/// One request with its life.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// The format: 1.
+    pub v: u32,
+    /// The id that people type.
+    pub id: RequestId,
+    /// The digest of `bound`.
+    pub digest: Digest,
+    /// What it is bound to.
+    pub bound: Bound,
+    /// The key of the environment's commitment, in hex. Never shown.
+    pub salt: String,
+    /// What a reviewer sees beside what is bound.
+    pub shown: Shown,
+    /// Where it stands.
+    pub state: State,
+    /// When it was made.
+    pub created: Moment,
+    /// Until when humans may decide.
+    pub approval_deadline: Moment,
+    /// Until when an approval can be used; set when it is complete.
+    pub execution_deadline: Option<Moment>,
+    /// How long a complete approval stays usable, in milliseconds.
+    pub execution_expiry_ms: u64,
+    /// The approvals, in order.
+    pub approvals: Vec<Approval>,
+    /// The rejection, where there is one.
+    pub rejection: Option<Rejection>,
+    /// The process that consumed the approval.
+    pub runner: Option<Runner>,
+    /// How the command ended.
+    pub ending: Option<String>,
+    /// What closed it early: what changed (void), who cancelled.
+    pub closed_because: Option<String>,
+    /// When the state last changed.
+    pub changed: Moment,
+}
+
+/// What a reviewer sees beside what is bound.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Shown {
+    /// What the policy decided: `confirm` or `approve`.
+    pub decision: Decision,
+    /// The risk.
+    pub risk: Risk,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    /// Who must approve; empty for `confirm`.
+    pub requirements: Vec<Requirement>,
+    /// What could not be read.
+    pub dynamic: Vec<DynamicFragment>,
+    /// What made us take the requester for a program.
+    pub kind_reason: Option<String>,
+    /// The requester's terminal.
+    pub terminal: Option<ByteString>,
+    /// The paths that will be snapshotted.
+    pub snapshot: Vec<ByteString>,
+    /// What undo will not cover, a sentence each.
+    pub not_covered: Vec<String>,
+    /// How long the command may run, in milliseconds.
+    pub run_timeout_ms: Option<u64>,
+}
+
+/// One human's yes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Approval {
+    /// Who.
+    pub approver: Approver,
+    /// How they proved it: `uid` (an own login on this host). Stronger levels come with signatures.
+    pub presence: String,
+    /// What they wrote.
+    pub message: Option<String>,
+    /// When.
+    pub at: Moment,
+}
+
+/// One human's no.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Rejection {
+    /// Who.
+    pub approver: Approver,
+    /// Why. Never empty.
+    pub message: String,
+    /// When.
+    pub at: Moment,
+}
+
+/// A human who decides.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Approver {
+    /// The real user id.
+    pub uid: u32,
+    /// The login name.
+    pub name: String,
+    /// The login uid, where the kernel knows it.
+    pub login_uid: Option<u32>,
+    /// The policy's groups that they are in.
+    pub groups: Vec<String>,
+    /// Human, pipeline or agent, as the policy sees them.
+    pub kind: RequesterKind,
+}
+
+/// The process that runs a command.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Runner {
+    /// Its process id.
+    pub pid: u32,
+    /// Its start time in clock ticks since boot (field 22 of `/proc/PID/stat`): process ids are
+    /// used again.
+    pub start_ticks: u64,
+    /// The boot it runs in.
+    pub boot_id: BootId,
+}
+
+/// What a wait for decisions ended with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Waited {
+    /// The request has left `pending`.
+    Decided(Box<Record>),
+    /// The time the caller was ready to wait is over; the request is still pending.
+    TimeUp(Box<Record>),
+}
+
+/// Where requests are kept.
+pub trait RequestStore {
+    /// Stores a new request, durably.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn insert(&self, record: &Record) -> Result<(), StoreError>;
+
+    /// Reads one request. One whose time is over reads as `expired`, one whose runner is gone as
+    /// `unknown`, whether or not that is written yet.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn load(&self, id: &RequestId) -> Result<Record, StoreError>;
+
+    /// All requests that are not closed, oldest first; with `closed` the closed ones as well.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn list(&self, closed: bool) -> Result<Vec<Record>, StoreError>;
+
+    /// Changes one request under the store's lock: reads it, lets `change` change it, and writes it
+    /// durably. Nothing is written where `change` fails.
+    ///
+    /// # Errors
+    /// [`StoreError`], and what `change` fails with.
+    fn update(
+        &self,
+        id: &RequestId,
+        change: &mut dyn FnMut(&mut Record) -> Result<(), StoreError>,
+    ) -> Result<Record, StoreError>;
+
+    /// Sleeps until the request is no longer pending, or `patience` is over (`None`: until its own
+    /// deadline). `tick` is called about once a second with the record as it stands, for a progress
+    /// line and to notice signals; it ends the wait by returning `false`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn wait(
+        &self,
+        id: &RequestId,
+        patience: Option<Duration>,
+        tick: &mut dyn FnMut(&Record) -> bool,
+    ) -> Result<Waited, StoreError>;
+}
+
+/// What can go wrong with a request. Every message says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No request of that id.
+    #[error("there is no request {0}: \"hitl pending\" lists the ones that wait")]
+    Unknown(String),
+    /// The beginning of an id that fits several.
+    #[error("{0:?} fits {1} requests ({2}): type more of the id")]
+    Ambiguous(String, usize, String),
+    /// Not an id at all.
+    #[error("{0:?} is not a request id: ids look like K7Q2-MX4P")]
+    NotAnId(String),
+    /// A change that its state does not allow.
+    #[error("request {id} is {state}: {sentence}")]
+    WrongState {
+        /// The request.
+        id: RequestId,
+        /// Its state, as a word.
+        state: String,
+        /// What that means for what was tried.
+        sentence: String,
+    },
+    /// Somebody who may not do this.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// The file of a request does not hold one.
+    #[error(
+        "the stored request {path} is damaged: {what}; it is left as it is, move it away to go on"
+    )]
+    Damaged {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The disk.
+    #[error(transparent)]
+    Durable(#[from] crate::system::durable::DurableError),
+    /// Reading.
+    #[error("cannot read {0}: {1}")]
+    Read(std::path::PathBuf, std::io::Error),
+}

@@ -1,0 +1,192 @@
+//! Rollback Capability: what a command can touch, its state before and after, and the way back.
+//!
+//! A run's *before* manifest records every affected path as it was, an absent one as absent; its
+//! *after* manifest records the same paths, and what appeared below them, once the command has
+//! ended. Undo compares *now* with both: what is as the command left it goes back to *before*, what
+//! is as it was needs nothing, anything else was changed since and is a conflict.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::system::{ByteString, Digest, Moment};
+
+/// What a command can touch: the union of what rules name and what its operands say.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Affected {
+    /// Absolute paths and globs from rules (`*` within a component, `**` across). Everything that
+    /// matches is captured; what appears below their fixed prefix and matches counts as created.
+    pub declared: Vec<String>,
+    /// Operands: absolute, real paths.
+    pub operands: Vec<AffectedOperand>,
+    /// What is known not to be covered, a sentence each.
+    pub not_covered: Vec<String>,
+}
+
+/// One operand that may be written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AffectedOperand {
+    /// The absolute path, the links of its ancestors followed, not its own.
+    pub path: PathBuf,
+    /// Whether everything below it may change too.
+    pub tree: bool,
+}
+
+/// What a capture may cost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CaptureLimits {
+    /// The most bytes of content to copy.
+    pub bytes: u64,
+    /// The most entries to record.
+    pub entries: u64,
+}
+
+/// The state of a set of paths at one time. Canonical JSON on disk; its digest stands in the audit
+/// entry.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The format: 1.
+    pub v: u32,
+    /// When it was taken.
+    pub at: Moment,
+    /// The entries, sorted by the bytes of their paths.
+    pub entries: Vec<Entry>,
+    /// What is not covered, a sentence each.
+    pub not_covered: Vec<String>,
+}
+
+/// One path's state.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// The absolute path, byte for byte.
+    pub path: ByteString,
+    /// What is there.
+    pub node: Node,
+}
+
+/// What is at a path.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Node {
+    /// Nothing.
+    Absent,
+    /// A regular file.
+    File {
+        /// Its metadata.
+        #[serde(flatten)]
+        metadata: NodeMetadata,
+        /// Its size in bytes.
+        size: u64,
+        /// The digest of its content, under which the store keeps it.
+        content: Digest,
+    },
+    /// A directory; what is in it has entries of its own.
+    Directory {
+        /// Its metadata.
+        #[serde(flatten)]
+        metadata: NodeMetadata,
+    },
+    /// A symbolic link.
+    Symlink {
+        /// Its metadata.
+        #[serde(flatten)]
+        metadata: NodeMetadata,
+        /// Where it leads, byte for byte.
+        target: ByteString,
+    },
+    /// A named pipe.
+    Fifo {
+        /// Its metadata.
+        #[serde(flatten)]
+        metadata: NodeMetadata,
+    },
+    /// A device: recorded, not entered.
+    Device {
+        /// Its metadata.
+        #[serde(flatten)]
+        metadata: NodeMetadata,
+        /// `block` or `character`.
+        kind: String,
+        /// The device number it stands for.
+        number: u64,
+    },
+    /// A socket: recorded, never restored.
+    Socket {
+        /// Its metadata.
+        #[serde(flatten)]
+        metadata: NodeMetadata,
+    },
+}
+
+/// What the file system records about a node.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct NodeMetadata {
+    /// Permission and special bits (the low twelve of the mode).
+    pub mode: u32,
+    /// The owner.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// Modification time, whole seconds since the epoch.
+    pub mtime_s: i64,
+    /// Modification time, nanoseconds of the second.
+    pub mtime_ns: u32,
+    /// Change time, whole seconds: not restorable, it tells whether anything changed.
+    pub ctime_s: i64,
+    /// Change time, nanoseconds of the second.
+    pub ctime_ns: u32,
+    /// The device it is on.
+    pub device: u64,
+    /// Its inode.
+    pub inode: u64,
+    /// How many names it has.
+    pub links: u64,
+    /// Its extended attributes (ACLs and capabilities are among them), sorted by name; values in
+    /// lower-case hex.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub xattrs: Vec<(ByteString, String)>,
+}
+
+/// What is known about a run that can be undone.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RunInformation {
+    /// The format: 1.
+    pub v: u32,
+    /// The run's id, as [`crate::review::RequestId`] writes it.
+    pub id: String,
+    /// The run that this one undid, where it is an undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_of: Option<String>,
+    /// The command.
+    pub argv: Vec<ByteString>,
+    /// Its working directory.
+    pub directory: ByteString,
+    /// Who ran it: their login name.
+    pub requester: String,
+    /// And their user id.
+    pub requester_uid: u32,
+    /// When it was captured.
+    pub at: Moment,
+    /// Commands to run after an undo, one argv each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo_run: Vec<Vec<String>>,
+    /// How long it is kept, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_ms: Option<u64>,
+    /// Where it stands.
+    pub state: RunState,
+}
+
+/// Where a run's snapshot stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunState {
+    /// *Before* is taken; the command has not been seen to end.
+    Captured,
+    /// *After* is taken too.
+    Complete,
+    /// An undo has begun and has not ended.
+    Undoing,
+    /// It was undone.
+    Undone,
+}

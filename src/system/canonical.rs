@@ -1,0 +1,115 @@
+//! Canonical JSON: the bytes that are hashed and, later, signed.
+//!
+//! A subset of RFC 8785 (JSON Canonicalization Scheme): object members sorted by name, no white
+//! space, integers only (below 2^53 in magnitude), UTF-8. Names are ASCII here, so that sorting by
+//! bytes and RFC 8785's sorting by UTF-16 units agree. Everything outside the subset is refused
+//! rather than written in a way that another implementation could write otherwise.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Digest;
+
+/// Why a value has no canonical form.
+#[derive(Debug, thiserror::Error)]
+pub enum CanonicalError {
+    /// A number with a fraction or an exponent, or an integer of 2^53 or more.
+    #[error("the number {0} has no canonical form: only integers below 2^53 have one")]
+    Number(serde_json::Number),
+    /// A member name with characters outside ASCII.
+    #[error("the member name {0:?} has no canonical form: names are ASCII")]
+    Name(String),
+    /// The value could not be turned into JSON at all.
+    #[error("not representable as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// The canonical JSON of a value, without a line feed at its end.
+///
+/// # Errors
+/// [`CanonicalError`] where the value holds something outside the subset.
+pub fn to_string<T: Serialize>(value: &T) -> Result<String, CanonicalError> {
+    let value = serde_json::to_value(value)?;
+    let mut text = String::new();
+    write_value(&value, &mut text)?;
+    Ok(text)
+}
+
+/// The SHA-256 of a value's canonical JSON.
+///
+/// # Errors
+/// As [`to_string`].
+pub fn digest<T: Serialize>(value: &T) -> Result<Digest, CanonicalError> {
+    Ok(Digest::of(to_string(value)?.as_bytes()))
+}
+
+fn write_value(value: &Value, text: &mut String) -> Result<(), CanonicalError> {
+    match value {
+        Value::Number(number) => {
+            const LIMIT: u64 = 1 << 53;
+            let within = number
+                .as_i64()
+                .map(|integer| integer.unsigned_abs() < LIMIT)
+                .or_else(|| number.as_u64().map(|integer| integer < LIMIT));
+            if within != Some(true) {
+                return Err(CanonicalError::Number(number.clone()));
+            }
+            text.push_str(&number.to_string());
+        }
+        Value::Array(items) => {
+            text.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                write_value(item, text)?;
+            }
+            text.push(']');
+        }
+        Value::Object(members) => {
+            let mut sorted: Vec<_> = members.iter().collect();
+            sorted.sort_by(|left, right| left.0.cmp(right.0));
+            text.push('{');
+            for (index, (name, member)) in sorted.into_iter().enumerate() {
+                if !name.is_ascii() {
+                    return Err(CanonicalError::Name(name.clone()));
+                }
+                if index > 0 {
+                    text.push(',');
+                }
+                text.push_str(&serde_json::to_string(name)?);
+                text.push(':');
+                write_value(member, text)?;
+            }
+            text.push('}');
+        }
+        // serde_json escapes strings as RFC 8785 asks: only `"`, `\` and control characters, with
+        // the short forms where they exist and lower-case hex otherwise.
+        Value::Null | Value::Bool(_) | Value::String(_) => {
+            text.push_str(&serde_json::to_string(value)?);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn names_are_sorted_and_no_space_is_written() {
+        let value = json!({"b": [1, true, null], "a": {"z": "\u{1}\"é", "y": -3}});
+        assert_eq!(
+            to_string(&value).unwrap(),
+            "{\"a\":{\"y\":-3,\"z\":\"\\u0001\\\"é\"},\"b\":[1,true,null]}"
+        );
+    }
+
+    #[test]
+    fn what_another_implementation_could_write_otherwise_is_refused() {
+        assert!(to_string(&json!({"a": 1.5})).is_err());
+        assert!(to_string(&json!({"a": 9_007_199_254_740_992_u64})).is_err());
+        assert!(to_string(&json!({"é": 1})).is_err());
+    }
+}

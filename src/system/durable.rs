@@ -1,0 +1,125 @@
+//! Writes that survive a power cut: temporary file, fsync, rename, fsync of the directory.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+
+/// A failed write or lock, with the path it was for.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {path}: {source}")]
+pub struct DurableError {
+    /// What was tried, as a verb: `write`, `create`, `lock`.
+    pub action: &'static str,
+    /// The file or directory.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DurableError {
+    let path = path.to_owned();
+    move |source| DurableError { action, path, source }
+}
+
+/// Replaces (or creates) a file with these bytes, all or nothing, and returns only when the file
+/// and its name are on disk. Mode 0600.
+///
+/// # Errors
+/// [`DurableError`]; the old file is then untouched and no temporary file is left.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.{}", std::process::id(), random_suffix()));
+    let temporary = path.with_file_name(name);
+    let attempt = || -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+            .open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    };
+    attempt().map_err(|error| {
+        let _ = std::fs::remove_file(&temporary);
+        failed("write", path)(error)
+    })?;
+    sync_directory(path.parent().unwrap_or(Path::new("/")))
+}
+
+/// Moves a file, and returns only when both names are on disk.
+///
+/// # Errors
+/// [`DurableError`].
+pub fn rename(from: &Path, to: &Path) -> Result<(), DurableError> {
+    std::fs::rename(from, to).map_err(failed("move into place", to))?;
+    let (old, new) = (from.parent(), to.parent());
+    if let Some(directory) = new {
+        sync_directory(directory)?;
+    }
+    match old {
+        Some(directory) if old != new => sync_directory(directory),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the names in a directory durable.
+///
+/// # Errors
+/// [`DurableError`].
+pub fn sync_directory(directory: &Path) -> Result<(), DurableError> {
+    File::open(directory).and_then(|opened| opened.sync_all()).map_err(failed("sync", directory))
+}
+
+/// Creates a directory of mode 0700 with all its parents, durably; fine where it is there already.
+///
+/// # Errors
+/// [`DurableError`].
+pub fn create_directory(directory: &Path) -> Result<(), DurableError> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let parent = directory.parent().unwrap_or(Path::new("/"));
+    create_directory(parent)?;
+    match DirBuilder::new().mode(0o700).create(directory) {
+        Ok(()) => sync_directory(parent),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
+        Err(error) => Err(failed("create", directory)(error)),
+    }
+}
+
+/// Takes an exclusive lock (flock(2)) on a lock file of its own, waiting for it. It is released
+/// when the guard is dropped and when the process ends, however it ends.
+///
+/// # Errors
+/// [`DurableError`].
+pub fn lock(path: &Path) -> Result<Flock<File>, DurableError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+        .open(path)
+        .map_err(failed("lock", path))?;
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusive) {
+            Ok(guard) => return Ok(guard),
+            Err((back, nix::Error::EINTR)) => file = back,
+            Err((_, error)) => return Err(failed("lock", path)(error.into())),
+        }
+    }
+}
+
+/// Sixteen random hex digits for a name that nobody can guess.
+fn random_suffix() -> String {
+    let mut bytes = [0_u8; 8];
+    // Without randomness the name is merely guessable, and create_new refuses a planted file.
+    let _ = getrandom::fill(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,21 @@
+//! What every room needs from the machine: directories and scope, files that can be trusted,
+//! durable writes, users and groups, clocks, digests, and text that is safe on a terminal.
+//!
+//! Nothing here knows about rules, requests or snapshots.
+
+mod bytes;
+pub mod canonical;
+mod clock;
+mod digest;
+pub mod durable;
+mod host;
+pub mod identity;
+mod scope;
+pub mod text;
+pub mod trusted;
+
+pub use bytes::ByteString;
+pub use clock::{BootId, Moment, duration_text, parse_duration};
+pub use digest::{Digest, ParseDigestError};
+pub use host::Host;
+pub use scope::{Directories, DirectoryOverrides, Scope};

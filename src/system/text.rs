@@ -1,0 +1,117 @@
+//! Text that came from somebody else, made safe to show.
+//!
+//! Arguments, reasons and file names are chosen by the requester. Shown raw, they can move the
+//! cursor, recolour or rewrite what the approver reads (CVE-2023-28486 in sudo's logs), reorder it
+//! (bidirectional controls, "Trojan Source", CVE-2021-42574) or hide parts of it (zero width).
+//! Everything that is shown on any channel goes through [`visible`] or [`visible_bytes`].
+
+use std::fmt::Write as _;
+
+/// The text with every character made visible: control, format, bidirectional, zero-width and
+/// unusual space characters are written as `\n`, `\t`, `\e` or `\u{HEX}`, a backslash as `\\`.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        push_visible(character, &mut shown);
+    }
+    shown
+}
+
+/// The bytes as visible text: as [`visible`], and bytes that are not UTF-8 as `\xHH`.
+pub fn visible_bytes(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            push_visible(character, &mut shown);
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(shown, "\\x{byte:02x}");
+        }
+    }
+    shown
+}
+
+/// One argument as a person reads it on a command line: plain where it is harmless, in double
+/// quotes where it is empty or holds spaces, quotes, shell characters or anything escaped.
+pub fn visible_argument(bytes: &[u8]) -> String {
+    let shown = visible_bytes(bytes);
+    let plain = !shown.is_empty()
+        && shown.chars().all(|c| c.is_alphanumeric() || "-_./=:,@%+^~".contains(c));
+    if plain { shown } else { format!("\"{}\"", shown.replace('"', "\\\"")) }
+}
+
+/// A whole command line as a person reads it. It is for reading: it is not shell syntax.
+pub fn visible_command<A: AsRef<[u8]>>(arguments: &[A]) -> String {
+    arguments
+        .iter()
+        .map(|argument| visible_argument(argument.as_ref()))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn push_visible(character: char, shown: &mut String) {
+    match character {
+        '\\' => shown.push_str("\\\\"),
+        '\n' => shown.push_str("\\n"),
+        '\r' => shown.push_str("\\r"),
+        '\t' => shown.push_str("\\t"),
+        '\u{1b}' => shown.push_str("\\e"),
+        _ if is_hidden(character) => {
+            let _ = write!(shown, "\\u{{{:x}}}", u32::from(character));
+        }
+        _ => shown.push(character),
+    }
+}
+
+/// Whether a character shows as nothing, as something else, or changes what stands around it.
+fn is_hidden(character: char) -> bool {
+    if character.is_control() || (character.is_whitespace() && character != ' ') {
+        return true;
+    }
+    matches!(u32::from(character),
+        // Unicode general category Cf (format), which holds the bidirectional and zero-width ones.
+        0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x890..=0x891 | 0x8e2 | 0x180e
+        | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f | 0xfeff | 0xfff9..=0xfffb
+        | 0x110bd | 0x110cd | 0x13430..=0x1343f | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a
+        | 0xe0000..=0xe007f
+        // Blank letters (Hangul fillers, Braille blank) and the grapheme joiner.
+        | 0x34f | 0x115f | 0x1160 | 0x17b4..=0x17b5 | 0x2800 | 0x3164 | 0xffa0
+        // Variation selectors.
+        | 0x180b..=0x180d | 0x180f | 0xfe00..=0xfe0f | 0xe0100..=0xe01ef
+        // Private use and non-characters: no agreed appearance.
+        | 0xe000..=0xf8ff | 0xfdd0..=0xfdef | 0xf0000..=0x10ffff)
+        || u32::from(character) & 0xfffe == 0xfffe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_could_deceive_a_reader_is_spelled_out() {
+        for (raw, shown) in [
+            ("plain text, naïve 日本", "plain text, naïve 日本"),
+            ("\u{1b}[2Jgone", "\\e[2Jgone"),
+            ("a\rb\nc\td", "a\\rb\\nc\\td"),
+            ("evil\u{202e}txt.exe", "evil\\u{202e}txt.exe"),
+            ("zero\u{200b}width\u{feff}", "zero\\u{200b}width\\u{feff}"),
+            ("no\u{a0}break", "no\\u{a0}break"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+            ("back\\slash", "back\\\\slash"),
+        ] {
+            assert_eq!(visible(raw), shown);
+        }
+        assert_eq!(visible_bytes(b"a\xffb"), "a\\xffb");
+        assert_eq!(visible_argument(b""), "\"\"");
+        assert_eq!(visible_command(&["rm", "-rf", "my files"]), "rm -rf \"my files\"");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_shown_holds_a_control_or_bidirectional_character(text in any::<String>()) {
+            let hostile = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            prop_assert!(!visible(&text).chars().any(hostile));
+        }
+    }
+}
