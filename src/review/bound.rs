@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::wording::{input_text, kind_text, run_as_text};
 use super::{Bound, BoundRequester};
-use crate::invocation::{BoundFile, InputKind, RequesterKind, RunAs};
+use crate::invocation::BoundFile;
 use crate::system::canonical::{self, CanonicalError};
 use crate::system::text::{visible, visible_argument, visible_bytes};
 use crate::system::{ByteString, Digest};
@@ -17,6 +18,13 @@ pub struct Difference {
     pub was: String,
     /// As it is.
     pub is: String,
+}
+
+impl Difference {
+    /// Several differences as the reason for which a request is void.
+    pub fn sentence(differences: &[Difference]) -> String {
+        differences.iter().map(Difference::to_string).collect::<Vec<_>>().join("; ")
+    }
 }
 
 impl fmt::Display for Difference {
@@ -206,39 +214,6 @@ fn place(file: &BoundFile) -> String {
     format!("inode {} on device {}, {} bytes", file.inode, file.device, file.size)
 }
 
-/// As whom a command runs, for people.
-pub(super) fn run_as_text(run_as: &RunAs) -> String {
-    let groups = run_as.groups.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-    format!(
-        "{} (uid {}, gid {}, groups {}, home {}, shell {})",
-        visible(&run_as.user),
-        run_as.uid,
-        run_as.gid,
-        if groups.is_empty() { "none" } else { &groups },
-        path(&run_as.home),
-        path(&run_as.shell)
-    )
-}
-
-/// What standard input is, for people.
-pub(super) fn input_text(input: InputKind) -> &'static str {
-    match input {
-        InputKind::Terminal => "a terminal",
-        InputKind::Null => "empty",
-        InputKind::File => "a file",
-        InputKind::Pipe => "a pipe",
-    }
-}
-
-/// The kind of a requester, for people.
-pub(super) fn kind_text(kind: RequesterKind) -> &'static str {
-    match kind {
-        RequesterKind::Human => "a human",
-        RequesterKind::Ci => "a pipeline",
-        RequesterKind::Agent => "an agent",
-    }
-}
-
 fn requester_text(requester: &BoundRequester) -> String {
     let login = requester.login_uid.map_or_else(|| "unknown".to_owned(), |uid| uid.to_string());
     format!(
@@ -252,6 +227,7 @@ fn requester_text(requester: &BoundRequester) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::invocation::InputKind;
     use crate::review::samples;
 
     fn changed(change: impl FnOnce(&mut Bound)) -> Vec<String> {

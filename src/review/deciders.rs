@@ -1,8 +1,8 @@
 //! Who may decide a request, and who may see it.
 
-use super::bound::kind_text;
 use super::person::Person;
-use super::quorum::{missing_of, total};
+use super::quorum::{missing, total};
+use super::wording::kind_text;
 use super::{Approver, Record, StoreError};
 use crate::policy::{Decision, Requirement};
 use crate::system::text::visible;
@@ -29,7 +29,7 @@ impl Record {
 
     fn missing_for(&self, mut approvers: Vec<&Approver>) -> Vec<Requirement> {
         approvers.retain(|approver| !self.may_be_requester(approver));
-        missing_of(&self.shown.requirements, &approvers)
+        missing(&self.shown.requirements, &approvers)
     }
 
     /// Whether the approvals suffice, with the groups that each approver is in now.
@@ -51,6 +51,9 @@ impl Record {
         match self.shown.decision {
             Decision::Confirm => {
                 format!("a confirmation by {} in person", visible(&self.bound.requester.name))
+            }
+            _ if self.shown.requirements.is_empty() => {
+                "somebody's approval, and the policy names nobody who could give it".to_owned()
             }
             _ => needed_text(&self.missing()),
         }
@@ -112,7 +115,7 @@ impl Record {
             return Ok(());
         }
         refused(format!(
-            "{} cannot reject {}: only members of {} can{}",
+            "{} cannot reject {}: only those can who could approve it (groups: {}){}",
             visible(&approver.name),
             self.id,
             named.iter().map(|needed| visible(&needed.group)).collect::<Vec<_>>().join(", "),
@@ -174,7 +177,7 @@ fn needed_text(requirements: &[Requirement]) -> String {
         .iter()
         .map(|needed| format!("{} of group {}", needed.count, visible(&needed.group)))
         .collect();
-    if texts.is_empty() { "nobody else".to_owned() } else { texts.join(" and ") }
+    texts.join(" and ")
 }
 
 fn in_groups(approver: &Approver) -> String {
@@ -257,7 +260,7 @@ mod tests {
             refusal(record.check_approver(&approver(1001, &["web"]))),
             "user1001 cannot approve K7Q2-MX4P: it needs 1 of group ops; you are in web"
         );
-        assert!(refusal(record.check_rejecter(&approver(1001, &[]))).contains("members of ops"));
+        assert!(refusal(record.check_rejecter(&approver(1001, &[]))).contains("(groups: ops)"));
     }
 
     #[test]

@@ -10,17 +10,22 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::fcntl::Flock;
+use nix::sys::inotify::Inotify;
 
 use super::{Listing, Record, RequestId, RequestStore, StoreError, Waited, record_file};
-use crate::system::{Moment, durable};
+use crate::system::Moment;
+use crate::system::durable::{self, DurableError};
 
 /// The default store: a directory of files that only its owner can enter.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct FileStore {
     directory: PathBuf,
+    /// What the last wait slept on, for the next one.
+    inotify: Mutex<Option<Inotify>>,
 }
 
 /// The most ids that an error message names.
@@ -29,7 +34,12 @@ const NAMED: usize = 5;
 impl FileStore {
     /// The store in this directory. Nothing is read or created before it is needed.
     pub fn open(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into() }
+        Self { directory: directory.into(), inotify: Mutex::new(None) }
+    }
+
+    pub(super) fn idle_inotify(&self) -> MutexGuard<'_, Option<Inotify>> {
+        // A panic elsewhere leaves an instance or none, both of which are fine.
+        self.inotify.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn pending(&self) -> PathBuf {
@@ -103,9 +113,14 @@ impl FileStore {
     fn tidy(&self) -> Result<(), StoreError> {
         let pending = self.pending();
         for name in names(&pending)? {
-            if name.starts_with('.') {
+            // As durable::write calls them.
+            if name.starts_with('.') && name.contains(".json.") {
                 let path = pending.join(name);
-                std::fs::remove_file(&path).map_err(|error| StoreError::Read(path, error))?;
+                std::fs::remove_file(&path).map_err(|source| DurableError {
+                    action: "remove",
+                    path,
+                    source,
+                })?;
             }
         }
         for (path, read) in read_all(&pending)? {

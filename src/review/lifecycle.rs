@@ -3,13 +3,11 @@
 //! Each step is a function on the record alone. What makes a step happen once, and last, is the
 //! store, which calls it under its lock.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::lines::made_visible;
 use super::{
-    Approval, Approver, Bound, Difference, Record, Rejection, RequestId, Runner, Salt, Shown,
-    State, StoreError,
+    Approval, Approver, Bound, Record, Rejection, RequestId, Runner, Salt, Shown, State, StoreError,
 };
 use crate::system::Moment;
 use crate::system::text::visible;
@@ -235,28 +233,5 @@ impl State {
     /// Whether nothing more happens to a request in this state.
     pub fn is_closed(self) -> bool {
         !matches!(self, Self::Pending | Self::Approved | Self::Running)
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Pending => "pending",
-            Self::Approved => "approved",
-            Self::Running => "running",
-            Self::Finished => "finished",
-            Self::Rejected => "rejected",
-            Self::Expired => "expired",
-            Self::Cancelled => "cancelled",
-            Self::Void => "void",
-            Self::Unknown => "unknown",
-        })
-    }
-}
-
-impl Difference {
-    /// Several differences as the reason for which a request is void.
-    pub fn sentence(differences: &[Difference]) -> String {
-        differences.iter().map(Difference::to_string).collect::<Vec<_>>().join("; ")
     }
 }

@@ -1,7 +1,8 @@
 //! Lives of requests, told as promises: who may do what, when, and what is final.
 
 use super::samples::{approver, groups_then, moment, record, runner};
-use super::{Record, Runner, State, StoreError};
+use super::{Difference, Record, Runner, State, StoreError};
+use crate::invocation::InputKind;
 use crate::policy::{Decision, Requirement};
 use crate::system::{BootId, Moment};
 
@@ -101,10 +102,17 @@ fn only_the_requester_and_root_take_a_request_back() {
 #[test]
 fn what_changed_is_named_by_a_void_request() {
     let mut record = approved();
-    record.void("the file /srv/deploy.sh changed", &moment(11)).unwrap();
+    let mut now = record.bound.clone();
+    now.directory = "/tmp".into();
+    now.input = InputKind::Pipe;
+    let differences = record.bound.differences(&now);
+    record.void(&Difference::sentence(&differences), &moment(11)).unwrap();
     let (state, sentence) = wrong_state(record.consume(runner(), &groups_then, &moment(12)));
     assert_eq!(state, "void");
-    assert!(sentence.starts_with("the file /srv/deploy.sh changed"));
+    assert!(sentence.starts_with(
+        "the working directory changed: /srv/app → /tmp; standard input changed: a terminal → a \
+         pipe; ask anew"
+    ));
 }
 
 #[test]

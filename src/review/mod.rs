@@ -23,6 +23,7 @@ mod runner;
 mod shown;
 mod view;
 mod waiting;
+mod wording;
 
 #[cfg(test)]
 mod conformance;
@@ -47,7 +48,6 @@ pub use error::StoreError;
 pub use file_store::FileStore;
 pub use paint::Colour;
 pub use queue::rows;
-pub use quorum::missing;
 pub use shown::describe;
 pub use view::view;
 

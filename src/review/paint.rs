@@ -35,13 +35,3 @@ impl Colour {
         }
     }
 }
-
-/// A risk as a word.
-pub(super) fn risk_text(risk: Risk) -> &'static str {
-    match risk {
-        Risk::Low => "low",
-        Risk::Medium => "medium",
-        Risk::High => "high",
-        Risk::Critical => "critical",
-    }
-}

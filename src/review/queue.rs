@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::lines::cells;
-use super::paint::{Colour, risk_text};
+use super::paint::Colour;
+use super::wording::risk_text;
 use super::{Record, State};
 use crate::policy::Decision;
 use crate::system::text::{visible, visible_command};

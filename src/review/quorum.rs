@@ -4,25 +4,15 @@
 //! Which human fills which place is a maximum matching (Kuhn's augmenting paths): bob, who is in
 //! `ops` and in `dba`, moves over to `dba` when carol, who is only in `ops`, approves too.
 
+use super::Approver;
 use super::person::Person;
-use super::{Approval, Approver};
 use crate::policy::Requirement;
 
 /// What is still missing: the requirements with the numbers of humans that they still need, those
 /// that need none left out.
 ///
-/// Approvals by agents and pipelines, and further ones by somebody who may be a person that has
-/// approved already, do not count.
-pub fn missing(requirements: &[Requirement], approvals: &[Approval]) -> Vec<Requirement> {
-    let approvers: Vec<&Approver> = approvals.iter().map(|approval| &approval.approver).collect();
-    missing_of(requirements, &approvers)
-}
-
-/// As [`missing`], for approvers whose groups were looked up again.
-pub(super) fn missing_of(
-    requirements: &[Requirement],
-    approvers: &[&Approver],
-) -> Vec<Requirement> {
+/// Agents and pipelines do not count, nor does somebody who may be a person that was counted.
+pub(super) fn missing(requirements: &[Requirement], approvers: &[&Approver]) -> Vec<Requirement> {
     let mut humans: Vec<&Approver> = Vec::with_capacity(approvers.len());
     for approver in approvers {
         let person = Person::from(*approver);
@@ -99,40 +89,44 @@ mod tests {
         Requirement { group: group.into(), count }
     }
 
-    fn approvals(people: &[(u32, &[&str])]) -> Vec<Approval> {
-        people.iter().map(|(uid, groups)| samples::approval(*uid, groups)).collect()
+    fn approvers(people: &[(u32, &[&str])]) -> Vec<Approver> {
+        people.iter().map(|(uid, groups)| samples::approver(*uid, groups)).collect()
+    }
+
+    fn missing(requirements: &[Requirement], approvers: &[Approver]) -> Vec<Requirement> {
+        super::missing(requirements, &approvers.iter().collect::<Vec<_>>())
     }
 
     #[test]
     fn one_human_in_two_groups_fills_one_place() {
         let needed = [requirement("ops", 1), requirement("dba", 1)];
-        let left = missing(&needed, &approvals(&[(1, &["ops", "dba"])]));
+        let left = missing(&needed, &approvers(&[(1, &["ops", "dba"])]));
         assert_eq!(total(&left), 1);
     }
 
     #[test]
     fn a_human_in_two_groups_makes_room_for_one_who_is_in_one() {
         let needed = [requirement("ops", 1), requirement("dba", 1)];
-        assert_eq!(missing(&needed, &approvals(&[(1, &["ops", "dba"]), (2, &["ops"])])), []);
+        assert_eq!(missing(&needed, &approvers(&[(1, &["ops", "dba"]), (2, &["ops"])])), []);
     }
 
     #[test]
     fn nobody_counts_twice_and_no_program_counts_at_all() {
         let needed = [requirement("ops", 2)];
-        assert_eq!(total(&missing(&needed, &approvals(&[(1, &["ops"]), (1, &["ops"])]))), 1);
-        let mut same_login = approvals(&[(1, &["ops"]), (2, &["ops"])]);
-        same_login[1].approver.login_uid = Some(1);
+        assert_eq!(total(&missing(&needed, &approvers(&[(1, &["ops"]), (1, &["ops"])]))), 1);
+        let mut same_login = approvers(&[(1, &["ops"]), (2, &["ops"])]);
+        same_login[1].login_uid = Some(1);
         assert_eq!(total(&missing(&needed, &same_login)), 1);
-        let mut agent = approvals(&[(1, &["ops"]), (2, &["ops"])]);
-        agent[0].approver.kind = RequesterKind::Agent;
-        agent[1].approver.kind = RequesterKind::Ci;
+        let mut agent = approvers(&[(1, &["ops"]), (2, &["ops"])]);
+        agent[0].kind = RequesterKind::Agent;
+        agent[1].kind = RequesterKind::Ci;
         assert_eq!(missing(&needed, &agent), needed);
     }
 
     #[test]
     fn a_count_beyond_all_humans_costs_nothing() {
         let needed = [requirement("ops", u32::MAX)];
-        assert_eq!(total(&missing(&needed, &approvals(&[(1, &["ops"])]))), u64::from(u32::MAX) - 1);
+        assert_eq!(total(&missing(&needed, &approvers(&[(1, &["ops"])]))), u64::from(u32::MAX) - 1);
     }
 
     /// The most places that can be filled, by trying everything.
@@ -161,15 +155,15 @@ mod tests {
                 .iter()
                 .flat_map(|(group, count)| vec![group.clone(); *count as usize])
                 .collect();
-            let approvals: Vec<_> = humans
+            let approvers: Vec<_> = humans
                 .iter()
                 .zip(1..)
                 .map(|(groups, uid)| {
                     let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
-                    samples::approval(uid, &groups)
+                    samples::approver(uid, &groups)
                 })
                 .collect();
-            let left = total(&missing(&requirements, &approvals)) as usize;
+            let left = total(&missing(&requirements, &approvers)) as usize;
             prop_assert_eq!(places.len() - left, brute_force(&places, &humans));
         }
     }

@@ -1,9 +1,9 @@
 //! One request as a reviewer reads it: what is at stake first, the requester's own words late and
 //! labelled as such, nothing shortened.
 
-use super::bound::{input_text, kind_text, run_as_text};
 use super::lines::{Lines, cells, made_visible};
-use super::paint::{Colour, risk_text};
+use super::paint::Colour;
+use super::wording::{input_text, kind_text, risk_text, run_as_text};
 use super::{Approval, Record, State};
 use crate::invocation::BoundFile;
 use crate::policy::{Decision, dynamic_reason};

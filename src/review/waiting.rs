@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 
 use super::file_store::{FileStore, file_name};
 use super::{Record, RequestId, RequestStore, State, StoreError, Waited};
@@ -45,28 +45,33 @@ pub(super) fn wait(
 }
 
 /// A watch on one record's file.
-struct Watch {
-    inotify: Option<Inotify>,
+struct Watch<'a> {
+    store: &'a FileStore,
+    watching: Option<(Inotify, WatchDescriptor)>,
     name: String,
 }
 
-impl Watch {
-    fn on(store: &FileStore, id: &RequestId) -> Self {
+impl<'a> Watch<'a> {
+    fn on(store: &'a FileStore, id: &RequestId) -> Self {
         let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
         // The directory, not the file: every write puts another file in its place.
         let changes = AddWatchFlags::IN_MOVED_TO
             | AddWatchFlags::IN_MOVED_FROM
             | AddWatchFlags::IN_DELETE
             | AddWatchFlags::IN_ONLYDIR;
-        let inotify = Inotify::init(flags)
-            .and_then(|inotify| inotify.add_watch(&store.pending(), changes).map(|_| inotify))
+        let kept = store.idle_inotify().take();
+        let watching = kept
+            .map_or_else(|| Inotify::init(flags), Ok)
+            .and_then(|inotify| {
+                inotify.add_watch(&store.pending(), changes).map(|watch| (inotify, watch))
+            })
             // Without inotify the wait still ends: it polls, faster than it would otherwise.
             .ok();
-        Self { inotify, name: file_name(id) }
+        Self { store, watching, name: file_name(id) }
     }
 
     fn net(&self) -> Duration {
-        if self.inotify.is_some() { NET } else { NET_ALONE }
+        if self.watching.is_some() { NET } else { NET_ALONE }
     }
 
     /// Sleeps until the record's file has changed, a signal has come or the time is over.
@@ -78,9 +83,9 @@ impl Watch {
             let milliseconds = left.as_nanos().div_ceil(1_000_000);
             let timeout = PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX);
             let mut ready: Vec<PollFd<'_>> = self
-                .inotify
+                .watching
                 .iter()
-                .map(|inotify| PollFd::new(inotify.as_fd(), PollFlags::POLLIN))
+                .map(|(inotify, _)| PollFd::new(inotify.as_fd(), PollFlags::POLLIN))
                 .collect();
             match poll(&mut ready, timeout) {
                 Ok(0) => return,
@@ -97,7 +102,7 @@ impl Watch {
     /// itself (those carry no name).
     fn has_changed(&mut self) -> bool {
         let mut changed = false;
-        while let Some(inotify) = &self.inotify {
+        while let Some((inotify, _)) = &self.watching {
             match inotify.read_events() {
                 Ok(events) => {
                     let is_ours = |name: &OsString| *name == *self.name;
@@ -106,11 +111,24 @@ impl Watch {
                 Err(Errno::EAGAIN) => break,
                 Err(_) => {
                     // A queue that cannot be read would end every sleep at once: poll from here on.
-                    self.inotify = None;
+                    self.watching = None;
                     changed = true;
                 }
             }
         }
         changed
+    }
+}
+
+impl Drop for Watch<'_> {
+    /// Keeps the inotify instance until the store goes: closing one waits for a grace period of the
+    /// kernel, several milliseconds that would lie between an approval and the start of what was
+    /// approved. Only its watch is removed, so that no events pile up.
+    fn drop(&mut self) {
+        if let Some((inotify, watch)) = self.watching.take()
+            && inotify.rm_watch(watch).is_ok()
+        {
+            *self.store.idle_inotify() = Some(inotify);
+        }
     }
 }
