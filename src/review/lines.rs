@@ -3,6 +3,7 @@
 //! A terminal wraps a long line to its left edge, where padding with spaces can make the rest of an
 //! argument look like a line of ours. So lines are wrapped here, below their label.
 
+use crate::system::Digest;
 use crate::system::text::visible;
 
 /// The width that lines are wrapped to, in terminal cells.
@@ -29,13 +30,17 @@ impl Lines {
             let mut margin = 0;
             for piece in wrapped(value.as_ref()) {
                 let indent = INDENT - 2 + margin;
-                self.0.push_str(format!("  {label:<indent$}{piece}").trim_end());
-                self.0.push('\n');
+                self.heading(&format!("  {label:<indent$}{piece}"));
                 label = "";
                 // What goes on is indented further than what begins.
                 margin = 2;
             }
         }
+    }
+
+    /// A digest, on one line where it can be copied: it just fits.
+    pub(super) fn digest(&mut self, digest: &Digest) {
+        self.heading(&format!("{:>WIDTH$}", digest.to_string()));
     }
 
     pub(super) fn finish(self) -> String {

@@ -4,6 +4,10 @@
 //! digest covers everything that the command's effect depends on, and all of it is taken again just
 //! before the command starts. Records are kept by a [`RequestStore`], under one lock, each state
 //! change one atomic rename.
+//!
+//! Start with `lifecycle`, the steps that a request can take, and `deciders`, whose word counts in
+//! them; `overdue` is what happens to it while nobody acts. `file_store` keeps the records and
+//! `waiting` sleeps until one changes. `shown`, `queue` and `view` are what people and programs see.
 
 mod bound;
 mod commitment;

@@ -31,7 +31,8 @@ pub fn describe(record: &Record, now: &Moment, colour: Colour) -> String {
     );
     lines.field("their reason", &[claim]);
     describe_rollback(record, &mut lines);
-    lines.field("digest", &[record.digest.to_string()]);
+    lines.field("bound by", &["the digest of all that a decision is about:"]);
+    lines.digest(&record.digest);
     lines.finish()
 }
 
@@ -57,8 +58,10 @@ fn describe_risk(record: &Record, colour: Colour, lines: &mut Lines) {
 fn describe_command(record: &Record, lines: &mut Lines) {
     let bound = &record.bound;
     lines.field("command", &command(&bound.argv));
-    lines.field("executable", &[file(&bound.executable)]);
-    lines.field("files", &bound.operands.iter().map(file).collect::<Vec<_>>());
+    describe_file("executable", &bound.executable, lines);
+    for (index, operand) in bound.operands.iter().enumerate() {
+        describe_file(if index == 0 { "files" } else { "" }, operand, lines);
+    }
     lines.field("runs as", &[run_as_text(&bound.run_as)]);
     let names: Vec<String> =
         bound.environment.names.iter().map(|name| visible_bytes(name.as_bytes())).collect();
@@ -85,11 +88,16 @@ fn command(argv: &[ByteString]) -> Vec<String> {
     numbered.map(|(index, argument)| format!("[{index}] {argument}")).collect()
 }
 
-fn file(file: &BoundFile) -> String {
+fn describe_file(label: &str, file: &BoundFile, lines: &mut Lines) {
     let path = visible_argument(file.path.as_bytes());
-    match file.sha256 {
-        Some(digest) => format!("{path} {digest}"),
-        None => format!("{path} ({} bytes, too large to be hashed)", file.size),
+    match &file.sha256 {
+        Some(digest) => {
+            lines.field(label, &[path]);
+            lines.digest(digest);
+        }
+        None => {
+            lines.field(label, &[format!("{path} ({} bytes, too large to be hashed)", file.size)]);
+        }
     }
 }
 
@@ -164,7 +172,7 @@ mod tests {
             "risk         HIGH: other humans approve",
             "rule deploys matches",
             "command      bash /srv/deploy.sh /srv/plan",
-            "executable   /usr/bin/bash",
+            "executable   /usr/bin/bash\n         sha256:",
             "files        /srv/deploy.sh",
             "too large to be hashed",
             "runs as      root (uid 0",
@@ -179,7 +187,8 @@ mod tests {
             "their reason \"release 4.2\" (their words, not checked)",
             "snapshot of  /srv/app",
             "no undo for  what the script does over the network",
-            "digest       sha256:",
+            "bound by     the digest",
+            "sha256:",
         ];
         let mut from = 0;
         for part in order {
