@@ -192,10 +192,13 @@ pub struct BoundFile {
     /// The absolute path.
     pub path: ByteString,
     /// The device number.
+    #[serde(with = "crate::system::canonical::wide")]
     pub device: u64,
     /// The inode number.
+    #[serde(with = "crate::system::canonical::wide")]
     pub inode: u64,
     /// The size in bytes.
+    #[serde(with = "crate::system::canonical::wide")]
     pub size: u64,
     /// The digest of the content; `None` where the file is over the size cap.
     pub sha256: Option<Digest>,

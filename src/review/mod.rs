@@ -4,8 +4,39 @@
 //! digest covers everything that the command's effect depends on, and all of it is taken again just
 //! before the command starts. Records are kept by a [`RequestStore`], under one lock, each state
 //! change one atomic rename.
+//!
+//! Start with `lifecycle`, the steps that a request can take, and `deciders`, whose word counts in
+//! them; `overdue` is what happens to it while nobody acts. `file_store` keeps the records and
+//! `waiting` sleeps until one changes. `shown`, `queue` and `view` are what people and programs see.
 
+mod bound;
+mod commitment;
+mod deciders;
+mod error;
+mod file_store;
 mod id;
+mod lifecycle;
+mod lines;
+mod overdue;
+mod paint;
+mod person;
+mod queue;
+mod quorum;
+mod record_file;
+mod runner;
+mod shown;
+mod view;
+mod waiting;
+mod wording;
+
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod lives;
+#[cfg(test)]
+mod samples;
 
 use std::time::Duration;
 
@@ -14,6 +45,15 @@ use serde::{Deserialize, Serialize};
 use crate::invocation::{BoundFile, DynamicFragment, InputKind, RequesterKind, RunAs};
 use crate::policy::{Decision, Reason, Requirement, Risk};
 use crate::system::{BootId, ByteString, Digest, Host, Moment};
+
+pub use bound::Difference;
+pub use commitment::Salt;
+pub use error::StoreError;
+pub use file_store::FileStore;
+pub use paint::Colour;
+pub use queue::rows;
+pub use shown::describe;
+pub use view::view;
 
 /// The id of a request and of the run it may become: eight Crockford base32 characters, written
 /// `K7Q2-MX4P`. Unique among the requests and runs that are still there.
@@ -24,6 +64,7 @@ pub struct RequestId(pub(crate) String);
 /// Everything an approval is bound to. Its canonical JSON (see [`crate::system::canonical`]) is what
 /// the request's digest is taken over.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Bound {
     /// The format: 1.
     pub v: u32,
@@ -62,6 +103,7 @@ pub struct Bound {
 
 /// The child's environment, without its values.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BoundEnvironment {
     /// The names, sorted.
     pub names: Vec<ByteString>,
@@ -73,6 +115,7 @@ pub struct BoundEnvironment {
 
 /// Who asks, as far as a decision is bound to it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BoundRequester {
     /// The real user id.
     pub uid: u32,
@@ -110,6 +153,7 @@ pub enum State {
 
 /// One request with its life.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Record {
     /// The format: 1.
     pub v: u32,
@@ -119,8 +163,8 @@ pub struct Record {
     pub digest: Digest,
     /// What it is bound to.
     pub bound: Bound,
-    /// The key of the environment's commitment, in hex. Never shown.
-    pub salt: String,
+    /// The key of the environment's commitment. Never shown.
+    pub salt: Salt,
     /// What a reviewer sees beside what is bound.
     pub shown: Shown,
     /// Where it stands.
@@ -149,6 +193,7 @@ pub struct Record {
 
 /// What a reviewer sees beside what is bound.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Shown {
     /// What the policy decided: `confirm` or `approve`.
     pub decision: Decision,
@@ -174,6 +219,7 @@ pub struct Shown {
 
 /// One human's yes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Approval {
     /// Who.
     pub approver: Approver,
@@ -187,6 +233,7 @@ pub struct Approval {
 
 /// One human's no.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rejection {
     /// Who.
     pub approver: Approver,
@@ -198,6 +245,7 @@ pub struct Rejection {
 
 /// A human who decides.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Approver {
     /// The real user id.
     pub uid: u32,
@@ -213,6 +261,7 @@ pub struct Approver {
 
 /// The process that runs a command.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Runner {
     /// Its process id.
     pub pid: u32,
@@ -232,16 +281,44 @@ pub enum Waited {
     TimeUp(Box<Record>),
 }
 
+/// Requests as a store has them.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The requests that can be read, oldest first.
+    pub records: Vec<Record>,
+    /// Those that cannot: one damaged file hides no other.
+    pub damaged: Vec<StoreError>,
+}
+
 /// Where requests are kept.
+///
+/// Time changes requests without anybody writing: one whose time is over reads as `expired`, one
+/// from before a reboot as `void`, one whose runner is gone as `unknown`. [`close_overdue`] writes
+/// that down.
+///
+/// [`close_overdue`]: RequestStore::close_overdue
 pub trait RequestStore {
-    /// Stores a new request, durably.
+    /// An id that no request here has.
     ///
     /// # Errors
     /// [`StoreError`].
+    fn fresh_id(&self) -> Result<RequestId, StoreError>;
+
+    /// Stores a new request, durably.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Clash`] where the id is taken.
     fn insert(&self, record: &Record) -> Result<(), StoreError>;
 
-    /// Reads one request. One whose time is over reads as `expired`, one whose runner is gone as
-    /// `unknown`, whether or not that is written yet.
+    /// The request that a person means: an id, or the beginning of one. Requests that `may_see`
+    /// refuses do not exist for them. Live requests come before closed ones.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAnId`], [`StoreError::Unknown`], [`StoreError::Ambiguous`].
+    fn find(&self, typed: &str, may_see: &dyn Fn(&Record) -> bool)
+    -> Result<RequestId, StoreError>;
+
+    /// Reads one request, as it stands now.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -251,10 +328,11 @@ pub trait RequestStore {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn list(&self, closed: bool) -> Result<Vec<Record>, StoreError>;
+    fn list(&self, closed: bool) -> Result<Listing, StoreError>;
 
-    /// Changes one request under the store's lock: reads it, lets `change` change it, and writes it
-    /// durably. Nothing is written where `change` fails.
+    /// Changes one request under the store's lock: reads it as it stands now, lets `change` change
+    /// it, and writes it durably. Nothing is written where `change` fails, and what a request is
+    /// bound to never changes.
     ///
     /// # Errors
     /// [`StoreError`], and what `change` fails with.
@@ -264,9 +342,17 @@ pub trait RequestStore {
         change: &mut dyn FnMut(&mut Record) -> Result<(), StoreError>,
     ) -> Result<Record, StoreError>;
 
+    /// Writes down what time, a reboot or a dead runner has done, and returns those requests as they
+    /// are written now. Each is returned by one call only, so that it is audited once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn close_overdue(&self) -> Result<Vec<Record>, StoreError>;
+
     /// Sleeps until the request is no longer pending, or `patience` is over (`None`: until its own
-    /// deadline). `tick` is called about once a second with the record as it stands, for a progress
-    /// line and to notice signals; it ends the wait by returning `false`.
+    /// deadline). `tick` is called at once, about once a second, whenever the request has changed
+    /// and whenever a signal has arrived, with the record as it stands; it ends the wait by
+    /// returning `false`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -276,47 +362,4 @@ pub trait RequestStore {
         patience: Option<Duration>,
         tick: &mut dyn FnMut(&Record) -> bool,
     ) -> Result<Waited, StoreError>;
-}
-
-/// What can go wrong with a request. Every message says what to do next.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// No request of that id.
-    #[error("there is no request {0}: \"hitl pending\" lists the ones that wait")]
-    Unknown(String),
-    /// The beginning of an id that fits several.
-    #[error("{0:?} fits {1} requests ({2}): type more of the id")]
-    Ambiguous(String, usize, String),
-    /// Not an id at all.
-    #[error("{0:?} is not a request id: ids look like K7Q2-MX4P")]
-    NotAnId(String),
-    /// A change that its state does not allow.
-    #[error("request {id} is {state}: {sentence}")]
-    WrongState {
-        /// The request.
-        id: RequestId,
-        /// Its state, as a word.
-        state: String,
-        /// What that means for what was tried.
-        sentence: String,
-    },
-    /// Somebody who may not do this.
-    #[error("{0}")]
-    NotAllowed(String),
-    /// The file of a request does not hold one.
-    #[error(
-        "the stored request {path} is damaged: {what}; it is left as it is, move it away to go on"
-    )]
-    Damaged {
-        /// The file.
-        path: std::path::PathBuf,
-        /// What is wrong.
-        what: String,
-    },
-    /// The disk.
-    #[error(transparent)]
-    Durable(#[from] crate::system::durable::DurableError),
-    /// Reading.
-    #[error("cannot read {0}: {1}")]
-    Read(std::path::PathBuf, std::io::Error),
 }

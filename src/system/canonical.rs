@@ -10,6 +10,9 @@ use serde_json::Value;
 
 use super::Digest;
 
+/// Integers stay below this in magnitude: beyond it JSON numbers are not exact everywhere.
+const LIMIT: u64 = 1 << 53;
+
 /// Why a value has no canonical form.
 #[derive(Debug, thiserror::Error)]
 pub enum CanonicalError {
@@ -46,7 +49,6 @@ pub fn digest<T: Serialize>(value: &T) -> Result<Digest, CanonicalError> {
 fn write_value(value: &Value, text: &mut String) -> Result<(), CanonicalError> {
     match value {
         Value::Number(number) => {
-            const LIMIT: u64 = 1 << 53;
             let within = number
                 .as_i64()
                 .map(|integer| integer.unsigned_abs() < LIMIT)
@@ -92,6 +94,46 @@ fn write_value(value: &Value, text: &mut String) -> Result<(), CanonicalError> {
     Ok(())
 }
 
+/// For integers that can reach 2^53 (inode numbers do, on overlay file systems): serde's
+/// `with = "canonical::wide"` writes those as decimal strings, smaller ones as numbers. Each integer
+/// has one form only.
+pub mod wide {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    /// Writes the integer.
+    ///
+    /// # Errors
+    /// Whatever the serializer fails with.
+    pub fn serialize<S: Serializer>(integer: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        if *integer < super::LIMIT {
+            serializer.serialize_u64(*integer)
+        } else {
+            serializer.collect_str(integer)
+        }
+    }
+
+    /// Reads the integer back.
+    ///
+    /// # Errors
+    /// Where it is neither, or not in the form that [`serialize`] writes.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Number(u64),
+            Text(String),
+        }
+        let read = match Form::deserialize(deserializer)? {
+            Form::Number(integer) => Some(integer).filter(|integer| *integer < super::LIMIT),
+            Form::Text(text) => text
+                .parse()
+                .ok()
+                .filter(|integer: &u64| *integer >= super::LIMIT && integer.to_string() == text),
+        };
+        read.ok_or_else(|| de::Error::custom("not an integer in canonical form"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,5 +153,23 @@ mod tests {
         assert!(to_string(&json!({"a": 1.5})).is_err());
         assert!(to_string(&json!({"a": 9_007_199_254_740_992_u64})).is_err());
         assert!(to_string(&json!({"é": 1})).is_err());
+    }
+
+    #[test]
+    fn an_integer_that_json_cannot_carry_is_written_as_text_in_one_form_only() {
+        #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        struct Inode(#[serde(with = "wide")] u64);
+        for (inode, text) in [
+            (Inode(7), "7"),
+            (Inode((1 << 53) - 1), "9007199254740991"),
+            (Inode(1 << 53), "\"9007199254740992\""),
+            (Inode(u64::MAX), "\"18446744073709551615\""),
+        ] {
+            assert_eq!(to_string(&inode).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Inode>(text).unwrap(), inode);
+        }
+        for text in ["\"7\"", "9007199254740992", "\"09007199254740992\"", "\"-1\"", "-1", "1.0"] {
+            assert!(serde_json::from_str::<Inode>(text).is_err(), "{text}");
+        }
     }
 }

@@ -1,0 +1,240 @@
+//! One request as a reviewer reads it: what is at stake first, the requester's own words late and
+//! labelled as such, nothing shortened.
+
+use super::lines::{Lines, cells, made_visible};
+use super::paint::Colour;
+use super::wording::{input_text, kind_text, risk_text, run_as_text};
+use super::{Approval, Record, State};
+use crate::invocation::BoundFile;
+use crate::policy::{Decision, dynamic_reason};
+use crate::system::text::{visible, visible_argument, visible_bytes};
+use crate::system::{ByteString, Moment, duration_text};
+
+/// A command up to this many cells stands on one line.
+const SHORT_COMMAND: usize = 60;
+
+/// The request for people, several lines, each ending in a line feed.
+pub fn describe(record: &Record, now: &Moment, colour: Colour) -> String {
+    let mut lines = Lines::default();
+    let title = format!("Request {} is {}", record.id, record.state);
+    lines.heading(&colour.strong(&title));
+    describe_risk(record, colour, &mut lines);
+    describe_command(record, &mut lines);
+    describe_requester(record, now, &mut lines);
+    let rules: Vec<String> = record.bound.rules.iter().map(|rule| visible(rule)).collect();
+    let rules = if rules.is_empty() { vec!["none: the defaults decided".into()] } else { rules };
+    lines.field("rules", &rules);
+    describe_decisions(record, now, &mut lines);
+    let claim = record.bound.reason.as_deref().map_or_else(
+        || "none given".to_owned(),
+        |reason| format!("\"{}\" (their words, not checked)", visible(reason)),
+    );
+    lines.field("their reason", &[claim]);
+    describe_rollback(record, &mut lines);
+    lines.field("bound by", &["the digest of all that a decision is about:"]);
+    lines.digest(&record.digest);
+    lines.finish()
+}
+
+fn describe_risk(record: &Record, colour: Colour, lines: &mut Lines) {
+    let shown = &record.shown;
+    let risk = risk_text(shown.risk);
+    let asks = match shown.decision {
+        Decision::Confirm => "the requester's own human confirms",
+        _ => "other humans approve",
+    };
+    let label = colour.risk(shown.risk, &risk.to_uppercase());
+    let mut values = vec![format!("{label}: {asks}")];
+    values.extend(shown.reasons.iter().map(|reason| made_visible(&reason.text)));
+    for fragment in &shown.dynamic {
+        let reason = dynamic_reason(fragment);
+        if !shown.reasons.contains(&reason) {
+            values.push(made_visible(&reason.text));
+        }
+    }
+    lines.field("risk", &values);
+}
+
+fn describe_command(record: &Record, lines: &mut Lines) {
+    let bound = &record.bound;
+    lines.field("command", &command(&bound.argv));
+    describe_file("executable", &bound.executable, lines);
+    for (index, operand) in bound.operands.iter().enumerate() {
+        describe_file(if index == 0 { "files" } else { "" }, operand, lines);
+    }
+    lines.field("runs as", &[run_as_text(&bound.run_as)]);
+    let names: Vec<String> =
+        bound.environment.names.iter().map(|name| visible_bytes(name.as_bytes())).collect();
+    let names = if names.is_empty() { "empty".to_owned() } else { names.join(", ") };
+    lines.field("environment", &[names]);
+    lines.field("input", &[input_text(bound.input)]);
+    if let Some(milliseconds) = record.shown.run_timeout_ms {
+        let limit = duration_text(std::time::Duration::from_millis(milliseconds));
+        lines.field("time limit", &[limit]);
+    }
+}
+
+/// On one line where that can be read in one way only, else one argument a line.
+fn command(argv: &[ByteString]) -> Vec<String> {
+    let arguments: Vec<String> =
+        argv.iter().map(|argument| visible_argument(argument.as_bytes())).collect();
+    let line = arguments.join(" ");
+    // Quoted: it holds a space, a quote, a shell character or something that was made visible.
+    let is_plain = !arguments.iter().any(|argument| argument.starts_with('"'));
+    if is_plain && cells(&line) <= SHORT_COMMAND {
+        return vec![line];
+    }
+    let numbered = arguments.iter().enumerate();
+    numbered.map(|(index, argument)| format!("[{index}] {argument}")).collect()
+}
+
+fn describe_file(label: &str, file: &BoundFile, lines: &mut Lines) {
+    let path = visible_argument(file.path.as_bytes());
+    match &file.sha256 {
+        Some(digest) => {
+            lines.field(label, &[path]);
+            lines.digest(digest);
+        }
+        None => {
+            lines.field(label, &[format!("{path} ({} bytes, too large to be hashed)", file.size)]);
+        }
+    }
+}
+
+fn describe_requester(record: &Record, now: &Moment, lines: &mut Lines) {
+    let requester = &record.bound.requester;
+    let login = match requester.login_uid {
+        Some(uid) if uid == requester.uid => String::new(),
+        Some(uid) => format!(", logged in as uid {uid}"),
+        None => ", login uid unknown".to_owned(),
+    };
+    let kind_reason = record.shown.kind_reason.as_deref().map(made_visible);
+    let kind = match kind_reason {
+        Some(reason) => format!("{} ({reason})", kind_text(requester.kind)),
+        None => kind_text(requester.kind).to_owned(),
+    };
+    let who = format!("{} (uid {}{login}), {kind}", visible(&requester.name), requester.uid);
+    let age = duration_text(record.age(now));
+    lines.field("asked by", &[who, format!("{}, {age} ago", record.created.rfc3339())]);
+    let host = &record.bound.host;
+    lines.field("host", &[format!("{} ({})", visible(&host.name), visible(&host.id))]);
+    let terminal = record.shown.terminal.as_ref();
+    let terminal =
+        terminal.map_or_else(|| "none".to_owned(), |path| visible_argument(path.as_bytes()));
+    lines.field("terminal", &[terminal]);
+    lines.field("directory", &[visible_argument(record.bound.directory.as_bytes())]);
+}
+
+fn describe_decisions(record: &Record, now: &Moment, lines: &mut Lines) {
+    let given = |approval: &Approval| {
+        let message = approval.message.as_deref();
+        let message = message.map_or_else(String::new, |text| format!(": \"{}\"", visible(text)));
+        format!(
+            "{} (uid {}, proven by {}), {}{message}",
+            visible(&approval.approver.name),
+            approval.approver.uid,
+            visible(&approval.presence),
+            approval.at.rfc3339()
+        )
+    };
+    lines.field("approved by", &record.approvals.iter().map(given).collect::<Vec<_>>());
+    match (record.state, record.deadline()) {
+        (State::Pending, Some(deadline)) => {
+            let left = duration_text(deadline.remaining(now));
+            let until = format!("until {}, {left} left", deadline.rfc3339());
+            lines.field("still needed", &[record.needed(), until]);
+        }
+        _ => lines.field("now", &[record.standing()]),
+    }
+}
+
+fn describe_rollback(record: &Record, lines: &mut Lines) {
+    let paths: Vec<String> =
+        record.shown.snapshot.iter().map(|path| visible_argument(path.as_bytes())).collect();
+    let paths = if paths.is_empty() { vec!["nothing: no undo".into()] } else { paths };
+    lines.field("snapshot of", &paths);
+    let not_covered: Vec<String> =
+        record.shown.not_covered.iter().map(|sentence| made_visible(sentence)).collect();
+    lines.field("no undo for", &not_covered);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invocation::{DynamicFragment, RequesterKind};
+    use crate::review::samples;
+
+    #[test]
+    fn a_reviewer_reads_the_stakes_first_and_the_requesters_claim_late() {
+        let text = describe(&samples::record(), &samples::moment(30), Colour::Off);
+        let order = [
+            "Request K7Q2-MX4P is pending",
+            "risk         HIGH: other humans approve",
+            "rule deploys matches",
+            "command      bash /srv/deploy.sh /srv/plan",
+            "executable   /usr/bin/bash\n         sha256:",
+            "files        /srv/deploy.sh",
+            "too large to be hashed",
+            "runs as      root (uid 0",
+            "asked by     alice (uid 1000), a human",
+            "30s ago",
+            "host         db1",
+            "terminal     /dev/pts/3",
+            "directory    /srv/app",
+            "rules        deploys",
+            "still needed 1 of group ops",
+            "9m 30s left",
+            "their reason \"release 4.2\" (their words, not checked)",
+            "snapshot of  /srv/app",
+            "no undo for  what the script does over the network",
+            "bound by     the digest",
+            "sha256:",
+        ];
+        let mut from = 0;
+        for part in order {
+            let found = text[from..].find(part);
+            from +=
+                found.unwrap_or_else(|| panic!("{part:?} is missing, or too early, in\n{text}"));
+        }
+        assert!(text.lines().all(|line| cells(line) <= 80), "{text}");
+    }
+
+    #[test]
+    fn hostile_text_reaches_no_terminal_and_each_argument_has_its_line() {
+        let mut record = samples::record();
+        let hostile = String::from_utf8(samples::hostile().as_bytes().to_vec()).unwrap();
+        record.bound.argv = vec!["sh".into(), "".into(), samples::hostile()];
+        record.bound.directory = samples::hostile();
+        record.bound.reason = Some(hostile.clone());
+        record.bound.requester.name = hostile.clone();
+        record.bound.requester.kind = RequesterKind::Agent;
+        record.shown.kind_reason = Some(hostile.clone());
+        record.shown.terminal = Some(samples::hostile());
+        record.shown.not_covered = vec![hostile.clone()];
+        record.shown.dynamic =
+            vec![DynamicFragment { fragment: samples::hostile(), reason: hostile.clone() }];
+        record.approvals.push(samples::approval(1001, &["ops"]));
+        record.approvals[0].message = Some(hostile);
+        let text = describe(&record, &samples::moment(1), Colour::Off);
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
+        assert!(text.contains("[1] \"\"\n") && text.contains("[2] \"\\e[2J\\u{202e}gone\""));
+    }
+
+    #[test]
+    fn nothing_is_shortened() {
+        let mut record = samples::record();
+        record.bound.argv.push("x".repeat(10_000).as_str().into());
+        let text = describe(&record, &samples::moment(1), Colour::Off);
+        assert!(text.matches('x').count() >= 10_000);
+    }
+
+    #[test]
+    fn colour_changes_nothing_that_is_read() {
+        let plain = describe(&samples::record(), &samples::moment(1), Colour::Off);
+        let painted = describe(&samples::record(), &samples::moment(1), Colour::On);
+        let bare =
+            painted.replace("\u{1b}[1m", "").replace("\u{1b}[1;31m", "").replace("\u{1b}[0m", "");
+        assert!(painted.contains("\u{1b}[1;31mHIGH"));
+        assert_eq!(bare, plain);
+    }
+}

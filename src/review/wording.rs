@@ -1,0 +1,67 @@
+//! The words that people read for states, risks, kinds and accounts.
+
+use std::fmt;
+
+use super::State;
+use crate::invocation::{InputKind, RequesterKind, RunAs};
+use crate::policy::Risk;
+use crate::system::text::{visible, visible_bytes};
+
+impl fmt::Display for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Void => "void",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// As whom a command runs, for people.
+pub(super) fn run_as_text(run_as: &RunAs) -> String {
+    let groups = run_as.groups.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    format!(
+        "{} (uid {}, gid {}, groups {}, home {}, shell {})",
+        visible(&run_as.user),
+        run_as.uid,
+        run_as.gid,
+        if groups.is_empty() { "none" } else { &groups },
+        visible_bytes(run_as.home.as_bytes()),
+        visible_bytes(run_as.shell.as_bytes())
+    )
+}
+
+/// What standard input is, for people.
+pub(super) fn input_text(input: InputKind) -> &'static str {
+    match input {
+        InputKind::Terminal => "a terminal",
+        InputKind::Null => "empty",
+        InputKind::File => "a file",
+        InputKind::Pipe => "a pipe",
+    }
+}
+
+/// The kind of a requester, for people.
+pub(super) fn kind_text(kind: RequesterKind) -> &'static str {
+    match kind {
+        RequesterKind::Human => "a human",
+        RequesterKind::Ci => "a pipeline",
+        RequesterKind::Agent => "an agent",
+    }
+}
+
+/// A risk as a word.
+pub(super) fn risk_text(risk: Risk) -> &'static str {
+    match risk {
+        Risk::Low => "low",
+        Risk::Medium => "medium",
+        Risk::High => "high",
+        Risk::Critical => "critical",
+    }
+}
