@@ -1,10 +1,28 @@
 //! Execution of exactly what was judged: the environment, the identity switch, signals and the
 //! child's own status.
+//!
+//! The order in which a process meets this room: [`sanitise`] first of all, [`environment()`] when
+//! the policy has spoken, [`run`] when everything is recorded, [`pass_on`] at the very end.
+
+mod child;
+mod entry;
+mod environment;
+mod family;
+mod image;
+mod pass_on;
+mod run;
+mod signals;
+mod variables;
 
 use std::time::Duration;
 
 use crate::invocation::{Invocation, RunAs};
 use crate::system::ByteString;
+
+pub use entry::{CallerState, EntryError, sanitise};
+pub use environment::{EnvironmentError, environment};
+pub use pass_on::pass_on;
+pub use run::{ExecuteError, run};
 
 /// The child's environment: names and values, sorted by name, each name once.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -20,6 +38,8 @@ pub struct Launch<'a> {
     pub environment: &'a Environment,
     /// How long it may run.
     pub timeout: Option<Duration>,
+    /// What the caller had before hitl settled in: the child gets it back.
+    pub caller: &'a CallerState,
 }
 
 /// How a command ended.

@@ -4,11 +4,32 @@
 //! An [`Invocation`] is made once, before anything is decided, and is the same object that is
 //! judged, shown, bound and executed.
 
+mod affected;
+mod arguments;
+mod bound;
+mod getopt;
+mod grammar;
+mod names;
+mod paths;
+mod programs;
+mod reading;
+mod requester;
+mod resolve;
+mod run_as;
+mod runners;
+mod scripts;
+mod special;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::system::{ByteString, Digest};
+
+pub use bound::{OPERAND_DIGEST_LIMIT, bind_file};
+pub use paths::{Imagined, Machine};
+pub use reading::{imagine, read};
+pub use resolve::{Asked, InvocationError, resolve};
 
 /// One command, as asked for.
 #[derive(Clone, Debug)]
@@ -19,6 +40,8 @@ pub struct Invocation {
     pub executable: Executable,
     /// The working directory: absolute, no symbolic link in it.
     pub directory: PathBuf,
+    /// Its device and inode numbers: the directory is entered only while it is still the same.
+    pub directory_identity: (u64, u64),
     /// Who asks.
     pub requester: Requester,
     /// As whom it is to run.
@@ -34,6 +57,8 @@ pub struct Invocation {
 pub struct Executable {
     /// The names under which rules may know it.
     pub names: ExecutableNames,
+    /// The real path of the file.
+    pub path: PathBuf,
     /// The device number of the file.
     pub device: u64,
     /// The inode number of the file.
@@ -184,6 +209,15 @@ pub trait PathLookup {
     fn real(&self, path: &Path) -> PathBuf;
     /// The home directory of a user, or of the requester where none is named (`~`).
     fn home(&self, user: Option<&str>) -> Option<PathBuf>;
+    /// Whether it is an existing directory (behind links too). No directory is known to exist on an
+    /// imagined machine.
+    fn is_directory(&self, _path: &Path) -> bool {
+        false
+    }
+    /// Whether it is there and neither a regular file nor a directory: a pipe, a device, a socket.
+    fn is_special(&self, _path: &Path) -> bool {
+        false
+    }
 }
 
 /// A file that an approval is bound to: it is taken again just before the command starts.

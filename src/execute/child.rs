@@ -1,0 +1,227 @@
+//! The new process between fork and exec. Everything that needs memory is made ready before; in
+//! between only system calls are made.
+#![allow(unsafe_code)] // fork, exec and the identity switch.
+
+use std::ffi::{CString, c_char};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+
+use nix::fcntl::OFlag;
+use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::unistd::pipe2;
+use rustix::process::{Resource, Rlimit};
+
+use super::image::{self, Image};
+use super::{CallerState, ExecuteError, Launch, signals};
+use crate::invocation::RunAs;
+use crate::system::Scope;
+
+/// What went wrong between fork and exec.
+#[derive(Clone, Copy)]
+enum Stage {
+    Directory,
+    Identity,
+    Limits,
+    Exec,
+}
+
+/// How a start ended.
+pub(super) enum Started {
+    /// It runs under this process id, which is ours to wait for.
+    Running(libc::pid_t),
+    /// exec failed with this error number.
+    NotExecuted(i32),
+}
+
+/// A process made ready.
+pub(super) struct Child {
+    image: Image,
+    directory: OwnedFd,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+    identity: Option<RunAs>,
+    umask: libc::mode_t,
+    caller: CallerState,
+}
+
+impl Child {
+    /// Makes everything ready that the new process needs.
+    pub(super) fn prepare(launch: &Launch<'_>) -> Result<Self, ExecuteError> {
+        let scope = Scope::here();
+        let invocation = launch.invocation;
+        let text = |bytes: &[u8]| CString::new(bytes).map_err(ExecuteError::nul);
+        let arguments =
+            invocation.argv.iter().map(|argument| text(argument.as_bytes())).collect::<Result<_, _>>()?;
+        let environment = launch
+            .environment
+            .0
+            .iter()
+            .map(|(name, value)| text(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
+            .collect::<Result<_, _>>()?;
+        let umask = match scope {
+            Scope::System => launch.caller.umask | 0o022,
+            Scope::User => launch.caller.umask,
+        };
+        Ok(Self {
+            image: image::open(invocation, scope)?,
+            directory: image::directory(invocation)?,
+            arguments,
+            environment,
+            identity: (!is_already(launch.run_as)).then(|| launch.run_as.clone()),
+            umask,
+            caller: launch.caller.clone(),
+        })
+    }
+
+    /// Starts it, and comes back when exec has succeeded or failed.
+    pub(super) fn start(&self) -> Result<Started, ExecuteError> {
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(ExecuteError::start)?;
+        let arguments = pointers(&self.arguments);
+        let environment = pointers(&self.environment);
+        // No handler of ours may run in the child: signals wait until its own dispositions stand.
+        let before = SigSet::all()
+            .thread_swap_mask(SigmaskHow::SIG_SETMASK)
+            .map_err(ExecuteError::start)?;
+        // SAFETY: between fork and exec the child only makes system calls on memory that was made
+        // ready before (`become_command` allocates nothing and takes no lock), and never returns.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            // SAFETY: as above; the pointers lead into `self`, which lives on in the child.
+            unsafe { self.become_command(writer.as_raw_fd(), &arguments, &environment) }
+        }
+        let fork_error = io::Error::last_os_error();
+        before.thread_set_mask().map_err(ExecuteError::start)?;
+        if pid < 0 {
+            return Err(ExecuteError::Start(fork_error));
+        }
+        drop(writer);
+        let mut report = Vec::with_capacity(8);
+        File::from(reader).read_to_end(&mut report).map_err(ExecuteError::Start)?;
+        let Some((stage, errno)) = decode(&report) else { return Ok(Started::Running(pid)) };
+        reap(pid);
+        let error = io::Error::from_raw_os_error(errno);
+        match stage {
+            Stage::Exec => Ok(Started::NotExecuted(errno)),
+            Stage::Directory => Err(ExecuteError::Setup("enter the working directory", error)),
+            Stage::Identity => Err(ExecuteError::Setup("become the target user", error)),
+            Stage::Limits => Err(ExecuteError::Setup("restore the caller's limits", error)),
+        }
+    }
+
+    /// The child's side.
+    ///
+    /// # Safety
+    /// Only in a child just forked, with all signals blocked; the arrays end in a null pointer and
+    /// lead to strings that live on.
+    unsafe fn become_command(
+        &self,
+        report: libc::c_int,
+        arguments: &[*const c_char],
+        environment: &[*const c_char],
+    ) -> ! {
+        // SAFETY: system calls on integers, and on memory that `self` and the arrays own.
+        unsafe {
+            for signal in signals::CAUGHT.into_iter().chain([libc::SIGPIPE, libc::SIGXFSZ]) {
+                let ignored = self.caller.ignored.contains(&signal);
+                libc::signal(signal, if ignored { libc::SIG_IGN } else { libc::SIG_DFL });
+            }
+            libc::umask(self.umask);
+            if libc::fchdir(self.directory.as_raw_fd()) != 0 {
+                fail(report, Stage::Directory);
+            }
+            // Before the switch: another user could not even lower some of them exactly as they were.
+            for (resource, limit) in &self.caller.limits {
+                if rustix::process::setrlimit(*resource, same(*limit)).is_err() {
+                    fail(report, Stage::Limits);
+                }
+            }
+            if let Some(identity) = &self.identity
+                && !switch(identity)
+            {
+                fail(report, Stage::Identity);
+            }
+            let mask = self.caller.mask.as_ref();
+            libc::sigprocmask(libc::SIG_SETMASK, mask, std::ptr::null_mut());
+            match &self.image {
+                Image::Path(path) => {
+                    libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr());
+                }
+                Image::Descriptor(descriptor) => {
+                    libc::syscall(
+                        libc::SYS_execveat,
+                        descriptor.as_raw_fd(),
+                        c"".as_ptr(),
+                        arguments.as_ptr(),
+                        environment.as_ptr(),
+                        libc::AT_EMPTY_PATH,
+                    );
+                }
+            }
+            fail(report, Stage::Exec)
+        }
+    }
+}
+
+/// Whether this process is the target already, in every one of its ids.
+fn is_already(target: &RunAs) -> bool {
+    let users = nix::unistd::getresuid();
+    let groups = nix::unistd::getresgid();
+    let (Ok(users), Ok(groups), Ok(others)) = (users, groups, nix::unistd::getgroups()) else {
+        return false;
+    };
+    let mut others: Vec<u32> = others.into_iter().map(nix::unistd::Gid::as_raw).collect();
+    others.sort_unstable();
+    others.dedup();
+    [users.real, users.effective, users.saved].iter().all(|uid| uid.as_raw() == target.uid)
+        && [groups.real, groups.effective, groups.saved].iter().all(|gid| gid.as_raw() == target.gid)
+        && others == target.groups
+}
+
+/// Becomes the target in the only order that works, and makes sure of it.
+///
+/// # Safety
+/// Only in a child just forked: the wrappers of the C library tell other threads, of which there
+/// are none.
+unsafe fn switch(target: &RunAs) -> bool {
+    let (uid, gid) = (target.uid, target.gid);
+    let (mut real, mut effective, mut saved) = (0, 0, 0);
+    // SAFETY: system calls on integers, an array that `target` owns, and three local integers.
+    unsafe {
+        libc::setgroups(target.groups.len(), target.groups.as_ptr()) == 0
+            && libc::setresgid(gid, gid, gid) == 0
+            && libc::setresuid(uid, uid, uid) == 0
+            && libc::getresuid(&raw mut real, &raw mut effective, &raw mut saved) == 0
+            && [real, effective, saved] == [uid; 3]
+            && libc::getresgid(&raw mut real, &raw mut effective, &raw mut saved) == 0
+            && [real, effective, saved] == [gid; 3]
+            // Whoever gave root up must not get it back.
+            && (uid == 0 || libc::setuid(0) != 0)
+    }
+}
+
+/// Tells the parent what failed, and ends.
+///
+/// # Safety
+/// Only in a child just forked.
+unsafe fn fail(report: libc::c_int, stage: Stage) -> ! {
+    // SAFETY: errno, one write(2) from a local array, and _exit(2), which runs no exit handlers.
+    unsafe {
+        let errno = (*libc::__errno_location()).to_ne_bytes();
+        let [a, b, c, d] = errno;
+        let record = [stage as u8, a, b, c, d];
+        libc::write(report, record.as_ptr().cast(), record.len());
+        libc::_exit(126)
+    }
+}
+
+fn decode(report: &[u8]) -> Option<(Stage, i32)> {
+    let [stage, a, b, c, d] = *report else { return None };
+    let stages = [Stage::Directory, Stage::Identity, Stage::Limits, Stage::Exec];
+    let stage = stages.into_iter().find(|known| *known as u8 == stage)?;
+    Some((stage, i32::from_ne_bytes([a, b, c, d])))
+}
+
+fn pointers(strings: &[CString]) -> Vec<*const c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+}

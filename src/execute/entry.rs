@@ -1,0 +1,147 @@
+//! The first thing that a process does: what the caller could have set up against it is set right,
+//! and remembered where the child must get it back.
+//!
+//! The Rust runtime has already opened `/dev/null` in place of closed descriptors 0 to 2, and has
+//! set SIGPIPE to be ignored, so that writing to a closed standard output is an error and no death.
+#![allow(unsafe_code)] // close_range and sigaction have no safe form that keeps what we need.
+
+use std::io;
+
+use nix::sys::signal::SigSet;
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{geteuid, getuid};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// What the caller had, for the child.
+#[derive(Clone, Debug)]
+pub struct CallerState {
+    pub(super) umask: libc::mode_t,
+    pub(super) mask: SigSet,
+    pub(super) ignored: Vec<libc::c_int>,
+    pub(super) limits: Vec<(Resource, Rlimit)>,
+}
+
+/// Why a process is not fit to do anything.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryError {
+    /// argc is 0: CVE-2021-4034.
+    #[error("started without arguments, not even its own name: start it from a shell")]
+    NoArguments,
+    /// Descriptors that the caller left open could not be kept from the child.
+    #[error("cannot close the descriptors that the caller left open: {0}: is /proc mounted?")]
+    Descriptors(io::Error),
+    /// Signals.
+    #[error("cannot take the signals back into default order: {0}")]
+    Signals(io::Error),
+    /// Limits and the dumpable flag.
+    #[error("cannot keep this process from dumping its memory: {0}")]
+    Dumps(io::Error),
+}
+
+/// The limits that could stop hitl from writing its own record, or kill it while it does: with
+/// `ulimit -f 0` even root cannot append to a log.
+const RAISED: [Resource; 5] =
+    [Resource::Fsize, Resource::Cpu, Resource::As, Resource::Data, Resource::Nofile];
+
+/// Sets this process right. Called first of all in `main`.
+///
+/// Descriptors from 3 on stay open here (`--status-fd` may name one) but are closed in the child;
+/// the umask becomes 077; no signal is blocked and SIGCHLD comes; limits on what hitl itself has to
+/// do are lifted as far as they may be; no core is dumped, and a setuid start is not dumpable.
+///
+/// # Errors
+/// [`EntryError`]; nothing may be done then.
+pub fn sanitise() -> Result<CallerState, EntryError> {
+    if std::env::args_os().next().is_none() {
+        return Err(EntryError::NoArguments);
+    }
+    close_on_exec().map_err(EntryError::Descriptors)?;
+    let signals = |error: nix::Error| EntryError::Signals(error.into());
+    let mask = SigSet::thread_get_mask().map_err(signals)?;
+    let ignored = ignored();
+    // An ignored SIGCHLD would make the kernel forget how the child ended.
+    disposition(libc::SIGCHLD, libc::SIG_DFL).map_err(EntryError::Signals)?;
+    // Over the file size limit a write is to fail, not to kill.
+    disposition(libc::SIGXFSZ, libc::SIG_IGN).map_err(EntryError::Signals)?;
+    SigSet::empty().thread_set_mask().map_err(signals)?;
+    let limits = settle_limits().map_err(EntryError::Dumps)?;
+    if getuid() != geteuid() {
+        nix::sys::prctl::set_dumpable(false).map_err(|error| EntryError::Dumps(error.into()))?;
+    }
+    Ok(CallerState { umask: umask(Mode::from_bits_truncate(0o077)).bits(), mask, ignored, limits })
+}
+
+fn close_on_exec() -> io::Result<()> {
+    // SAFETY: a system call on integers; it changes flags of descriptors and nothing in memory.
+    let outcome = unsafe {
+        libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)
+    };
+    if outcome == 0 {
+        return Ok(());
+    }
+    // Before Linux 5.11 one by one.
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let name = entry?.file_name();
+        let Some(number) = name.to_str().and_then(|name| name.parse::<libc::c_int>().ok()) else {
+            continue;
+        };
+        if number > 2 {
+            // SAFETY: F_SETFD takes an integer. The descriptor of the directory itself is among
+            // those that are listed and is closed by its owner.
+            let outcome = unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+            if outcome != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The signals that the caller ignores and the child is to ignore. Not SIGPIPE: the runtime has set
+/// that already, and what it was before is lost; the child gets the default.
+fn ignored() -> Vec<libc::c_int> {
+    (1..=libc::SIGRTMAX())
+        .filter(|signal| *signal != libc::SIGPIPE)
+        .filter(|signal| {
+            let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+            // SAFETY: with no new action only `action` is written, which is large enough.
+            let outcome =
+                unsafe { libc::sigaction(*signal, std::ptr::null(), action.as_mut_ptr()) };
+            // SAFETY: all zeroes are a valid `sigaction`, so it is initialised either way.
+            outcome == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+        })
+        .collect()
+}
+
+/// Sets a signal to be ignored or to its default.
+pub(super) fn disposition(signal: libc::c_int, action: libc::sighandler_t) -> io::Result<()> {
+    // SAFETY: `action` is SIG_DFL or SIG_IGN at every call, so no code of ours runs on a signal.
+    if unsafe { libc::signal(signal, action) } == libc::SIG_ERR {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Sets our own limits, and gives back those that were changed, as they were.
+fn settle_limits() -> io::Result<Vec<(Resource, Rlimit)>> {
+    let mut changed = Vec::new();
+    let core = getrlimit(Resource::Core);
+    if core.current != Some(0) {
+        setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: core.maximum })?;
+        changed.push((Resource::Core, core));
+    }
+    for resource in RAISED {
+        let before = getrlimit(resource);
+        let unlimited = Rlimit { current: None, maximum: None };
+        let to_maximum = Rlimit { current: before.maximum, maximum: before.maximum };
+        let lifts = geteuid().is_root() && resource != Resource::Nofile;
+        // A container's root may lack CAP_SYS_RESOURCE; then what is allowed has to do.
+        let raised = before.current.is_some()
+            && ((lifts && setrlimit(resource, unlimited).is_ok())
+                || (before.current != before.maximum && setrlimit(resource, to_maximum).is_ok()));
+        if raised {
+            changed.push((resource, before));
+        }
+    }
+    Ok(changed)
+}

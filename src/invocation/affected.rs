@@ -1,0 +1,100 @@
+//! What a command's operands say about the files that it can change: what is snapshotted beside
+//! the paths that rules name, and what is known not to be covered by that.
+
+use std::path::{Path, PathBuf};
+
+use super::paths::real_path;
+use super::{Access, CommandReading, Invocation, PathOperand, names};
+use crate::snapshot::AffectedOperand;
+use crate::system::text::visible_argument;
+
+impl Invocation {
+    /// The files that the command's operands say it can change, and what that does not cover, a
+    /// sentence each.
+    ///
+    /// A symbolic link is captured as the link that it is; for programs that write through links,
+    /// and for those that are not known, what it leads to is captured too.
+    pub fn affected_operands(&self) -> (Vec<AffectedOperand>, Vec<String>) {
+        let mut affected = Affected::default();
+        for command in &self.reading.commands {
+            affected.add(command);
+        }
+        for fragment in &self.reading.dynamic {
+            affected.say(format!(
+                "what {} changes is not known beforehand: {}",
+                visible_argument(fragment.fragment.as_bytes()),
+                fragment.reason
+            ));
+        }
+        (affected.operands, affected.not_covered)
+    }
+}
+
+#[derive(Default)]
+struct Affected {
+    operands: Vec<AffectedOperand>,
+    not_covered: Vec<String>,
+}
+
+impl Affected {
+    fn add(&mut self, command: &CommandReading) {
+        let programs = names::known(&command.names);
+        // With several names to go by, the one that writes through links counts.
+        let through_links = programs.is_empty() || programs.iter().any(|p| p.through_links);
+        for operand in &command.operands {
+            self.add_operand(operand, through_links);
+        }
+        if programs.is_empty() {
+            self.say(format!(
+                "hitl does not know which files {} writes: only those that its arguments name are \
+                 captured",
+                visible_argument(command.names.typed.as_bytes())
+            ));
+        }
+        for sentence in programs.iter().filter_map(|program| program.uncovered) {
+            self.say(sentence.to_owned());
+        }
+    }
+
+    fn add_operand(&mut self, operand: &PathOperand, through_links: bool) {
+        let tree = match operand.access {
+            Access::Reads => return,
+            Access::Writes => false,
+            Access::WritesTree => true,
+            Access::Unknown if operand.path.is_dir() => {
+                self.say(format!(
+                    "{} is a directory, and hitl does not know what the command does in it: it \
+                     is not captured",
+                    visible_argument(operand.text.as_bytes())
+                ));
+                return;
+            }
+            Access::Unknown => false,
+        };
+        let itself = with_real_parent(&operand.path);
+        if through_links && operand.real != itself {
+            self.put(operand.real.clone(), tree);
+        }
+        self.put(itself, tree);
+    }
+
+    fn put(&mut self, path: PathBuf, tree: bool) {
+        match self.operands.iter_mut().find(|operand| operand.path == path) {
+            Some(operand) => operand.tree |= tree,
+            None => self.operands.push(AffectedOperand { path, tree }),
+        }
+    }
+
+    fn say(&mut self, sentence: String) {
+        if !self.not_covered.contains(&sentence) {
+            self.not_covered.push(sentence);
+        }
+    }
+}
+
+fn with_real_parent(path: &Path) -> PathBuf {
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => real_path(parent).join(name),
+        _ => path.to_owned(),
+    }
+}

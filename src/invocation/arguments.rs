@@ -1,0 +1,376 @@
+//! Reading a command line by what is known about its program: which arguments are paths, what
+//! happens to them, and what cannot be judged.
+
+use std::path::{Path, PathBuf};
+
+use super::getopt::{Cutting, Piece, cut};
+use super::grammar::{Effect, Leading, Operands, Program, Syntax};
+use super::{Access, DynamicFragment, PathLookup, PathOperand, paths, special};
+use crate::system::ByteString;
+
+/// What a command line says.
+pub(super) struct Findings<'a> {
+    /// The arguments that are paths, in their order.
+    pub(super) operands: Vec<PathOperand>,
+    /// What cannot be judged.
+    pub(super) dynamic: Vec<DynamicFragment>,
+    /// The working directory at this point of the line (`tar -C` changes it).
+    base: PathBuf,
+    paths: &'a dyn PathLookup,
+}
+
+/// Reads the arguments of a program that is known.
+pub(super) fn read_known<'a>(
+    program: &'static Program,
+    arguments: &[ByteString],
+    directory: &Path,
+    lookup: &'a dyn PathLookup,
+) -> Findings<'a> {
+    let mut findings = Findings::new(directory, lookup);
+    match program.syntax {
+        Syntax::KeyValue => special::key_value(arguments, &mut findings),
+        Syntax::Find => special::find(arguments, &mut findings),
+        Syntax::Git => special::git(program, arguments, &mut findings),
+        syntax => {
+            let cutting = Cutting {
+                options_first: matches!(syntax, Syntax::OptionsFirst | Syntax::Script),
+                bundled: syntax == Syntax::Bundled,
+            };
+            let pieces = cut(arguments, program.options, cutting);
+            Reader::new(program, &mut findings).read(&pieces);
+        }
+    }
+    for path in program.also_writes {
+        findings.push(path.as_bytes(), Access::Writes);
+    }
+    findings
+}
+
+/// Reads the arguments of a program that is not known: everything that can be a path is one.
+pub(super) fn read_unknown<'a>(
+    arguments: &[ByteString],
+    directory: &Path,
+    lookup: &'a dyn PathLookup,
+) -> Findings<'a> {
+    let mut findings = Findings::new(directory, lookup);
+    let mut only_operands = false;
+    for argument in arguments.iter().map(ByteString::as_bytes) {
+        let value = argument.iter().position(|byte| *byte == b'=').map(|at| at + 1);
+        let value = value.and_then(|at| argument.get(at..)).unwrap_or_default();
+        match argument {
+            _ if only_operands => findings.push(argument, Access::Unknown),
+            b"--" => only_operands = true,
+            [b'-', b'-', ..] if !value.is_empty() => findings.push(value, Access::Unknown),
+            [b'-', b'-', ..] => {}
+            // `-ofile=x`, and `-o/path`, where the value can only be a path.
+            [b'-', _, attached @ ..] => {
+                if !value.is_empty() {
+                    findings.push(value, Access::Unknown);
+                } else if attached.contains(&b'/') {
+                    findings.push(attached, Access::Unknown);
+                }
+            }
+            _ => {
+                findings.push(argument, Access::Unknown);
+                if value.starts_with(b"/") {
+                    findings.push(value, Access::Unknown);
+                }
+            }
+        }
+    }
+    findings
+}
+
+impl<'a> Findings<'a> {
+    fn new(directory: &Path, paths: &'a dyn PathLookup) -> Self {
+        Self { operands: Vec::new(), dynamic: Vec::new(), base: directory.to_owned(), paths }
+    }
+
+    /// Adds an operand. An empty one names nothing.
+    pub(super) fn push(&mut self, text: &[u8], access: Access) {
+        let text = ByteString::from(text.to_vec());
+        if !text.as_bytes().is_empty() {
+            let path = paths::clean(text.as_path(), &self.base);
+            self.push_path(text, path, access);
+        }
+    }
+
+    /// Adds the working directory at this point, with everything below it.
+    pub(super) fn push_directory(&mut self) {
+        let base = self.base.clone();
+        self.push_path(ByteString::from("."), base, Access::WritesTree);
+    }
+
+    /// Moves the working directory.
+    pub(super) fn enter(&mut self, directory: &[u8]) {
+        self.base = paths::clean(ByteString::from(directory.to_vec()).as_path(), &self.base);
+    }
+
+    /// Adds something that cannot be judged.
+    pub(super) fn refuse(&mut self, fragment: &[u8], reason: &str) {
+        self.dynamic.push(DynamicFragment {
+            fragment: ByteString::from(fragment.to_vec()),
+            reason: reason.to_owned(),
+        });
+    }
+
+    /// An operand that goes into a directory under its own last component.
+    fn push_within(&mut self, directory: &[u8], source: &[u8], access: Access) {
+        let text = ByteString::from(directory.to_vec());
+        let source = ByteString::from(source.to_vec());
+        let directory = paths::clean(text.as_path(), &self.base);
+        let from = paths::clean(source.as_path(), &self.base);
+        if let Some(name) = from.file_name() {
+            self.push_path(text, directory.join(name), access);
+        }
+    }
+
+    fn push_path(&mut self, text: ByteString, path: PathBuf, access: Access) {
+        let real = self.paths.real(&path);
+        self.operands.push(PathOperand { text, path, real, access });
+    }
+
+    fn is_directory(&self, text: &[u8]) -> bool {
+        let text = ByteString::from(text.to_vec());
+        text.as_bytes().ends_with(b"/")
+            || self.paths.is_directory(&paths::clean(text.as_path(), &self.base))
+    }
+
+    fn is_standard_input_or_special(&self, text: &[u8]) -> bool {
+        let path = paths::clean(ByteString::from(text.to_vec()).as_path(), &self.base);
+        let behind_a_descriptor = path.starts_with("/dev/stdin")
+            || path.starts_with("/dev/fd")
+            || (path.starts_with("/proc")
+                && path.components().any(|part| part.as_os_str() == "fd"));
+        text == b"-" || behind_a_descriptor || self.paths.is_special(&path)
+    }
+}
+
+/// What the options of one command line add up to.
+struct Reader<'f, 'a> {
+    findings: &'f mut Findings<'a>,
+    syntax: Syntax,
+    suffixes: Vec<Vec<u8>>,
+    operands: Operands,
+    leading: bool,
+    tree: bool,
+    reads_only: bool,
+    writes_archive: bool,
+    fills_directory: bool,
+    operand_is_code: Option<&'static str>,
+    prints: bool,
+    into: Option<Vec<u8>>,
+    archives: Vec<(usize, Vec<u8>)>,
+}
+
+impl<'f, 'a> Reader<'f, 'a> {
+    fn new(program: &Program, findings: &'f mut Findings<'a>) -> Self {
+        Self {
+            findings,
+            syntax: program.syntax,
+            suffixes: program.suffixes.iter().map(|suffix| suffix.as_bytes().to_vec()).collect(),
+            operands: program.operands,
+            leading: true,
+            tree: false,
+            reads_only: false,
+            writes_archive: false,
+            fills_directory: program.fills_directory,
+            operand_is_code: None,
+            prints: false,
+            into: None,
+            archives: Vec::new(),
+        }
+    }
+
+    fn read(mut self, pieces: &[Piece<'_>]) {
+        // The options say what the operands mean, wherever they stand: so the options first.
+        let mut positional: Vec<(PathBuf, &[u8])> = Vec::new();
+        for piece in pieces {
+            match *piece {
+                Piece::Option(option, value) => {
+                    for effect in option.effects {
+                        self.apply(*effect, option.short, value);
+                    }
+                }
+                Piece::Operand(text @ [b'+', ..]) if self.syntax == Syntax::PlusCommand => {
+                    // `+12` and `+/pattern` only place the cursor.
+                    let places = |byte: &u8| byte.is_ascii_digit();
+                    let rest = text.get(1..).unwrap_or_default();
+                    if !rest.iter().all(places) && !rest.starts_with(b"/") {
+                        self.findings.refuse(text, "the program runs it as a command");
+                    }
+                }
+                Piece::Operand(text) => positional.push((self.findings.base.clone(), text)),
+            }
+        }
+        self.finish(&positional);
+    }
+
+    fn apply(&mut self, effect: Effect, letter: u8, value: Option<&[u8]>) {
+        let text = value.unwrap_or_default();
+        match effect {
+            Effect::Path(access) => {
+                self.findings.push(text, access);
+                // Another place was named for what is written.
+                self.fills_directory &= access != Access::WritesTree;
+            }
+            Effect::Into => self.into = Some(text.to_vec()),
+            Effect::Directory => {
+                self.findings.enter(text);
+            }
+            Effect::Archive => {
+                self.archives.push((self.findings.operands.len(), text.to_vec()));
+            }
+            Effect::WritesArchive => self.writes_archive = true,
+            Effect::FillsDirectory => self.fills_directory = true,
+            Effect::ReadsOnly => self.reads_only = true,
+            Effect::Tree => self.tree = true,
+            Effect::Operands(operands) => self.operands = operands,
+            Effect::NoLeading => self.leading = false,
+            Effect::Backup if text.is_empty() || text.contains(&b'/') => {}
+            Effect::Backup => self.suffixes.push(text.to_vec()),
+            Effect::Script(examine) => {
+                if let Some(reason) = examine(text) {
+                    self.findings.refuse(text, reason);
+                }
+            }
+            Effect::Code(reason) => {
+                let fragment = value.map_or_else(|| vec![b'-', letter], <[u8]>::to_vec);
+                self.findings.refuse(&fragment, reason);
+            }
+            Effect::OperandIsCode(reason) => self.operand_is_code = Some(reason),
+            Effect::Prints => self.prints = true,
+        }
+    }
+
+    fn finish(mut self, mut positional: &[(PathBuf, &[u8])]) {
+        if !self.leading {
+            self.operands.leading = Leading::Absent;
+        }
+        if let Some(reason) = self.operand_is_code {
+            let code = positional.first().map_or(b"-c".as_slice(), |(_, text)| text);
+            self.findings.refuse(code, reason);
+            positional = positional.get(1..).unwrap_or_default();
+            self.operands.first = None;
+        } else if self.syntax == Syntax::Script {
+            self.check_script(positional.first().map(|(_, text)| *text));
+        }
+        if let (Leading::Text | Leading::Script(_), Some((_, text))) =
+            (self.operands.leading, positional.first())
+        {
+            if let Leading::Script(examine) = self.operands.leading
+                && let Some(reason) = examine(text)
+            {
+                self.findings.refuse(text, reason);
+            }
+            positional = positional.get(1..).unwrap_or_default();
+        }
+        let end = self.findings.base.clone();
+        self.archives();
+        self.positional(positional);
+        self.findings.base = end;
+        if self.fills_directory && !self.reads_only {
+            self.findings.push_directory();
+        }
+    }
+
+    /// A shell or interpreter without a script, or with one that is no file, takes its code from
+    /// somewhere that an approval cannot be bound to.
+    fn check_script(&mut self, script: Option<&[u8]>) {
+        const REASON: &str = "the interpreter takes its code from where nobody can review it \
+                              (standard input, a pipe, a device)";
+        if !self.leading {
+            self.operands.first = None;
+            return;
+        }
+        match script {
+            None if self.prints || !self.findings.dynamic.is_empty() => {}
+            None => self.findings.refuse(b"standard input", REASON),
+            Some(script) if self.findings.is_standard_input_or_special(script) => {
+                self.findings.refuse(script, REASON);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn archives(&mut self) {
+        let access = if self.writes_archive { Access::Writes } else { Access::Reads };
+        for (_, archive) in std::mem::take(&mut self.archives) {
+            // `-` is standard input or output; `host:file` is on another host.
+            if archive != b"-" {
+                self.findings.push(&archive, access);
+            }
+        }
+    }
+
+    fn positional(&mut self, positional: &[(PathBuf, &[u8])]) {
+        if let Some(directory) = self.into.take() {
+            self.into_directory(positional, &directory);
+            return;
+        }
+        let destination = match (self.operands.last, positional) {
+            (Some(access), [.., (_, last)]) if positional.len() > 1 => Some((access, *last)),
+            _ => None,
+        };
+        if let Some((access, last)) = destination {
+            let sources = positional.get(..positional.len() - 1).unwrap_or_default();
+            if sources.len() > 1 || self.findings.is_directory(last) {
+                self.into_directory(sources, last);
+            } else {
+                self.sources(sources);
+                self.findings.push(last, self.adjusted(access));
+            }
+            return;
+        }
+        self.sources(positional);
+    }
+
+    fn into_directory(&mut self, sources: &[(PathBuf, &[u8])], directory: &[u8]) {
+        let access = self.operands.last.unwrap_or(Access::Writes);
+        self.sources(sources);
+        // What only adds entries leaves what is in the directory alone; rsync writes all of it.
+        let whole = access == Access::WritesTree && self.operands.access == Some(Access::Reads);
+        let on_directory = if whole { Access::WritesTree } else { Access::Writes };
+        self.findings.push(directory, on_directory);
+        for (_, source) in sources {
+            self.findings.push_within(directory, source, self.adjusted(access));
+        }
+    }
+
+    fn sources(&mut self, positional: &[(PathBuf, &[u8])]) {
+        for (index, (base, text)) in positional.iter().enumerate() {
+            let first = self.operands.first.filter(|_| index == 0);
+            let Some(access) = first.or(self.operands.access) else { continue };
+            let access = self.adjusted(access);
+            self.findings.base.clone_from(base);
+            self.findings.push(text, access);
+            if matches!(access, Access::Writes | Access::WritesTree) {
+                self.beside(text, access);
+            }
+        }
+    }
+
+    /// `file.gz` beside `file`, and `file` beside `file.gz`.
+    fn beside(&mut self, text: &[u8], access: Access) {
+        for suffix in &self.suffixes {
+            // `sed -i'old_*'`: the star stands for the name.
+            let longer = if suffix.contains(&b'*') {
+                suffix.split(|byte| *byte == b'*').collect::<Vec<_>>().join(text)
+            } else {
+                [text, suffix].concat()
+            };
+            self.findings.push(&longer, access);
+            if let Some(shorter) = text.strip_suffix(suffix.as_slice()) {
+                self.findings.push(shorter, access);
+            }
+        }
+    }
+
+    fn adjusted(&self, access: Access) -> Access {
+        match access {
+            Access::Writes | Access::WritesTree if self.reads_only => Access::Reads,
+            Access::Writes if self.tree => Access::WritesTree,
+            access => access,
+        }
+    }
+}

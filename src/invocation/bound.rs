@@ -1,0 +1,114 @@
+//! The files that an approval is bound to, and their digests.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use super::{BoundFile, Invocation};
+use crate::system::{ByteString, Digest};
+
+/// Operands larger than this are bound by their identity and size alone: 64 MiB.
+pub const OPERAND_DIGEST_LIMIT: u64 = 64 << 20;
+
+/// Takes the identity of a regular file, and the digest of its content where it is no larger than
+/// `digest_up_to` bytes.
+///
+/// `path` is a real path: a symbolic link in the last place is refused, so that nobody can put one
+/// there in between.
+///
+/// # Errors
+/// What opening and reading fail with; `InvalidInput` for what is not a regular file, and
+/// `ResourceBusy` for a file that was written while it was read.
+pub fn bind_file(path: &Path, digest_up_to: u64) -> io::Result<BoundFile> {
+    let mut file = OpenOptions::new()
+        .read(true)
+        // O_NONBLOCK: a pipe in the file's place must not make us wait.
+        .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let sha256 = if metadata.len() <= digest_up_to {
+        let digest = Digest::of_reader(&mut file)?;
+        unchanged(&file, &metadata)?;
+        Some(digest)
+    } else {
+        None
+    };
+    Ok(BoundFile {
+        path: ByteString::from(path),
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        size: metadata.len(),
+        sha256,
+    })
+}
+
+impl Invocation {
+    /// The executable, with the digest of its content whatever its size.
+    ///
+    /// # Errors
+    /// As [`bind_file`].
+    pub fn bound_executable(&self) -> io::Result<BoundFile> {
+        bind_file(&self.executable.path, u64::MAX)
+    }
+
+    /// Every operand of the command that is an existing regular file, in the order of the
+    /// arguments, each once. Behind a symbolic link it is the file that the link leads to.
+    ///
+    /// # Errors
+    /// As [`bind_file`]: a file that is there but cannot be read cannot be bound either.
+    pub fn bound_operands(&self) -> io::Result<Vec<BoundFile>> {
+        let mut bound: Vec<BoundFile> = Vec::new();
+        let Some(command) = self.reading.commands.first() else { return Ok(bound) };
+        for operand in &command.operands {
+            let known = |file: &BoundFile| file.path.as_path() == operand.real;
+            let is_file = operand.real.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
+            if is_file && !bound.iter().any(known) {
+                bound.push(bind_file(&operand.real, OPERAND_DIGEST_LIMIT)?);
+            }
+        }
+        Ok(bound)
+    }
+}
+
+fn unchanged(file: &File, before: &Metadata) -> io::Result<()> {
+    let after = file.metadata()?;
+    let state = |metadata: &Metadata| {
+        (
+            metadata.len(),
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+            metadata.ctime(),
+            metadata.ctime_nsec(),
+        )
+    };
+    if state(before) == state(&after) {
+        Ok(())
+    } else {
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, "it was written while it was read"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_file_is_bound_by_identity_and_content_and_a_link_is_not_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("script");
+        std::fs::write(&path, "abc").unwrap();
+        let bound = bind_file(&path, 3).unwrap();
+        assert_eq!(bound.sha256, Some(Digest::of(b"abc")));
+        assert_eq!((bound.size, bound.inode), (3, path.metadata().unwrap().ino()));
+        assert_eq!(bind_file(&path, 2).unwrap().sha256, None);
+        let link = directory.path().join("link");
+        symlink(&path, &link).unwrap();
+        assert!(bind_file(&link, 3).is_err());
+        assert!(bind_file(directory.path(), 3).is_err());
+    }
+}

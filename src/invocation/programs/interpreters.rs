@@ -1,0 +1,161 @@
+//! Shells and interpreters: a script that is named is a file like others (it is read, and an
+//! approval is bound to its content); code on the command line or from standard input cannot be
+//! judged.
+
+use super::super::Access::{Reads, Unknown, Writes};
+use super::super::grammar::{
+    Effect::{self, Backup, Code, Directory, NoLeading, OperandIsCode, Path, Prints},
+    Operands, OptionSpec, Program, Syntax, attached, flag, valued,
+};
+
+/// The script, then what only the script understands.
+const SCRIPT: Operands = Operands::first_then(Reads, Unknown);
+/// The same under `-i`, which edits every file after the script in place.
+const EDITING_SCRIPT: Operands = Operands::first_then(Reads, Writes);
+
+const CODE: &[Effect] = &[NoLeading, Code("the interpreter runs its argument as code")];
+const LIBRARY: &[Effect] = &[Code("the interpreter loads the library that it names")];
+const LIBRARIES: &[Effect] = &[Code("the interpreter loads its libraries from there")];
+const SETTING: &[Effect] = &[Code("a setting of the interpreter can run code")];
+const INTERACTIVE: &[Effect] = &[Code("the interpreter takes code from standard input")];
+const INFORMATION: &[Effect] = &[Prints];
+const IN_PLACE: &[Effect] = &[Effect::Operands(EDITING_SCRIPT), Backup];
+
+const SHELL: &[OptionSpec] = &[
+    flag(b'c', "", &[OperandIsCode("the shell runs its argument as code")]),
+    flag(b's', "", &[NoLeading, Code("the shell takes its commands from standard input")]),
+    flag(b'i', "", &[Code("an interactive shell takes commands and runs its start-up files")]),
+    flag(b'l', "login", &[]),
+    valued(b'o', "", &[]),
+    valued(b'O', "", &[]),
+    valued(0, "rcfile", &[Code("the shell runs its start-up file")]),
+    valued(0, "init-file", &[Code("the shell runs its start-up file")]),
+    flag(0, "version", INFORMATION),
+    flag(0, "help", INFORMATION),
+];
+
+pub(super) const PROGRAMS: &[Program] = &[
+    Program::new(
+        &[
+            "sh", "bash", "rbash", "dash", "ash", "zsh", "rzsh", "ksh", "ksh93", "mksh", "lksh",
+            "pdksh", "oksh", "yash", "posh", "csh", "tcsh", "bsd-csh",
+        ],
+        SCRIPT,
+    )
+    .syntax(Syntax::Script)
+    .options(SHELL),
+    Program::new(&["fish"], SCRIPT).syntax(Syntax::Script).options(&[
+        valued(b'c', "command", CODE),
+        valued(b'C', "init-command", CODE),
+        flag(b'i', "interactive", INTERACTIVE),
+        valued(b'o', "debug-output", &[Path(Writes)]),
+        valued(b'd', "debug", &[]),
+        valued(0, "profile", &[Path(Writes)]),
+        flag(b'v', "version", INFORMATION),
+        flag(b'h', "help", INFORMATION),
+    ]),
+    Program::new(&["pwsh", "nu", "elvish", "xonsh"], SCRIPT).syntax(Syntax::Script).options(&[
+        valued(b'c', "commands", CODE),
+        valued(b'C', "Command", CODE),
+        valued(b'e', "execute", CODE),
+        valued(b'E', "EncodedCommand", CODE),
+        flag(b'i', "interactive", INTERACTIVE),
+        flag(0, "version", INFORMATION),
+    ]),
+    Program::new(&["python", "pypy", "ipython"], SCRIPT).syntax(Syntax::Script).options(&[
+        valued(b'c', "", CODE),
+        valued(b'm', "", &[NoLeading, Code("Python runs the module that it finds by that name")]),
+        flag(b'i', "", INTERACTIVE),
+        valued(b'W', "", &[]),
+        valued(b'X', "", &[]),
+        valued(0, "check-hash-based-pycs", &[]),
+        flag(b'V', "version", INFORMATION),
+        flag(b'h', "help", INFORMATION),
+    ]),
+    Program::new(&["perl"], SCRIPT).syntax(Syntax::Script).options(&[
+        valued(b'e', "", CODE),
+        valued(b'E', "", CODE),
+        attached(b'M', "", LIBRARY),
+        attached(b'm', "", LIBRARY),
+        attached(b'd', "", LIBRARY),
+        valued(b'I', "", LIBRARIES),
+        attached(b'i', "", IN_PLACE),
+        attached(b'F', "", &[]),
+        attached(b'0', "", &[]),
+        attached(b'C', "", &[]),
+        attached(b'D', "", &[]),
+        attached(b'x', "", &[]),
+        attached(b'V', "", INFORMATION),
+        flag(b'v', "version", INFORMATION),
+        flag(b'h', "help", INFORMATION),
+        flag(b'S', "", &[Code("perl looks for the script in the caller's PATH")]),
+    ]),
+    Program::new(&["ruby", "irb"], SCRIPT).syntax(Syntax::Script).options(&[
+        valued(b'e', "", CODE),
+        valued(b'r', "require", LIBRARY),
+        valued(b'I', "", LIBRARIES),
+        valued(b'C', "", &[Directory]),
+        attached(b'i', "", IN_PLACE),
+        attached(b'F', "", &[]),
+        attached(b'0', "", &[]),
+        attached(b'x', "", &[]),
+        valued(b'E', "encoding", &[]),
+        flag(b'v', "version", INFORMATION),
+        flag(b'h', "help", INFORMATION),
+        flag(b'S', "", &[Code("ruby looks for the script in the caller's PATH")]),
+    ]),
+    Program::new(&["node", "nodejs", "tsx", "ts-node"], SCRIPT).syntax(Syntax::Script).options(&[
+        valued(b'e', "eval", CODE),
+        valued(b'p', "print", CODE),
+        valued(b'r', "require", LIBRARY),
+        valued(0, "import", LIBRARY),
+        valued(0, "loader", LIBRARY),
+        valued(0, "experimental-loader", LIBRARY),
+        valued(0, "env-file", SETTING),
+        valued(0, "run", CODE),
+        valued(0, "experimental-config-file", SETTING),
+        flag(b'i', "interactive", INTERACTIVE),
+        valued(b'C', "conditions", &[]),
+        flag(b'v', "version", INFORMATION),
+        flag(b'h', "help", INFORMATION),
+    ]),
+    Program::new(&["php", "php-cgi"], SCRIPT).syntax(Syntax::Script).options(&[
+        valued(b'r', "run", CODE),
+        valued(b'R', "process-code", CODE),
+        valued(b'B', "process-begin", CODE),
+        valued(b'E', "process-end", CODE),
+        valued(b'F', "process-file", &[NoLeading, Path(Reads)]),
+        valued(b'f', "file", &[NoLeading, Path(Reads)]),
+        flag(b'a', "interactive", INTERACTIVE),
+        valued(b'd', "define", SETTING),
+        valued(b'c', "php-ini", SETTING),
+        valued(b'z', "zend-extension", LIBRARY),
+        valued(b'S', "server", &[NoLeading]),
+        valued(b't', "docroot", &[Path(Reads)]),
+        flag(b'v', "version", INFORMATION),
+        flag(b'i', "info", INFORMATION),
+        flag(b'm', "modules", INFORMATION),
+        flag(b'h', "help", INFORMATION),
+    ]),
+    Program::new(&["lua", "luajit", "texlua"], SCRIPT).syntax(Syntax::Script).options(&[
+        valued(b'e', "", CODE),
+        valued(b'l', "", LIBRARY),
+        flag(b'i', "", INTERACTIVE),
+        flag(b'v', "", INFORMATION),
+    ]),
+    Program::new(
+        &["tclsh", "wish", "expect", "Rscript", "R", "julia", "guile", "sbcl", "octave", "gjs"],
+        SCRIPT,
+    )
+    .syntax(Syntax::Script)
+    .options(&[
+        valued(b'c', "", CODE),
+        valued(b'e', "eval", CODE),
+        valued(b'E', "print", CODE),
+        valued(b'L', "load", LIBRARY),
+        valued(b'l', "", LIBRARY),
+        flag(b'i', "interactive", INTERACTIVE),
+        flag(0, "version", INFORMATION),
+        flag(0, "help", INFORMATION),
+    ]),
+];
