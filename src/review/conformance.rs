@@ -40,7 +40,7 @@ fn an_empty_store_is_empty(store: &dyn RequestStore) {
     assert!(store.close_overdue().unwrap().is_empty());
     assert!(matches!(store.load(&id), Err(StoreError::Unknown(_))));
     assert!(matches!(store.update(&id, &mut |_| Ok(())), Err(StoreError::Unknown(_))));
-    assert!(matches!(store.wait(&id, None, &mut |_| true), Err(StoreError::Unknown(_))));
+    assert!(matches!(store.wait(&id, None, None, &mut |_, _| true), Err(StoreError::Unknown(_))));
     assert!(matches!(store.find("0", &|_| true), Err(StoreError::Unknown(_))));
 }
 
@@ -163,8 +163,8 @@ fn a_waiter_wakes_at_once(store: &(dyn RequestStore + Sync)) {
         let (ticking, is_ticking) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| {
-                let mut tick = |_: &Record| ticking.send(()).is_ok();
-                let waited = store.wait(&record.id, None, &mut tick).unwrap();
+                let mut tick = |_: &Record, _: bool| ticking.send(()).is_ok();
+                let waited = store.wait(&record.id, None, None, &mut tick).unwrap();
                 (waited, Instant::now())
             });
             is_ticking.recv().unwrap();
@@ -186,16 +186,16 @@ fn a_waiter_wakes_at_once(store: &(dyn RequestStore + Sync)) {
 fn a_waiter_gives_up_when_told(store: &dyn RequestStore) {
     let record = insert(store);
     let patience = Some(Duration::from_millis(20));
-    let waited = store.wait(&record.id, patience, &mut |_| true).unwrap();
+    let waited = store.wait(&record.id, patience, None, &mut |_, _| true).unwrap();
     assert_eq!(waited, Waited::TimeUp(Box::new(record.clone())));
-    let waited = store.wait(&record.id, None, &mut |_| false).unwrap();
+    let waited = store.wait(&record.id, None, None, &mut |_, _| false).unwrap();
     assert_eq!(waited, Waited::TimeUp(Box::new(record)));
     // One whose deadline comes is decided by it, whatever the patience.
     let now = Moment::now();
     let made = Moment { wall_ms: now.wall_ms - 599_950, ..now };
     let brief = record_at(store.fresh_id().unwrap(), made);
     store.insert(&brief).unwrap();
-    let waited = store.wait(&brief.id, None, &mut |_| true).unwrap();
+    let waited = store.wait(&brief.id, None, None, &mut |_, _| true).unwrap();
     assert!(matches!(waited, Waited::Decided(record) if record.state == State::Expired));
 }
 

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -268,9 +269,10 @@ impl RequestStore for FileStore {
         &self,
         id: &RequestId,
         patience: Option<Duration>,
-        tick: &mut dyn FnMut(&Record) -> bool,
+        also: Option<BorrowedFd<'_>>,
+        tick: &mut dyn FnMut(&Record, bool) -> bool,
     ) -> Result<Waited, StoreError> {
-        super::waiting::wait(self, id, patience, tick)
+        super::waiting::wait(self, id, patience, also, tick)
     }
 }
 

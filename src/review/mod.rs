@@ -38,6 +38,7 @@ mod lives;
 #[cfg(test)]
 mod samples;
 
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -352,7 +353,8 @@ pub trait RequestStore {
     /// Sleeps until the request is no longer pending, or `patience` is over (`None`: until its own
     /// deadline). `tick` is called at once, about once a second, whenever the request has changed
     /// and whenever a signal has arrived, with the record as it stands; it ends the wait by
-    /// returning `false`.
+    /// returning `false`. It is told whether there is something to read on `also` (a terminal,
+    /// say), which ends a sleep too.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -360,6 +362,7 @@ pub trait RequestStore {
         &self,
         id: &RequestId,
         patience: Option<Duration>,
-        tick: &mut dyn FnMut(&Record) -> bool,
+        also: Option<BorrowedFd<'_>>,
+        tick: &mut dyn FnMut(&Record, bool) -> bool,
     ) -> Result<Waited, StoreError>;
 }

@@ -2,7 +2,7 @@
 //! poll as a net for file systems that report nothing.
 
 use std::ffi::OsString;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -24,23 +24,25 @@ pub(super) fn wait(
     store: &FileStore,
     id: &RequestId,
     patience: Option<Duration>,
-    tick: &mut dyn FnMut(&Record) -> bool,
+    also: Option<BorrowedFd<'_>>,
+    tick: &mut dyn FnMut(&Record, bool) -> bool,
 ) -> Result<Waited, StoreError> {
     let started = Instant::now();
     // The watch first, then the first look: what changes in between is in the queue.
     let mut watch = Watch::on(store, id);
+    let mut readable = false;
     loop {
         let record = store.load(id)?;
         if record.state != State::Pending {
             return Ok(Waited::Decided(Box::new(record)));
         }
         let left = patience.map(|patience| patience.saturating_sub(started.elapsed()));
-        if left.is_some_and(|left| left.is_zero()) || !tick(&record) {
+        if left.is_some_and(|left| left.is_zero()) || !tick(&record, readable) {
             return Ok(Waited::TimeUp(Box::new(record)));
         }
         let until_deadline = record.approval_deadline.remaining(&Moment::now());
         let sleep = watch.net().min(until_deadline).min(left.unwrap_or(NET));
-        watch.sleep(sleep);
+        readable = watch.sleep(sleep, also);
     }
 }
 
@@ -74,26 +76,35 @@ impl<'a> Watch<'a> {
         if self.watching.is_some() { NET } else { NET_ALONE }
     }
 
-    /// Sleeps until the record's file has changed, a signal has come or the time is over.
-    fn sleep(&mut self, time: Duration) {
+    /// Sleeps until the record's file has changed, a signal has come, the time is over, or there is
+    /// something to read on `also`: whether there is.
+    fn sleep(&mut self, time: Duration, also: Option<BorrowedFd<'_>>) -> bool {
         let end = Instant::now() + time;
         loop {
             let left = end.saturating_duration_since(Instant::now());
             // Rounded up: a poll that ends a moment early would go round once more for nothing.
             let milliseconds = left.as_nanos().div_ceil(1_000_000);
             let timeout = PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX);
-            let mut ready: Vec<PollFd<'_>> = self
-                .watching
-                .iter()
-                .map(|(inotify, _)| PollFd::new(inotify.as_fd(), PollFlags::POLLIN))
+            let mut ready: Vec<PollFd<'_>> = also
+                .into_iter()
+                .chain(self.watching.iter().map(|(inotify, _)| inotify.as_fd()))
+                .map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN))
                 .collect();
-            match poll(&mut ready, timeout) {
-                Ok(0) => return,
-                Ok(_) if self.has_changed() => return,
+            let woken = poll(&mut ready, timeout);
+            // Any event counts as readable: a terminal that hung up reads as its end.
+            let readable = also.is_some()
+                && woken.is_ok()
+                && ready.first().and_then(PollFd::any).unwrap_or(false);
+            match woken {
+                Ok(0) => return false,
+                Ok(_) if self.has_changed() || readable => return readable,
                 Ok(_) => {}
                 // A signal: the caller's tick looks at it.
-                Err(Errno::EINTR) => return,
-                Err(_) => return std::thread::sleep(NET_ALONE.min(left)),
+                Err(Errno::EINTR) => return false,
+                Err(_) => {
+                    std::thread::sleep(NET_ALONE.min(left));
+                    return false;
+                }
             }
         }
     }
