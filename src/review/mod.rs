@@ -51,7 +51,6 @@ pub use bound::Difference;
 pub use commitment::Salt;
 pub use error::StoreError;
 pub use file_store::FileStore;
-pub use paint::Colour;
 pub use queue::rows;
 pub use shown::describe;
 pub use view::view;

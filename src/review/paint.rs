@@ -1,37 +1,30 @@
-//! Colour on a terminal. It is never the only signal: everything reads the same without it.
+//! How a request is painted.
 
 use crate::policy::Risk;
+use crate::system::{Colour, Paint};
 
-/// Whether to paint.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Colour {
-    /// Plain text.
-    Off,
-    /// ANSI escape sequences (ECMA-48 SGR).
-    On,
+/// Text that stands out.
+pub(super) fn strong(colour: Colour, text: &str) -> String {
+    colour.paint(Paint::Strong, text)
 }
 
-impl Colour {
-    /// Text that stands out.
-    pub(super) fn strong(self, text: &str) -> String {
-        self.sgr("1", text)
-    }
+/// A risk's text in the risk's colour.
+pub(super) fn risk(colour: Colour, risk: Risk, text: &str) -> String {
+    let paint = match risk {
+        Risk::Low => Paint::Good,
+        Risk::Medium => Paint::Caution,
+        Risk::High => Paint::Bad,
+        Risk::Critical => Paint::Alarm,
+    };
+    colour.paint(paint, text)
+}
 
-    /// A risk's text in the risk's colour.
-    pub(super) fn risk(self, risk: Risk, text: &str) -> String {
-        let code = match risk {
-            Risk::Low => "32",
-            Risk::Medium => "33",
-            Risk::High => "1;31",
-            Risk::Critical => "1;37;41",
-        };
-        self.sgr(code, text)
-    }
-
-    fn sgr(self, code: &str, text: &str) -> String {
-        match self {
-            Self::Off => text.to_owned(),
-            Self::On => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-        }
+/// A risk as a word.
+pub(super) fn risk_text(risk: Risk) -> &'static str {
+    match risk {
+        Risk::Low => "low",
+        Risk::Medium => "medium",
+        Risk::High => "high",
+        Risk::Critical => "critical",
     }
 }

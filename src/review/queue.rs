@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::lines::cells;
-use super::paint::Colour;
+use super::paint;
 use super::wording::risk_text;
 use super::{Record, State};
 use crate::policy::Decision;
 use crate::system::text::{visible, visible_command};
-use crate::system::{Moment, duration_text};
+use crate::system::{Colour, Moment, duration_text};
 
 /// The least room that a command gets, however narrow the terminal.
 const LEAST: usize = 20;
@@ -35,13 +35,13 @@ pub fn rows(records: &[Record], now: &Moment, width: Option<usize>, colour: Colo
         for (column, (cell, widest)) in cell_row.iter().zip(widths).enumerate() {
             let padding = " ".repeat(widest - cells(cell) + 2);
             match risk {
-                Some(record) if column == 2 => text.push_str(&colour.risk(record.shown.risk, cell)),
-                None => text.push_str(&colour.strong(cell)),
+                Some(record) if column == 2 => text.push_str(&paint::risk(colour, record.shown.risk, cell)),
+                None => text.push_str(&paint::strong(colour, cell)),
                 Some(_) => text.push_str(cell),
             }
             text.push_str(&padding);
         }
-        text.push_str(&if risk.is_none() { colour.strong(&command) } else { command });
+        text.push_str(&if risk.is_none() { paint::strong(colour, &command) } else { command });
         text.push('\n');
     }
     text

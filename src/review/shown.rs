@@ -2,13 +2,13 @@
 //! labelled as such, nothing shortened.
 
 use super::lines::{Lines, cells, made_visible};
-use super::paint::Colour;
+use super::paint;
 use super::wording::{input_text, kind_text, risk_text, run_as_text};
 use super::{Approval, Record, State};
 use crate::invocation::BoundFile;
 use crate::policy::{Decision, dynamic_reason};
 use crate::system::text::{visible, visible_argument, visible_bytes};
-use crate::system::{ByteString, Moment, duration_text};
+use crate::system::{ByteString, Colour, Moment, duration_text};
 
 /// A command up to this many cells stands on one line.
 const SHORT_COMMAND: usize = 60;
@@ -17,7 +17,7 @@ const SHORT_COMMAND: usize = 60;
 pub fn describe(record: &Record, now: &Moment, colour: Colour) -> String {
     let mut lines = Lines::default();
     let title = format!("Request {} is {}", record.id, record.state);
-    lines.heading(&colour.strong(&title));
+    lines.heading(&paint::strong(colour, &title));
     describe_risk(record, colour, &mut lines);
     describe_command(record, &mut lines);
     describe_requester(record, now, &mut lines);
@@ -43,7 +43,7 @@ fn describe_risk(record: &Record, colour: Colour, lines: &mut Lines) {
         Decision::Confirm => "the requester's own human confirms",
         _ => "other humans approve",
     };
-    let label = colour.risk(shown.risk, &risk.to_uppercase());
+    let label = paint::risk(colour, shown.risk, &risk.to_uppercase());
     let mut values = vec![format!("{label}: {asks}")];
     values.extend(shown.reasons.iter().map(|reason| made_visible(&reason.text)));
     for fragment in &shown.dynamic {

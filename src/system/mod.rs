@@ -6,6 +6,7 @@
 mod bytes;
 pub mod canonical;
 mod clock;
+mod colour;
 mod digest;
 pub mod durable;
 mod host;
@@ -15,6 +16,7 @@ pub mod text;
 pub mod trusted;
 
 pub use bytes::ByteString;
+pub use colour::{Colour, Paint};
 pub use clock::{BootId, Moment, duration_text, parse_duration};
 pub use digest::{Digest, ParseDigestError};
 pub use host::Host;

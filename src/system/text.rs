@@ -31,6 +31,22 @@ pub fn visible_bytes(bytes: &[u8]) -> String {
     shown
 }
 
+/// JSON text with every hidden character inside its strings written as `\uXXXX`: the same value to
+/// a program, and safe on a terminal. (JSON itself only asks for that below U+0020.)
+pub fn visible_json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_hidden(character) && !matches!(character, '\n' | '\r' | '\t') {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 /// One argument as a person reads it on a command line: plain where it is harmless, in double
 /// quotes where it is empty or holds spaces, quotes, shell characters or anything escaped.
 pub fn visible_argument(bytes: &[u8]) -> String {
@@ -105,6 +121,14 @@ mod tests {
         assert_eq!(visible_bytes(b"a\xffb"), "a\\xffb");
         assert_eq!(visible_argument(b""), "\"\"");
         assert_eq!(visible_command(&["rm", "-rf", "my files"]), "rm -rf \"my files\"");
+    }
+
+    #[test]
+    fn json_means_the_same_and_hides_nothing() {
+        let value = serde_json::json!({"a": "x\u{202e}y\u{9b}z\u{e0041}\n\u{1b}é"});
+        let shown = visible_json(&value.to_string());
+        assert_eq!(shown, "{\"a\":\"x\\u202ey\\u009bz\\udb40\\udc41\\n\\u001bé\"}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
     }
 
     proptest! {
