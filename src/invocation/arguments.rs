@@ -149,6 +149,7 @@ impl<'a> Findings<'a> {
 /// What the options of one command line add up to.
 struct Reader<'f, 'a> {
     findings: &'f mut Findings<'a>,
+    start: PathBuf,
     syntax: Syntax,
     suffixes: Vec<Vec<u8>>,
     operands: Operands,
@@ -160,12 +161,13 @@ struct Reader<'f, 'a> {
     operand_is_code: Option<&'static str>,
     prints: bool,
     into: Option<Vec<u8>>,
-    archives: Vec<(usize, Vec<u8>)>,
+    archives: Vec<Vec<u8>>,
 }
 
 impl<'f, 'a> Reader<'f, 'a> {
     fn new(program: &Program, findings: &'f mut Findings<'a>) -> Self {
         Self {
+            start: findings.base.clone(),
             findings,
             syntax: program.syntax,
             suffixes: program.suffixes.iter().map(|suffix| suffix.as_bytes().to_vec()).collect(),
@@ -215,12 +217,8 @@ impl<'f, 'a> Reader<'f, 'a> {
                 self.fills_directory &= access != Access::WritesTree;
             }
             Effect::Into => self.into = Some(text.to_vec()),
-            Effect::Directory => {
-                self.findings.enter(text);
-            }
-            Effect::Archive => {
-                self.archives.push((self.findings.operands.len(), text.to_vec()));
-            }
+            Effect::Directory => self.findings.enter(text),
+            Effect::Archive => self.archives.push(text.to_vec()),
             Effect::WritesArchive => self.writes_archive = true,
             Effect::FillsDirectory => self.fills_directory = true,
             Effect::ReadsOnly => self.reads_only = true,
@@ -265,8 +263,10 @@ impl<'f, 'a> Reader<'f, 'a> {
             }
             positional = positional.get(1..).unwrap_or_default();
         }
-        let end = self.findings.base.clone();
+        // tar opens its archive before it goes anywhere.
+        let end = std::mem::replace(&mut self.findings.base, self.start.clone());
         self.archives();
+        self.findings.base.clone_from(&end);
         self.positional(positional);
         self.findings.base = end;
         if self.fills_directory && !self.reads_only {
@@ -295,7 +295,7 @@ impl<'f, 'a> Reader<'f, 'a> {
 
     fn archives(&mut self) {
         let access = if self.writes_archive { Access::Writes } else { Access::Reads };
-        for (_, archive) in std::mem::take(&mut self.archives) {
+        for archive in std::mem::take(&mut self.archives) {
             // `-` is standard input or output; `host:file` is on another host.
             if archive != b"-" {
                 self.findings.push(&archive, access);
@@ -305,7 +305,7 @@ impl<'f, 'a> Reader<'f, 'a> {
 
     fn positional(&mut self, positional: &[(PathBuf, &[u8])]) {
         if let Some(directory) = self.into.take() {
-            self.into_directory(positional, &directory);
+            self.within_directory(positional, &directory);
             return;
         }
         let destination = match (self.operands.last, positional) {
@@ -315,7 +315,7 @@ impl<'f, 'a> Reader<'f, 'a> {
         if let Some((access, last)) = destination {
             let sources = positional.get(..positional.len() - 1).unwrap_or_default();
             if sources.len() > 1 || self.findings.is_directory(last) {
-                self.into_directory(sources, last);
+                self.within_directory(sources, last);
             } else {
                 self.sources(sources);
                 self.findings.push(last, self.adjusted(access));
@@ -325,7 +325,7 @@ impl<'f, 'a> Reader<'f, 'a> {
         self.sources(positional);
     }
 
-    fn into_directory(&mut self, sources: &[(PathBuf, &[u8])], directory: &[u8]) {
+    fn within_directory(&mut self, sources: &[(PathBuf, &[u8])], directory: &[u8]) {
         let access = self.operands.last.unwrap_or(Access::Writes);
         self.sources(sources);
         // What only adds entries leaves what is in the directory alone; rsync writes all of it.
