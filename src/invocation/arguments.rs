@@ -151,6 +151,7 @@ struct Reader<'f, 'a> {
     findings: &'f mut Findings<'a>,
     start: PathBuf,
     syntax: Syntax,
+    flags: Option<&'static str>,
     suffixes: Vec<Vec<u8>>,
     operands: Operands,
     leading: bool,
@@ -170,6 +171,7 @@ impl<'f, 'a> Reader<'f, 'a> {
             start: findings.base.clone(),
             findings,
             syntax: program.syntax,
+            flags: program.flags,
             suffixes: program.suffixes.iter().map(|suffix| suffix.as_bytes().to_vec()).collect(),
             operands: program.operands,
             leading: true,
@@ -202,10 +204,19 @@ impl<'f, 'a> Reader<'f, 'a> {
                         self.findings.refuse(text, "the program runs it as a command");
                     }
                 }
+                Piece::Unknown(name) => self.check_unknown(name),
                 Piece::Operand(text) => positional.push((self.findings.base.clone(), text)),
             }
         }
         self.finish(&positional);
+    }
+
+    fn check_unknown(&mut self, name: &[u8]) {
+        let Some(flags) = self.flags else { return };
+        let known = matches!(name, [letter] if flags.as_bytes().contains(letter));
+        if !known {
+            self.findings.refuse(name, "hitl does not know this option of the interpreter");
+        }
     }
 
     fn apply(&mut self, effect: Effect, letter: u8, value: Option<&[u8]>) {
@@ -288,6 +299,10 @@ impl<'f, 'a> Reader<'f, 'a> {
             None => self.findings.refuse(b"standard input", REASON),
             Some(script) if self.findings.is_standard_input_or_special(script) => {
                 self.findings.refuse(script, REASON);
+            }
+            // `bash +x -c code`: shells have options that begin with a plus.
+            Some(script @ [b'+', ..]) => {
+                self.findings.refuse(script, "the shell takes it for an option");
             }
             Some(_) => {}
         }
