@@ -131,6 +131,19 @@ fn what_cannot_be_executed_is_said_with_its_own_status() {
 }
 
 #[test]
+fn what_stands_in_a_directory_that_others_can_write_runs_all_the_same() {
+    use std::os::unix::fs::PermissionsExt;
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path().join("program");
+    std::fs::copy("/bin/echo", &path).unwrap();
+    std::fs::set_permissions(temporary.path(), PermissionsExt::from_mode(0o777)).unwrap();
+    let path = path.to_str().unwrap();
+    assert_eq!(output(&mut case(&words(&[path, "ran"]))), b"ran\n");
+    std::fs::write(path, "#!/bin/sh\necho \"script $1\"\n").unwrap();
+    assert_eq!(output(&mut case(&words(&[path, "ran"]))), b"script ran\n");
+}
+
+#[test]
 fn another_file_in_the_executables_place_does_not_run() {
     let mut case = case(&words(&["echo", "ran"]));
     let said = String::from_utf8(output(case.env("CASE_REPLACED", "1"))).unwrap();
