@@ -5,12 +5,11 @@
 use std::ffi::{CString, c_char};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::fcntl::OFlag;
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::pipe2;
-use rustix::process::{Resource, Rlimit};
 
 use super::image::{self, Image};
 use super::{CallerState, ExecuteError, Launch, signals};
@@ -51,8 +50,11 @@ impl Child {
         let scope = Scope::here();
         let invocation = launch.invocation;
         let text = |bytes: &[u8]| CString::new(bytes).map_err(ExecuteError::nul);
-        let arguments =
-            invocation.argv.iter().map(|argument| text(argument.as_bytes())).collect::<Result<_, _>>()?;
+        let arguments = invocation
+            .argv
+            .iter()
+            .map(|argument| text(argument.as_bytes()))
+            .collect::<Result<_, _>>()?;
         let environment = launch
             .environment
             .0
@@ -80,9 +82,8 @@ impl Child {
         let arguments = pointers(&self.arguments);
         let environment = pointers(&self.environment);
         // No handler of ours may run in the child: signals wait until its own dispositions stand.
-        let before = SigSet::all()
-            .thread_swap_mask(SigmaskHow::SIG_SETMASK)
-            .map_err(ExecuteError::start)?;
+        let before =
+            SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(ExecuteError::start)?;
         // SAFETY: between fork and exec the child only makes system calls on memory that was made
         // ready before (`become_command` allocates nothing and takes no lock), and never returns.
         let pid = unsafe { libc::fork() };
@@ -99,7 +100,7 @@ impl Child {
         let mut report = Vec::with_capacity(8);
         File::from(reader).read_to_end(&mut report).map_err(ExecuteError::Start)?;
         let Some((stage, errno)) = decode(&report) else { return Ok(Started::Running(pid)) };
-        reap(pid);
+        collect(pid);
         let error = io::Error::from_raw_os_error(errno);
         match stage {
             Stage::Exec => Ok(Started::NotExecuted(errno)),
@@ -132,7 +133,7 @@ impl Child {
             }
             // Before the switch: another user could not even lower some of them exactly as they were.
             for (resource, limit) in &self.caller.limits {
-                if rustix::process::setrlimit(*resource, same(*limit)).is_err() {
+                if rustix::process::setrlimit(*resource, *limit).is_err() {
                     fail(report, Stage::Limits);
                 }
             }
@@ -174,7 +175,9 @@ fn is_already(target: &RunAs) -> bool {
     others.sort_unstable();
     others.dedup();
     [users.real, users.effective, users.saved].iter().all(|uid| uid.as_raw() == target.uid)
-        && [groups.real, groups.effective, groups.saved].iter().all(|gid| gid.as_raw() == target.gid)
+        && [groups.real, groups.effective, groups.saved]
+            .iter()
+            .all(|gid| gid.as_raw() == target.gid)
         && others == target.groups
 }
 
@@ -213,6 +216,12 @@ unsafe fn fail(report: libc::c_int, stage: Stage) -> ! {
         libc::write(report, record.as_ptr().cast(), record.len());
         libc::_exit(126)
     }
+}
+
+/// Waits for a child that has already reported its failure, so that no zombie stays.
+fn collect(pid: libc::pid_t) {
+    let pid = nix::unistd::Pid::from_raw(pid);
+    while nix::sys::wait::waitpid(pid, None) == Err(nix::Error::EINTR) {}
 }
 
 fn decode(report: &[u8]) -> Option<(Stage, i32)> {

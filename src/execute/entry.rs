@@ -73,9 +73,8 @@ pub fn sanitise() -> Result<CallerState, EntryError> {
 
 fn close_on_exec() -> io::Result<()> {
     // SAFETY: a system call on integers; it changes flags of descriptors and nothing in memory.
-    let outcome = unsafe {
-        libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)
-    };
+    let outcome =
+        unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if outcome == 0 {
         return Ok(());
     }

@@ -98,3 +98,73 @@ fn with_real_parent(path: &Path) -> PathBuf {
         _ => path.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Asked, resolve};
+    use crate::system::Scope;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn what_can_be_written_is_captured_and_what_is_not_is_said() {
+        let temporary = tempfile::tempdir().unwrap();
+        let base = temporary.path().canonicalize().unwrap();
+        for name in ["file", "other"] {
+            std::fs::write(base.join(name), "x").unwrap();
+        }
+        std::fs::create_dir(base.join("dir")).unwrap();
+        symlink("file", base.join("link")).unwrap();
+        symlink("dir", base.join("way")).unwrap();
+        for (line, captured, said) in [
+            ("rm link", "link", 0),
+            ("rm -r dir", "dir/", 0),
+            ("rm way/x", "dir/x", 0),
+            ("sed -i s/a/b/ link", "link", 0),
+            ("tee link", "file link", 0),
+            ("cp other dir", "dir dir/other", 0),
+            ("cat file", "", 0),
+            ("mv file dir", "file/ dir dir/file/", 0),
+            // An unknown program: the file that it names, but not the directory.
+            ("od-unknown file dir absent", "file absent", 2),
+        ] {
+            let mut words = line.split(' ');
+            let name = words.next().unwrap();
+            let argv = [name].into_iter().chain(words).map(Into::into).collect();
+            let mut asked = Asked { argv, directory: Some(base.clone()), ..Asked::default() };
+            let unknown = name == "od-unknown";
+            if unknown {
+                std::fs::copy("/bin/true", base.join(name)).unwrap();
+                *asked.argv.first_mut().unwrap() = format!("./{name}").into();
+            }
+            let search = ["/usr/bin".into(), "/bin".into()];
+            let invocation = resolve(asked, &search, Scope::System).unwrap();
+            let (operands, not_covered) = invocation.affected_operands();
+            let shown: Vec<String> = operands
+                .iter()
+                .map(|operand| {
+                    let path = operand.path.strip_prefix(&base).unwrap().display();
+                    format!("{path}{}", if operand.tree { "/" } else { "" })
+                })
+                .collect();
+            assert_eq!(shown.join(" "), captured, "{line}");
+            assert_eq!(not_covered.len(), said, "{line}: {not_covered:?}");
+        }
+    }
+
+    #[test]
+    fn every_operand_that_is_a_file_is_bound_once_in_order() {
+        let temporary = tempfile::tempdir().unwrap();
+        let base = temporary.path().canonicalize().unwrap();
+        std::fs::write(base.join("b.sh"), "x").unwrap();
+        std::fs::write(base.join("a"), "y").unwrap();
+        symlink("a", base.join("link")).unwrap();
+        let argv = ["bash", "b.sh", "a", "link", "absent"].map(Into::into).to_vec();
+        let asked = Asked { argv, directory: Some(base.clone()), ..Asked::default() };
+        let invocation =
+            resolve(asked, &["/usr/bin".into(), "/bin".into()], Scope::System).unwrap();
+        let bound = invocation.bound_operands().unwrap();
+        let paths: Vec<_> = bound.iter().map(|file| file.path.as_path().to_owned()).collect();
+        assert_eq!(paths, [base.join("b.sh"), base.join("a")]);
+        assert!(invocation.bound_executable().unwrap().sha256.is_some());
+    }
+}

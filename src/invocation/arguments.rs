@@ -149,7 +149,9 @@ impl<'a> Findings<'a> {
 /// What the options of one command line add up to.
 struct Reader<'f, 'a> {
     findings: &'f mut Findings<'a>,
+    start: PathBuf,
     syntax: Syntax,
+    flags: Option<&'static str>,
     suffixes: Vec<Vec<u8>>,
     operands: Operands,
     leading: bool,
@@ -160,14 +162,16 @@ struct Reader<'f, 'a> {
     operand_is_code: Option<&'static str>,
     prints: bool,
     into: Option<Vec<u8>>,
-    archives: Vec<(usize, Vec<u8>)>,
+    archives: Vec<Vec<u8>>,
 }
 
 impl<'f, 'a> Reader<'f, 'a> {
     fn new(program: &Program, findings: &'f mut Findings<'a>) -> Self {
         Self {
+            start: findings.base.clone(),
             findings,
             syntax: program.syntax,
+            flags: program.flags,
             suffixes: program.suffixes.iter().map(|suffix| suffix.as_bytes().to_vec()).collect(),
             operands: program.operands,
             leading: true,
@@ -200,10 +204,19 @@ impl<'f, 'a> Reader<'f, 'a> {
                         self.findings.refuse(text, "the program runs it as a command");
                     }
                 }
+                Piece::Unknown(name) => self.check_unknown(name),
                 Piece::Operand(text) => positional.push((self.findings.base.clone(), text)),
             }
         }
         self.finish(&positional);
+    }
+
+    fn check_unknown(&mut self, name: &[u8]) {
+        let Some(flags) = self.flags else { return };
+        let known = matches!(name, [letter] if flags.as_bytes().contains(letter));
+        if !known {
+            self.findings.refuse(name, "hitl does not know this option of the interpreter");
+        }
     }
 
     fn apply(&mut self, effect: Effect, letter: u8, value: Option<&[u8]>) {
@@ -215,12 +228,8 @@ impl<'f, 'a> Reader<'f, 'a> {
                 self.fills_directory &= access != Access::WritesTree;
             }
             Effect::Into => self.into = Some(text.to_vec()),
-            Effect::Directory => {
-                self.findings.enter(text);
-            }
-            Effect::Archive => {
-                self.archives.push((self.findings.operands.len(), text.to_vec()));
-            }
+            Effect::Directory => self.findings.enter(text),
+            Effect::Archive => self.archives.push(text.to_vec()),
             Effect::WritesArchive => self.writes_archive = true,
             Effect::FillsDirectory => self.fills_directory = true,
             Effect::ReadsOnly => self.reads_only = true,
@@ -265,8 +274,10 @@ impl<'f, 'a> Reader<'f, 'a> {
             }
             positional = positional.get(1..).unwrap_or_default();
         }
-        let end = self.findings.base.clone();
+        // tar opens its archive before it goes anywhere.
+        let end = std::mem::replace(&mut self.findings.base, self.start.clone());
         self.archives();
+        self.findings.base.clone_from(&end);
         self.positional(positional);
         self.findings.base = end;
         if self.fills_directory && !self.reads_only {
@@ -289,13 +300,17 @@ impl<'f, 'a> Reader<'f, 'a> {
             Some(script) if self.findings.is_standard_input_or_special(script) => {
                 self.findings.refuse(script, REASON);
             }
+            // `bash +x -c code`: shells have options that begin with a plus.
+            Some(script @ [b'+', ..]) => {
+                self.findings.refuse(script, "the shell takes it for an option");
+            }
             Some(_) => {}
         }
     }
 
     fn archives(&mut self) {
         let access = if self.writes_archive { Access::Writes } else { Access::Reads };
-        for (_, archive) in std::mem::take(&mut self.archives) {
+        for archive in std::mem::take(&mut self.archives) {
             // `-` is standard input or output; `host:file` is on another host.
             if archive != b"-" {
                 self.findings.push(&archive, access);
@@ -305,7 +320,7 @@ impl<'f, 'a> Reader<'f, 'a> {
 
     fn positional(&mut self, positional: &[(PathBuf, &[u8])]) {
         if let Some(directory) = self.into.take() {
-            self.into_directory(positional, &directory);
+            self.within_directory(positional, &directory);
             return;
         }
         let destination = match (self.operands.last, positional) {
@@ -315,7 +330,7 @@ impl<'f, 'a> Reader<'f, 'a> {
         if let Some((access, last)) = destination {
             let sources = positional.get(..positional.len() - 1).unwrap_or_default();
             if sources.len() > 1 || self.findings.is_directory(last) {
-                self.into_directory(sources, last);
+                self.within_directory(sources, last);
             } else {
                 self.sources(sources);
                 self.findings.push(last, self.adjusted(access));
@@ -325,7 +340,7 @@ impl<'f, 'a> Reader<'f, 'a> {
         self.sources(positional);
     }
 
-    fn into_directory(&mut self, sources: &[(PathBuf, &[u8])], directory: &[u8]) {
+    fn within_directory(&mut self, sources: &[(PathBuf, &[u8])], directory: &[u8]) {
         let access = self.operands.last.unwrap_or(Access::Writes);
         self.sources(sources);
         // What only adds entries leaves what is in the directory alone; rsync writes all of it.

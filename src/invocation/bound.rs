@@ -11,6 +11,9 @@ use crate::system::{ByteString, Digest};
 /// Operands larger than this are bound by their identity and size alone: 64 MiB.
 pub const OPERAND_DIGEST_LIMIT: u64 = 64 << 20;
 
+/// How often a file is taken again that is written while it is read.
+const ATTEMPTS: usize = 3;
+
 /// Takes the identity of a regular file, and the digest of its content where it is no larger than
 /// `digest_up_to` bytes.
 ///
@@ -19,8 +22,18 @@ pub const OPERAND_DIGEST_LIMIT: u64 = 64 << 20;
 ///
 /// # Errors
 /// What opening and reading fail with; `InvalidInput` for what is not a regular file, and
-/// `ResourceBusy` for a file that was written while it was read.
+/// `ResourceBusy` for a file that was written while it was read, three times.
 pub fn bind_file(path: &Path, digest_up_to: u64) -> io::Result<BoundFile> {
+    for _ in 1..ATTEMPTS {
+        match bind_once(path, digest_up_to) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {}
+            outcome => return outcome,
+        }
+    }
+    bind_once(path, digest_up_to)
+}
+
+fn bind_once(path: &Path, digest_up_to: u64) -> io::Result<BoundFile> {
     let mut file = OpenOptions::new()
         .read(true)
         // O_NONBLOCK: a pipe in the file's place must not make us wait.
@@ -30,6 +43,7 @@ pub fn bind_file(path: &Path, digest_up_to: u64) -> io::Result<BoundFile> {
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
+    // Later reads could find more than the size that was looked at: `unchanged` says so.
     let sha256 = if metadata.len() <= digest_up_to {
         let digest = Digest::of_reader(&mut file)?;
         unchanged(&file, &metadata)?;
@@ -37,13 +51,17 @@ pub fn bind_file(path: &Path, digest_up_to: u64) -> io::Result<BoundFile> {
     } else {
         None
     };
-    Ok(BoundFile {
+    Ok(bound(path, &metadata, sha256))
+}
+
+fn bound(path: &Path, metadata: &Metadata, sha256: Option<Digest>) -> BoundFile {
+    BoundFile {
         path: ByteString::from(path),
         device: metadata.dev(),
         inode: metadata.ino(),
         size: metadata.len(),
         sha256,
-    })
+    }
 }
 
 impl Invocation {
@@ -58,19 +76,28 @@ impl Invocation {
     /// Every operand of the command that is an existing regular file, in the order of the
     /// arguments, each once. Behind a symbolic link it is the file that the link leads to.
     ///
+    /// One that we may not read (in user scope the command, which runs as the same user, may not
+    /// either) is bound by its identity and size.
+    ///
     /// # Errors
-    /// As [`bind_file`]: a file that is there but cannot be read cannot be bound either.
+    /// As [`bind_file`].
     pub fn bound_operands(&self) -> io::Result<Vec<BoundFile>> {
-        let mut bound: Vec<BoundFile> = Vec::new();
-        let Some(command) = self.reading.commands.first() else { return Ok(bound) };
+        let mut files: Vec<BoundFile> = Vec::new();
+        let Some(command) = self.reading.commands.first() else { return Ok(files) };
         for operand in &command.operands {
             let known = |file: &BoundFile| file.path.as_path() == operand.real;
-            let is_file = operand.real.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
-            if is_file && !bound.iter().any(known) {
-                bound.push(bind_file(&operand.real, OPERAND_DIGEST_LIMIT)?);
+            let Ok(metadata) = operand.real.symlink_metadata() else { continue };
+            if !metadata.is_file() || files.iter().any(known) {
+                continue;
+            }
+            match bind_file(&operand.real, OPERAND_DIGEST_LIMIT) {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    files.push(bound(&operand.real, &metadata, None));
+                }
+                outcome => files.push(outcome?),
             }
         }
-        Ok(bound)
+        Ok(files)
     }
 }
 

@@ -4,12 +4,13 @@
 use super::grammar::{OptionSpec, Value};
 use crate::system::ByteString;
 
-/// A piece of a command line. An option that the table does not know is none: it is taken for a
-/// flag.
+/// A piece of a command line.
 #[derive(Clone, Copy)]
 pub(super) enum Piece<'a> {
     /// An option that the table knows, with its value where it has one.
     Option(&'static OptionSpec, Option<&'a [u8]>),
+    /// An option that the table does not know: its letter, or its long name. It is taken for a flag.
+    Unknown(&'a [u8]),
     /// An operand.
     Operand(&'a [u8]),
 }
@@ -70,7 +71,10 @@ impl<'a, I: Iterator<Item = &'a [u8]>> Cutter<'a, I> {
             let fits = |option: &&OptionSpec| option.long.as_bytes().starts_with(name);
             self.options.iter().filter(named).find(fits).filter(|_| !name.is_empty())
         });
-        let Some(option) = found else { return };
+        let Some(option) = found else {
+            self.pieces.push(Piece::Unknown(name));
+            return;
+        };
         let value = match (option.value, value) {
             (Value::Always, None) => self.rest.next(),
             (_, value) => value,
@@ -80,7 +84,10 @@ impl<'a, I: Iterator<Item = &'a [u8]>> Cutter<'a, I> {
 
     fn cluster(&mut self, letters: &'a [u8]) {
         for (index, letter) in letters.iter().enumerate() {
-            let Some(option) = self.by_letter(*letter) else { continue };
+            let Some(option) = self.by_letter(*letter) else {
+                self.pieces.push(Piece::Unknown(letters.get(index..=index).unwrap_or_default()));
+                continue;
+            };
             let attached = letters.get(index + 1..).filter(|rest| !rest.is_empty());
             let value = match option.value {
                 Value::Never => {

@@ -13,6 +13,9 @@ pub(super) struct Program {
     /// The options that matter: those that take a value, and those that change what is written.
     /// An option that is not here is a flag that says nothing about paths.
     pub(super) options: &'static [OptionSpec],
+    /// The letters of its options without a value, where the list is whole: any other option then
+    /// makes the command dynamic, because it could take the next word for its value.
+    pub(super) flags: Option<&'static str>,
     /// What its operands are.
     pub(super) operands: Operands,
     /// How its command line is cut.
@@ -139,6 +142,7 @@ impl Program {
         Self {
             names,
             options: &[],
+            flags: None,
             operands,
             syntax: Syntax::Getopt,
             through_links: false,
@@ -152,6 +156,12 @@ impl Program {
     /// With these options.
     pub(super) const fn options(mut self, options: &'static [OptionSpec]) -> Self {
         self.options = options;
+        self
+    }
+
+    /// With these letters for options without a value, and no others.
+    pub(super) const fn only_flags(mut self, letters: &'static str) -> Self {
+        self.flags = Some(letters);
         self
     }
 

@@ -1,8 +1,7 @@
 //! From arguments to a [`Reading`]: the commands that would be started, their path operands, and
 //! the fragments that cannot be judged.
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::arguments::{read_known, read_unknown};
 use super::paths::{Imagined, clean};
@@ -69,3 +68,6 @@ fn holds_control(argument: &ByteString) -> bool {
 fn with_control(argument: &ByteString) -> DynamicFragment {
     DynamicFragment { fragment: argument.clone(), reason: "it holds control characters".to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,8 +104,6 @@ const RUNNERS: &[Runner] = &[
             "deno",
             "bun",
             "hitl",
-            "make",
-            "gmake",
             "nsenter",
             "tmux",
             "screen",
@@ -113,9 +111,7 @@ const RUNNERS: &[Runner] = &[
             "abduco",
             "run-parts",
             "debugfs",
-            "zsh-newuser-install",
             "xterm",
-            "expect_exec",
             "mpirun",
             "salt-call",
             "cpulimit",
@@ -135,13 +131,12 @@ const RUNNERS: &[Runner] = &[
             "at",
             "batch",
             "aa-exec",
-            "pv-sh",
         ],
         when: When::Always,
     },
     Runner {
         names: &["docker", "podman", "nerdctl", "docker-compose", "podman-compose"],
-        when: When::Under(&["exec", "run", "create", "build", "buildx", "compose", "unshare"]),
+        when: When::Under(&["exec", "run", "unshare"]),
     },
     Runner {
         names: &["lxc", "incus", "lxc-attach", "lxc-execute", "pct"],
@@ -149,7 +144,7 @@ const RUNNERS: &[Runner] = &[
     },
     Runner {
         names: &["kubectl", "oc", "k3s", "crictl", "ctr"],
-        when: When::Under(&["exec", "run", "debug", "attach", "rsh", "proxy", "plugin", "kubectl"]),
+        when: When::Under(&["exec", "run", "debug", "attach", "rsh"]),
     },
     Runner { names: &["npm", "pnpm", "yarn"], when: When::Under(&["exec", "x", "dlx", "run"]) },
 ];

@@ -216,7 +216,7 @@ pub(super) fn git(
 /// Whether an option of a git subcommand runs commands, abbreviated or with its value attached.
 fn runs(subcommand: &[u8], name: &[u8]) -> bool {
     let abbreviates = |known: &&str| name.len() > 4 && known.as_bytes().starts_with(name);
-    GIT_RUNS.iter().any(|known| abbreviates(&known))
+    GIT_RUNS.iter().any(abbreviates)
         || (subcommand == b"rebase" && name.starts_with(b"-x"))
         || (subcommand == b"grep" && name.starts_with(b"-O"))
         || (subcommand == b"clone" && (name.starts_with(b"-u") || name.starts_with(b"-c")))

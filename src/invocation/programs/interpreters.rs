@@ -21,11 +21,19 @@ const INTERACTIVE: &[Effect] = &[Code("the interpreter takes code from standard 
 const INFORMATION: &[Effect] = &[Prints];
 const IN_PLACE: &[Effect] = &[Effect::Operands(EDITING_SCRIPT), Backup];
 
+/// The flags of set(1): errexit, nounset, xtrace and the like.
+const SHELL_FLAGS: &str = "abefhkmnptuvxBCEHPTr";
+
 const SHELL: &[OptionSpec] = &[
     flag(b'c', "", &[OperandIsCode("the shell runs its argument as code")]),
     flag(b's', "", &[NoLeading, Code("the shell takes its commands from standard input")]),
     flag(b'i', "", &[Code("an interactive shell takes commands and runs its start-up files")]),
     flag(b'l', "login", &[]),
+    flag(0, "norc", &[]),
+    flag(0, "noprofile", &[]),
+    flag(0, "posix", &[]),
+    flag(0, "verbose", &[]),
+    flag(0, "restricted", &[]),
     valued(b'o', "", &[]),
     valued(b'O', "", &[]),
     valued(0, "rcfile", &[Code("the shell runs its start-up file")]),
@@ -43,8 +51,9 @@ pub(super) const PROGRAMS: &[Program] = &[
         SCRIPT,
     )
     .syntax(Syntax::Script)
+    .only_flags(SHELL_FLAGS)
     .options(SHELL),
-    Program::new(&["fish"], SCRIPT).syntax(Syntax::Script).options(&[
+    Program::new(&["fish"], SCRIPT).syntax(Syntax::Script).only_flags("nlPN").options(&[
         valued(b'c', "command", CODE),
         valued(b'C', "init-command", CODE),
         flag(b'i', "interactive", INTERACTIVE),
@@ -54,72 +63,84 @@ pub(super) const PROGRAMS: &[Program] = &[
         flag(b'v', "version", INFORMATION),
         flag(b'h', "help", INFORMATION),
     ]),
-    Program::new(&["pwsh", "nu", "elvish", "xonsh"], SCRIPT).syntax(Syntax::Script).options(&[
-        valued(b'c', "commands", CODE),
-        valued(b'C', "Command", CODE),
-        valued(b'e', "execute", CODE),
-        valued(b'E', "EncodedCommand", CODE),
-        flag(b'i', "interactive", INTERACTIVE),
-        flag(0, "version", INFORMATION),
-    ]),
-    Program::new(&["python", "pypy", "ipython"], SCRIPT).syntax(Syntax::Script).options(&[
-        valued(b'c', "", CODE),
-        valued(b'm', "", &[NoLeading, Code("Python runs the module that it finds by that name")]),
-        flag(b'i', "", INTERACTIVE),
-        valued(b'W', "", &[]),
-        valued(b'X', "", &[]),
-        valued(0, "check-hash-based-pycs", &[]),
-        flag(b'V', "version", INFORMATION),
-        flag(b'h', "help", INFORMATION),
-    ]),
-    Program::new(&["perl"], SCRIPT).syntax(Syntax::Script).options(&[
-        valued(b'e', "", CODE),
-        valued(b'E', "", CODE),
-        attached(b'M', "", LIBRARY),
-        attached(b'm', "", LIBRARY),
-        attached(b'd', "", LIBRARY),
-        valued(b'I', "", LIBRARIES),
-        attached(b'i', "", IN_PLACE),
-        attached(b'F', "", &[]),
-        attached(b'0', "", &[]),
-        attached(b'C', "", &[]),
-        attached(b'D', "", &[]),
-        attached(b'x', "", &[]),
-        attached(b'V', "", INFORMATION),
-        flag(b'v', "version", INFORMATION),
-        flag(b'h', "help", INFORMATION),
-        flag(b'S', "", &[Code("perl looks for the script in the caller's PATH")]),
-    ]),
-    Program::new(&["ruby", "irb"], SCRIPT).syntax(Syntax::Script).options(&[
-        valued(b'e', "", CODE),
-        valued(b'r', "require", LIBRARY),
-        valued(b'I', "", LIBRARIES),
-        valued(b'C', "", &[Directory]),
-        attached(b'i', "", IN_PLACE),
-        attached(b'F', "", &[]),
-        attached(b'0', "", &[]),
-        attached(b'x', "", &[]),
-        valued(b'E', "encoding", &[]),
-        flag(b'v', "version", INFORMATION),
-        flag(b'h', "help", INFORMATION),
-        flag(b'S', "", &[Code("ruby looks for the script in the caller's PATH")]),
-    ]),
-    Program::new(&["node", "nodejs", "tsx", "ts-node"], SCRIPT).syntax(Syntax::Script).options(&[
-        valued(b'e', "eval", CODE),
-        valued(b'p', "print", CODE),
-        valued(b'r', "require", LIBRARY),
-        valued(0, "import", LIBRARY),
-        valued(0, "loader", LIBRARY),
-        valued(0, "experimental-loader", LIBRARY),
-        valued(0, "env-file", SETTING),
-        valued(0, "run", CODE),
-        valued(0, "experimental-config-file", SETTING),
-        flag(b'i', "interactive", INTERACTIVE),
-        valued(b'C', "conditions", &[]),
-        flag(b'v', "version", INFORMATION),
-        flag(b'h', "help", INFORMATION),
-    ]),
-    Program::new(&["php", "php-cgi"], SCRIPT).syntax(Syntax::Script).options(&[
+    Program::new(&["pwsh", "nu", "elvish", "xonsh"], SCRIPT)
+        .syntax(Syntax::Script)
+        .only_flags("")
+        .options(&[
+            valued(b'c', "commands", CODE),
+            valued(b'C', "Command", CODE),
+            valued(b'e', "execute", CODE),
+            valued(b'E', "EncodedCommand", CODE),
+            flag(b'i', "interactive", INTERACTIVE),
+            flag(0, "version", INFORMATION),
+        ]),
+    Program::new(&["python", "pypy", "ipython"], SCRIPT)
+        .syntax(Syntax::Script)
+        .only_flags("bBdEIOqsStuvxPR")
+        .options(&[
+            valued(b'c', "", CODE),
+            valued(
+                b'm',
+                "",
+                &[NoLeading, Code("Python runs the module that it finds by that name")],
+            ),
+            flag(b'i', "", INTERACTIVE),
+            valued(b'W', "", &[]),
+            valued(b'X', "", &[]),
+            valued(b'Q', "", &[]),
+            valued(0, "check-hash-based-pycs", &[]),
+            flag(b'V', "version", INFORMATION),
+            flag(b'h', "help", INFORMATION),
+        ]),
+    Program::new(&["perl"], SCRIPT)
+        .syntax(Syntax::Script)
+        .only_flags("aclnpstTuUwWXfg0123456789")
+        .options(&[
+            valued(b'e', "", CODE),
+            valued(b'E', "", CODE),
+            attached(b'M', "", LIBRARY),
+            attached(b'm', "", LIBRARY),
+            attached(b'd', "", LIBRARY),
+            valued(b'I', "", LIBRARIES),
+            attached(b'i', "", IN_PLACE),
+            attached(b'V', "", INFORMATION),
+            flag(b'v', "version", INFORMATION),
+            flag(b'h', "help", INFORMATION),
+            flag(b'S', "", &[Code("perl looks for the script in the caller's PATH")]),
+        ]),
+    Program::new(&["ruby", "irb"], SCRIPT)
+        .syntax(Syntax::Script)
+        .only_flags("aclnpsvwWy0123456789")
+        .options(&[
+            valued(b'e', "", CODE),
+            valued(b'r', "require", LIBRARY),
+            valued(b'I', "", LIBRARIES),
+            valued(b'C', "", &[Directory]),
+            attached(b'i', "", IN_PLACE),
+            valued(b'E', "encoding", &[]),
+            flag(b'v', "version", INFORMATION),
+            flag(b'h', "help", INFORMATION),
+            flag(b'S', "", &[Code("ruby looks for the script in the caller's PATH")]),
+        ]),
+    Program::new(&["node", "nodejs", "tsx", "ts-node"], SCRIPT)
+        .syntax(Syntax::Script)
+        .only_flags("c")
+        .options(&[
+            valued(b'e', "eval", CODE),
+            valued(b'p', "print", CODE),
+            valued(b'r', "require", LIBRARY),
+            valued(0, "import", LIBRARY),
+            valued(0, "loader", LIBRARY),
+            valued(0, "experimental-loader", LIBRARY),
+            valued(0, "env-file", SETTING),
+            valued(0, "run", CODE),
+            valued(0, "experimental-config-file", SETTING),
+            flag(b'i', "interactive", INTERACTIVE),
+            valued(b'C', "conditions", &[]),
+            flag(b'v', "version", INFORMATION),
+            flag(b'h', "help", INFORMATION),
+        ]),
+    Program::new(&["php", "php-cgi"], SCRIPT).syntax(Syntax::Script).only_flags("nqsw").options(&[
         valued(b'r', "run", CODE),
         valued(b'R', "process-code", CODE),
         valued(b'B', "process-begin", CODE),
@@ -137,17 +158,21 @@ pub(super) const PROGRAMS: &[Program] = &[
         flag(b'm', "modules", INFORMATION),
         flag(b'h', "help", INFORMATION),
     ]),
-    Program::new(&["lua", "luajit", "texlua"], SCRIPT).syntax(Syntax::Script).options(&[
-        valued(b'e', "", CODE),
-        valued(b'l', "", LIBRARY),
-        flag(b'i', "", INTERACTIVE),
-        flag(b'v', "", INFORMATION),
-    ]),
+    Program::new(&["lua", "luajit", "texlua"], SCRIPT)
+        .syntax(Syntax::Script)
+        .only_flags("EW")
+        .options(&[
+            valued(b'e', "", CODE),
+            valued(b'l', "", LIBRARY),
+            flag(b'i', "", INTERACTIVE),
+            flag(b'v', "", INFORMATION),
+        ]),
     Program::new(
         &["tclsh", "wish", "expect", "Rscript", "R", "julia", "guile", "sbcl", "octave", "gjs"],
         SCRIPT,
     )
     .syntax(Syntax::Script)
+    .only_flags("")
     .options(&[
         valued(b'c', "", CODE),
         valued(b'e', "eval", CODE),

@@ -141,6 +141,7 @@ pub(super) const PROGRAMS: &[Program] = &[
     )
     // Options end where the program text stands: what follows is the program's own.
     .syntax(Syntax::OptionsFirst)
+    .only_flags("bcghkMnNOPrsStV")
     .options(&[
         valued(b'F', "field-separator", &[]),
         valued(b'v', "assign", &[]),
