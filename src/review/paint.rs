@@ -18,13 +18,3 @@ pub(super) fn risk(colour: Colour, risk: Risk, text: &str) -> String {
     };
     colour.paint(paint, text)
 }
-
-/// A risk as a word.
-pub(super) fn risk_text(risk: Risk) -> &'static str {
-    match risk {
-        Risk::Low => "low",
-        Risk::Medium => "medium",
-        Risk::High => "high",
-        Risk::Critical => "critical",
-    }
-}

@@ -35,7 +35,9 @@ pub fn rows(records: &[Record], now: &Moment, width: Option<usize>, colour: Colo
         for (column, (cell, widest)) in cell_row.iter().zip(widths).enumerate() {
             let padding = " ".repeat(widest - cells(cell) + 2);
             match risk {
-                Some(record) if column == 2 => text.push_str(&paint::risk(colour, record.shown.risk, cell)),
+                Some(record) if column == 2 => {
+                    text.push_str(&paint::risk(colour, record.shown.risk, cell))
+                }
                 None => text.push_str(&paint::strong(colour, cell)),
                 Some(_) => text.push_str(cell),
             }

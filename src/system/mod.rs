@@ -16,8 +16,8 @@ pub mod text;
 pub mod trusted;
 
 pub use bytes::ByteString;
-pub use colour::{Colour, Paint};
 pub use clock::{BootId, Moment, duration_text, parse_duration};
+pub use colour::{Colour, Paint};
 pub use digest::{Digest, ParseDigestError};
 pub use host::Host;
 pub use scope::{Directories, DirectoryOverrides, Scope};
