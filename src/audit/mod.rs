@@ -1,21 +1,72 @@
 //! The record that holds up: an append-only, hash-chained log of JSON lines.
 //!
-//! One line is one [`Entry`] in canonical JSON (a subset of RFC 8785), named after ECS fields, ours
-//! under `hitl`. `leaf = SHA-256(0x00 ‖ line without its line feed)`, which is also the leaf hash of
-//! RFC 6962; each entry's `hitl.prev` is the leaf of the line before it, the first one's is
-//! `SHA-256("hitl-genesis/v1\n" ‖ origin ‖ "\n")`. Stored bytes are hashed, never a serialisation
-//! made again.
+//! One line is one [`Entry`] in canonical JSON (a subset of RFC 8785), at most 64 KiB with its line
+//! feed, named after ECS fields, ours under `hitl`. `leaf = SHA-256(0x00 ‖ line without its line
+//! feed)`, which is also the leaf hash of RFC 6962; each entry's `hitl.prev` is the leaf of the line
+//! before it, in hex. Stored bytes are hashed, never a serialisation made again.
+//!
+//! The first line is a `segment-opened` entry with sequence number 0. Its `hitl.origin` names the
+//! log, and its `hitl.prev` is `SHA-256("hitl-genesis/v1\n" ‖ origin ‖ "\n")`, so that a copy of the
+//! file can be verified alone.
+//!
+//! The files, all in one directory: `000001.jsonl` (the entries), `append.lock`, and `head` (how far
+//! the log was acknowledged, which is also the lock and the shared offset of group commit).
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `entry`, `encode` | what is recorded, and the line it becomes |
+//! | `node`, `line`, `scan` | a stored line, read strictly |
+//! | `log`, `head`, `recover` | appending, durability, what a crash left behind |
+//! | `verify`, `lives`, `quorum` | the chain, and that nothing started without what it needed |
+//! | `read`, `show` | the log for people |
+//! | `redact` | secrets that do not get in |
 //!
 //! Honest limit: root can stop logging, or append lies. What the log prevents is rewriting the past
-//! without it being seen.
+//! without it being seen; and cutting off the end is seen only as far as `head` is out of the
+//! attacker's reach, which is what signed checkpoints will be for.
+
+use std::io;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::system::canonical::CanonicalError;
+use crate::system::durable::DurableError;
+use crate::system::{Digest, Host};
+
+mod encode;
+mod entry;
+mod files;
+mod head;
+mod line;
+mod lives;
+mod log;
+mod node;
+mod quorum;
+mod read;
+mod recover;
+mod redact;
+mod scan;
+mod show;
+mod verify;
+
+pub use entry::{Command, Reference};
+pub use log::{Appended, Log};
+pub use read::{Entries, Filter, Stored, StoredEntry, read};
+pub use redact::{Redacted, redact, redact_text};
+pub use show::render;
+pub use verify::{Finding, Verification, verify};
+
+/// The most bytes of a line, with its line feed.
+pub const LINE_LIMIT: usize = 64 * 1024;
 
 /// What happened. The names are those of `event.action`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
+    /// The log, or a segment of it, begins here.
+    SegmentOpened,
     /// Somebody asked for a command.
     PrivilegeRequested,
     /// The policy gave its verdict.
@@ -38,7 +89,7 @@ pub enum Action {
     RequestCancelled,
     /// Something that a request was bound to changed.
     RequestVoid,
-    /// A torn last line was found and bound.
+    /// What a crash left behind was found and bound, or acknowledged entries were found missing.
     LogRecovered,
 }
 
@@ -55,24 +106,21 @@ pub enum Outcome {
 }
 
 /// One entry before it is in the log: the log adds `@timestamp`, the sequence number, the boot, the
-/// host and `hitl.prev`.
+/// host and `hitl.prev`. Made by the functions of this type, one for each action.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// What happened.
-    pub action: Action,
-    /// How it went.
-    pub outcome: Outcome,
-    /// The request or run id, as it is written for people.
-    pub request: Option<String>,
-    /// Who did it: login name and user id, and login uid where it is known.
-    pub user: EntryUser,
+    action: Action,
+    outcome: Outcome,
+    /// The request or run; none for the log's own entries.
+    reference: Option<Reference>,
+    /// Who did it; none for the log's own entries.
+    user: Option<EntryUser>,
     /// The rules it rests on.
-    pub rules: Vec<String>,
-    /// The process, for entries about a command: ECS `process` (args, executable, working_directory,
-    /// exit_code, …). Already redacted.
-    pub process: Map<String, Value>,
+    rules: Vec<String>,
+    /// The process, for entries about a command: ECS `process`. Already redacted.
+    process: Map<String, Value>,
     /// What else belongs to the action; it stands under `hitl`.
-    pub details: Map<String, Value>,
+    details: Map<String, Value>,
 }
 
 /// Who did what an entry records.
@@ -84,4 +132,73 @@ pub struct EntryUser {
     pub uid: u32,
     /// The login uid, where the kernel knows it.
     pub login_uid: Option<u32>,
+}
+
+/// What can go wrong with the log. Every message says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The system refused something.
+    #[error(
+        "cannot {action} {path}: {source}; nothing was recorded: mend that (space, permissions, disk) and try again"
+    )]
+    System {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The directory could not be made, or its names not be made durable.
+    #[error("{0}; nothing was recorded")]
+    Durable(#[from] DurableError),
+    /// A file that somebody else could have written.
+    #[error("{0} cannot hold the audit log: {1}; correct it, or move it away and a new log begins")]
+    Unsafe(PathBuf, &'static str),
+    /// A log to which nothing can be appended in good conscience.
+    #[error(
+        "the audit log {0} does not begin with an intact entry: keep it as evidence, move its directory away, and a new log begins"
+    )]
+    NoBeginning(PathBuf),
+    /// There is nothing to read.
+    #[error("there is no audit log at {0}: it begins with the first command that hitl records")]
+    Missing(PathBuf),
+    /// The log changed under our hands for longer than honest writers need.
+    #[error("the audit log {0} cannot be brought into order: \"hitl audit verify\" says why")]
+    Restless(PathBuf),
+    /// An entry that has no canonical form.
+    #[error("the audit entry {0:?} cannot be written: {1}; nothing was recorded")]
+    Entry(Action, CanonicalError),
+    /// An entry that stays too long with every text cut.
+    #[error("the audit entry {0:?} is longer than {LINE_LIMIT} bytes; nothing was recorded")]
+    TooLong(Action),
+}
+
+impl AuditError {
+    fn system(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::System { action, path: path.to_owned(), source }
+    }
+}
+
+/// The leaf hash of a stored line (without its line feed): RFC 6962, section 2.1.
+fn leaf(line: &[u8]) -> Digest {
+    Digest::of_parts(&[&[0], line])
+}
+
+/// What the first line's `hitl.prev` is.
+fn genesis(origin: &str) -> Digest {
+    Digest::of_parts(&[b"hitl-genesis/v1\n", origin.as_bytes(), b"\n"])
+}
+
+/// The name of a log that begins on this host: its first two parts say what it is and where.
+fn origin(host: &Host) -> String {
+    // A note's origin (C2SP tlog-checkpoint) holds neither white space nor a plus sign.
+    let name: String =
+        host.name
+            .chars()
+            .map(|letter| {
+                if letter.is_ascii_alphanumeric() || "-._".contains(letter) { letter } else { '_' }
+            })
+            .collect();
+    format!("hitl/{name}/{}", host.id)
 }

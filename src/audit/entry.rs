@@ -1,0 +1,276 @@
+//! What is recorded: one function for each action, and the names of its fields.
+//!
+//! The field names stand here and nowhere else, for writing and for verification.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::{Action, Entry, EntryUser, Outcome, redact, redact_text};
+use crate::execute::Ending;
+use crate::invocation::{RequesterKind, RunAs};
+use crate::policy::{Decision, PolicyIdentity, Verdict};
+use crate::review::RequestId;
+use crate::system::{ByteString, Digest};
+
+/// The names of the details that stand under `hitl`.
+pub(super) mod field {
+    pub(in crate::audit) const REQUEST_ID: &str = "request_id";
+    pub(in crate::audit) const REQUEST_DIGEST: &str = "request_digest";
+    pub(in crate::audit) const LOGIN_UID: &str = "login_uid";
+    pub(in crate::audit) const KIND: &str = "kind";
+    pub(in crate::audit) const REASON: &str = "reason";
+    pub(in crate::audit) const REDACTED: &str = "redacted";
+    pub(in crate::audit) const DECISION: &str = "decision";
+    pub(in crate::audit) const RISK: &str = "risk";
+    pub(in crate::audit) const POLICY: &str = "policy";
+    pub(in crate::audit) const POLICY_NAME: &str = "policy_name";
+    pub(in crate::audit) const REQUIREMENTS: &str = "requirements";
+    pub(in crate::audit) const GROUP: &str = "group";
+    pub(in crate::audit) const COUNT: &str = "count";
+    pub(in crate::audit) const REASONS: &str = "reasons";
+    pub(in crate::audit) const GROUPS: &str = "groups";
+    pub(in crate::audit) const PRESENCE: &str = "presence";
+    pub(in crate::audit) const MESSAGE: &str = "message";
+    pub(in crate::audit) const MANIFEST: &str = "manifest";
+    pub(in crate::audit) const FILES: &str = "files";
+    pub(in crate::audit) const BYTES: &str = "bytes";
+    pub(in crate::audit) const ENDING: &str = "ending";
+    pub(in crate::audit) const DURATION_MS: &str = "duration_ms";
+    pub(in crate::audit) const UNDONE: &str = "undone";
+    pub(in crate::audit) const FORCED: &str = "forced";
+    pub(in crate::audit) const BECAUSE: &str = "because";
+    pub(in crate::audit) const ORIGIN: &str = "origin";
+    pub(in crate::audit) const ACKNOWLEDGED: &str = "acknowledged";
+    pub(in crate::audit) const ACKNOWLEDGED_LEAF: &str = "acknowledged_leaf";
+    pub(in crate::audit) const JUNK_BYTES: &str = "junk_bytes";
+    pub(in crate::audit) const JUNK_DIGEST: &str = "junk_digest";
+}
+
+/// What an entry is about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reference {
+    /// The id of the request, which is also the id of the run it becomes.
+    pub id: RequestId,
+    /// The request's digest. `None` for what nobody requested: an undo.
+    pub digest: Option<Digest>,
+}
+
+/// A command as the log holds it: redacted, in ECS `process` fields.
+#[derive(Clone, Debug)]
+pub struct Command {
+    process: Map<String, Value>,
+    redacted: usize,
+}
+
+impl Command {
+    /// The command with its secrets taken out. `argv` holds the command itself first.
+    pub fn new(argv: &[ByteString], executable: &Path, directory: &Path, run_as: &RunAs) -> Self {
+        let arguments = redact(argv);
+        let mut process = Map::new();
+        process.insert("args".into(), arguments.args.into());
+        process.insert("args_count".into(), argv.len().into());
+        process.insert("executable".into(), ByteString::from(executable).to_escaped().into());
+        process.insert("working_directory".into(), ByteString::from(directory).to_escaped().into());
+        process.insert("user".into(), json!({"id": run_as.uid.to_string(), "name": &run_as.user}));
+        Self { process, redacted: arguments.count }
+    }
+}
+
+impl Entry {
+    /// Somebody asked for a command. `reason` is their claim.
+    pub fn requested(
+        reference: &Reference,
+        requester: &EntryUser,
+        kind: RequesterKind,
+        command: &Command,
+        reason: Option<&str>,
+    ) -> Self {
+        let mut entry =
+            Self::new(Action::PrivilegeRequested, Outcome::Unknown, reference, requester)
+                .command(command)
+                .with(field::KIND, json!(kind));
+        if let Some(reason) = reason {
+            entry = entry.text(field::REASON, reason);
+        }
+        entry
+    }
+
+    /// The policy gave its verdict on a request.
+    pub fn decided(
+        reference: &Reference,
+        requester: &EntryUser,
+        verdict: &Verdict,
+        policy: &PolicyIdentity,
+    ) -> Self {
+        let outcome = match verdict.decision {
+            Decision::Allow => Outcome::Success,
+            Decision::Deny => Outcome::Failure,
+            Decision::Confirm | Decision::Approve => Outcome::Unknown,
+        };
+        let requirements: Vec<Value> = verdict
+            .requirements
+            .iter()
+            .map(|needed| json!({field::GROUP: needed.group, field::COUNT: needed.count}))
+            .collect();
+        let reasons: Vec<String> =
+            verdict.reasons.iter().map(|reason| redact_text(&reason.text)).collect();
+        let mut entry = Self::new(Action::PolicyDecided, outcome, reference, requester)
+            .with(field::DECISION, json!(verdict.decision))
+            .with(field::RISK, json!(verdict.risk))
+            .with(field::POLICY, json!(policy.digest))
+            .with(field::POLICY_NAME, json!(policy.name))
+            .with(field::REQUIREMENTS, requirements.into())
+            .with(field::REASONS, reasons.into());
+        entry.rules.clone_from(&verdict.rules);
+        entry
+    }
+
+    /// A human said yes: `approver`, who is in these groups of the policy and proved it by
+    /// `presence` (`uid` for an own login; `confirm` for the requester's own yes at the terminal).
+    pub fn approved(
+        reference: &Reference,
+        approver: &EntryUser,
+        kind: RequesterKind,
+        groups: &[String],
+        presence: &str,
+        message: Option<&str>,
+    ) -> Self {
+        let mut entry = Self::new(Action::ApprovalRecorded, Outcome::Success, reference, approver)
+            .with(field::KIND, json!(kind))
+            .with(field::GROUPS, json!(groups))
+            .with(field::PRESENCE, json!(presence));
+        if let Some(message) = message {
+            entry = entry.text(field::MESSAGE, message);
+        }
+        entry
+    }
+
+    /// A human said no.
+    pub fn rejected(reference: &Reference, approver: &EntryUser, message: &str) -> Self {
+        Self::new(Action::ApprovalRejected, Outcome::Failure, reference, approver)
+            .text(field::MESSAGE, message)
+    }
+
+    /// The state of so many paths was captured, with so many bytes of content, before a command or
+    /// an undo. The digest is that of the manifest's canonical JSON.
+    pub fn snapshot_created(
+        reference: &Reference,
+        requester: &EntryUser,
+        manifest: &Digest,
+        files: u64,
+        bytes: u64,
+    ) -> Self {
+        Self::new(Action::SnapshotCreated, Outcome::Success, reference, requester)
+            .with(field::MANIFEST, json!(manifest))
+            .with(field::FILES, files.into())
+            .with(field::BYTES, bytes.into())
+    }
+
+    /// A command is about to start. Durable before it does.
+    pub fn started(reference: &Reference, requester: &EntryUser, command: &Command) -> Self {
+        Self::new(Action::CommandStarted, Outcome::Unknown, reference, requester).command(command)
+    }
+
+    /// A command ended.
+    pub fn finished(
+        reference: &Reference,
+        requester: &EntryUser,
+        ending: Ending,
+        duration: Duration,
+    ) -> Self {
+        let (outcome, sentence) = match ending {
+            Ending::Exited(0) => (Outcome::Success, "exited with status 0".to_owned()),
+            Ending::Exited(status) => (Outcome::Failure, format!("exited with status {status}")),
+            Ending::Signalled(signal) => (Outcome::Failure, format!("ended by signal {signal}")),
+            Ending::TimedOut => (Outcome::Failure, "ran longer than it may, ended".to_owned()),
+            Ending::NotExecuted(number) => {
+                (Outcome::Failure, format!("not executed, error number {number}"))
+            }
+        };
+        let duration = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let mut entry = Self::new(Action::CommandFinished, outcome, reference, requester)
+            .with(field::ENDING, sentence.into())
+            .with(field::DURATION_MS, duration.into());
+        if let Ending::Exited(status) = ending {
+            entry.process.insert("exit_code".into(), status.into());
+        }
+        entry
+    }
+
+    /// The run `undone` was undone, `files` paths put back; `outcome` is a failure where it was not
+    /// all that was asked. `reference` is the undo's own run.
+    pub fn undone(
+        reference: &Reference,
+        user: &EntryUser,
+        undone: &RequestId,
+        files: u64,
+        forced: bool,
+        outcome: Outcome,
+    ) -> Self {
+        Self::new(Action::UndoApplied, outcome, reference, user)
+            .with(field::UNDONE, json!(undone))
+            .with(field::FILES, files.into())
+            .with(field::FORCED, forced.into())
+    }
+
+    /// Nobody decided, or used the approval, in time.
+    pub fn expired(reference: &Reference, requester: &EntryUser) -> Self {
+        Self::new(Action::RequestExpired, Outcome::Failure, reference, requester)
+    }
+
+    /// The requester, or an administrator, took it back.
+    pub fn cancelled(reference: &Reference, user: &EntryUser) -> Self {
+        Self::new(Action::RequestCancelled, Outcome::Failure, reference, user)
+    }
+
+    /// What a request was bound to changed: a sentence that says what.
+    pub fn void(reference: &Reference, requester: &EntryUser, because: &str) -> Self {
+        Self::new(Action::RequestVoid, Outcome::Failure, reference, requester)
+            .text(field::BECAUSE, because)
+    }
+
+    pub(super) fn segment_opened(origin: &str) -> Self {
+        Self::of_the_log(Action::SegmentOpened, Outcome::Success).with(field::ORIGIN, origin.into())
+    }
+
+    pub(super) fn of_the_log(action: Action, outcome: Outcome) -> Self {
+        Self {
+            action,
+            outcome,
+            reference: None,
+            user: None,
+            rules: Vec::new(),
+            process: Map::new(),
+            details: Map::new(),
+        }
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: Value) -> Self {
+        self.details.insert(name.to_owned(), value);
+        self
+    }
+
+    fn new(action: Action, outcome: Outcome, reference: &Reference, user: &EntryUser) -> Self {
+        Self {
+            reference: Some(reference.clone()),
+            user: Some(user.clone()),
+            ..Self::of_the_log(action, outcome)
+        }
+    }
+
+    fn command(mut self, command: &Command) -> Self {
+        self.process.clone_from(&command.process);
+        if command.redacted > 0 {
+            self = self.with(field::REDACTED, command.redacted.into());
+        }
+        self
+    }
+
+    /// A detail that somebody wrote, without its secrets. It is stored as it is: JSON keeps it
+    /// apart, and whoever shows it makes it visible.
+    fn text(self, name: &'static str, text: &str) -> Self {
+        self.with(name, redact_text(text).into())
+    }
+}
