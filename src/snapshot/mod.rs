@@ -4,6 +4,62 @@
 //! *after* manifest records the same paths, and what appeared below them, once the command has
 //! ended. Undo compares *now* with both: what is as the command left it goes back to *before*, what
 //! is as it was needs nothing, anything else was changed since and is a conflict.
+//!
+//! The way through the files of this room: `selection` settles which paths are meant, `walk` finds
+//! them without following a link, `observe` reads one node, `gather` makes a manifest of many,
+//! `objects` and `runs` keep content and manifests on disk, `capture` does this before and after a
+//! command; `difference` and `render` show what a run changed; `plan` compares, `undo` goes back,
+//! and `restore` and `metadata` touch one path for it.
+//!
+//! # On disk
+//!
+//! Below the store's directory (mode 0700):
+//!
+//! - `objects/ab/cdef…`: one file per content, named by the SHA-256 of its bytes. Packs and clones
+//!   can stand beside it: a manifest names content by digest only, never by where it lies.
+//! - `incoming/`: content on its way. What a killed capture left here is garbage, and so is an
+//!   object that no manifest names; neither is ever read.
+//! - `runs/ID/information.json` ([`RunInformation`] and the digests of the manifests),
+//!   `before.json`, `after.json` ([`Manifest`]) and, once an undo has begun, `undo.json`, which
+//!   names the run that undoes it. A run exists when its `information.json` does.
+//! - `lock`: held by whoever changes a run's state, for an undo all the way through.
+//!
+//! All of it is canonical JSON of a versioned form in which unknown members are ignored, so that
+//! entries can carry more (hard-link groups, holes, inode flags) without a new one.
+
+mod capture;
+mod changes;
+mod difference;
+mod error;
+mod gather;
+mod manifest;
+mod metadata;
+mod node;
+mod objects;
+mod observe;
+mod overlap;
+mod place;
+mod plan;
+mod render;
+mod restore;
+mod runs;
+mod selection;
+mod store;
+mod undo;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use capture::{Captured, Preview};
+pub use difference::{Change, ContentChange, DiffLine, DiffLineKind};
+pub use error::SnapshotError;
+pub use gather::Progress;
+pub use plan::{Conflict, Step, StepKind, UndoPlan};
+pub use render::{change_lines, plan_lines};
+pub use selection::{Reach, Root, Selection};
+pub use store::SnapshotStore;
+pub use undo::Undone;
 
 use std::path::PathBuf;
 
@@ -41,14 +97,25 @@ pub struct CaptureLimits {
     pub entries: u64,
 }
 
+impl Default for CaptureLimits {
+    /// 1 GiB and a million entries.
+    fn default() -> Self {
+        Self { bytes: 1 << 30, entries: 1_000_000 }
+    }
+}
+
 /// The state of a set of paths at one time. Canonical JSON on disk; its digest stands in the audit
 /// entry.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Manifest {
     /// The format: 1.
     pub v: u32,
-    /// When it was taken.
+    /// When it was begun.
     pub at: Moment,
+    /// Where it looked, so that *after* looks at the same places. Empty for an undo, which looks
+    /// at exactly the paths of its entries.
+    #[serde(default)]
+    pub selection: Selection,
     /// The entries, sorted by the bytes of their paths.
     pub entries: Vec<Entry>,
     /// What is not covered, a sentence each.
@@ -60,8 +127,31 @@ pub struct Manifest {
 pub struct Entry {
     /// The absolute path, byte for byte.
     pub path: ByteString,
+    /// Why it is recorded.
+    #[serde(default, skip_serializing_if = "Role::is_selected")]
+    pub role: Role,
     /// What is there.
     pub node: Node,
+}
+
+/// Why a path is recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// It was named, matches, or lies below something that does.
+    #[default]
+    Selected,
+    /// A directory on the way to a selected path: it must be there before the path can come back.
+    Context,
+    /// A directory that was recorded but not entered (another file system, hitl's own state):
+    /// nothing below it is known, and nothing below it is ever created or removed.
+    Boundary,
+}
+
+impl Role {
+    fn is_selected(&self) -> bool {
+        *self == Self::Selected
+    }
 }
 
 /// What is at a path.
@@ -108,6 +198,7 @@ pub enum Node {
         /// `block` or `character`.
         kind: String,
         /// The device number it stands for.
+        #[serde(with = "decimal")]
         number: u64,
     },
     /// A socket: recorded, never restored.
@@ -136,8 +227,10 @@ pub struct NodeMetadata {
     /// Change time, nanoseconds of the second.
     pub ctime_ns: u32,
     /// The device it is on.
+    #[serde(with = "decimal")]
     pub device: u64,
     /// Its inode.
+    #[serde(with = "decimal")]
     pub inode: u64,
     /// How many names it has.
     pub links: u64,
@@ -189,4 +282,18 @@ pub enum RunState {
     Undoing,
     /// It was undone.
     Undone,
+}
+
+/// Whole numbers that can take all 64 bits (inode numbers of overlay and network file systems do),
+/// which canonical JSON's numbers cannot: written as decimal strings.
+mod decimal {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(number)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
 }

@@ -1,0 +1,176 @@
+//! The state before a command, and the state after it.
+
+use std::path::Path;
+
+use super::gather::Gatherer;
+use super::runs::parse;
+use super::walk::{Found, Visitor, visit_paths, walk};
+use super::{
+    Affected, CaptureLimits, Manifest, Progress, Role, RunInformation, RunState, Selection,
+    SnapshotError, SnapshotStore,
+};
+use crate::review::RequestId;
+use crate::system::{ByteString, Digest};
+
+/// A state that was captured.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Captured {
+    /// The digest of the manifest, for the audit entry.
+    pub manifest: Digest,
+    /// How many paths it records.
+    pub entries: u64,
+    /// How many bytes of content were read for it.
+    pub bytes: u64,
+    /// What is not covered, a sentence each.
+    pub not_covered: Vec<String>,
+}
+
+/// What would be captured, for a reviewer.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Preview {
+    /// The paths, in the order in which they were come by; the ones that do not exist as well,
+    /// where they are named.
+    pub paths: Vec<ByteString>,
+    /// Whether there are more.
+    pub more: bool,
+    /// What will not be covered, a sentence each.
+    pub not_covered: Vec<String>,
+}
+
+impl SnapshotStore {
+    /// The first `most` paths that a capture would record. Reads names only, writes nothing.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Pattern`], [`SnapshotError::Read`].
+    pub fn preview(&self, affected: &Affected, most: usize) -> Result<Preview, SnapshotError> {
+        let selection = Selection::settle(affected)?;
+        let preview = Preview { not_covered: affected.not_covered.clone(), ..Preview::default() };
+        let mut previewer = Previewer { preview, most, seen: 0 };
+        walk(&selection, &self.protected(), &mut previewer)?;
+        Ok(previewer.preview)
+    }
+
+    /// Captures the state before a command. When this returns, the snapshot is on disk; when it
+    /// fails, nothing of it is left but, at worst, content that no manifest names.
+    ///
+    /// # Errors
+    /// [`SnapshotError::TooLarge`], [`SnapshotError::Unstable`], [`SnapshotError::Exists`], and
+    /// those of reading and writing.
+    pub fn capture_before(
+        &self,
+        information: RunInformation,
+        affected: &Affected,
+        limits: CaptureLimits,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Captured, SnapshotError> {
+        let id = parse(&information.id)?;
+        self.prepare()?;
+        let selection = Selection::settle(affected)?;
+        let incoming = self.objects.incoming(id.characters())?;
+        let mut gatherer = Gatherer::keeping(incoming, limits, progress);
+        walk(&selection, &self.protected(), &mut gatherer)?;
+        let bytes = gatherer.bytes();
+        let (manifest, incoming) = gatherer.finish(selection, affected.not_covered.clone());
+        if let Some(incoming) = incoming {
+            incoming.publish()?;
+        }
+        let information = RunInformation { state: RunState::Captured, ..information };
+        let record = self.runs.create(information, &manifest)?;
+        Ok(captured(record.before, bytes, manifest))
+    }
+
+    /// Captures the state after the command has ended: the same places, hashed and not kept, since
+    /// what an undo replaces is captured by the undo itself.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Unknown`], and those of reading and writing. The run can then still be
+    /// undone, but nobody knows how the command left things.
+    pub fn capture_after(
+        &self,
+        id: &RequestId,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Captured, SnapshotError> {
+        let before = self.runs.before(&self.runs.record(id)?)?;
+        let mut gatherer = Gatherer::hashing(vec![&before], progress);
+        self.gather_again(&before, &mut gatherer)?;
+        let bytes = gatherer.bytes();
+        let (manifest, _) = gatherer.finish(before.selection.clone(), Vec::new());
+        let _lock = self.lock()?;
+        // Read again: it may have been undone by force while the command still ran.
+        let mut record = self.runs.record(id)?;
+        let digest = self.runs.write_after(id, &manifest)?;
+        record.after = Some(digest);
+        if record.information.state == RunState::Captured {
+            record.information.state = RunState::Complete;
+        }
+        self.runs.write_record(&record)?;
+        Ok(captured(digest, bytes, manifest))
+    }
+
+    /// Looks where a manifest looked.
+    pub(super) fn gather_again(
+        &self,
+        manifest: &Manifest,
+        gatherer: &mut Gatherer<'_>,
+    ) -> Result<(), SnapshotError> {
+        if manifest.selection.roots.is_empty() {
+            let entries = manifest.entries.iter();
+            visit_paths(entries.map(|entry| (&entry.path, entry.role)), gatherer)
+        } else {
+            walk(&manifest.selection, &self.protected(), gatherer)
+        }
+    }
+}
+
+fn captured(digest: Digest, bytes: u64, manifest: Manifest) -> Captured {
+    Captured {
+        manifest: digest,
+        entries: manifest.entries.len() as u64,
+        bytes,
+        not_covered: manifest.not_covered,
+    }
+}
+
+/// Lists, and stops early.
+struct Previewer {
+    preview: Preview,
+    most: usize,
+    seen: usize,
+}
+
+impl Previewer {
+    fn add(&mut self, path: &Path, role: Role) {
+        // A pattern that seldom matches must not make a reviewer wait for a walk of the disk.
+        const LOOKED_AT: usize = 10_000;
+        self.seen += 1;
+        self.preview.more |= self.seen >= LOOKED_AT;
+        if role == Role::Context {
+            return;
+        }
+        if self.preview.paths.len() < self.most {
+            self.preview.paths.push(ByteString::from(path));
+        } else {
+            self.preview.more = true;
+        }
+    }
+}
+
+impl Visitor for Previewer {
+    fn found(&mut self, found: Found<'_>) -> Result<(), SnapshotError> {
+        self.add(found.path, found.role);
+        Ok(())
+    }
+
+    fn absent(&mut self, path: &Path, role: Role) -> Result<(), SnapshotError> {
+        self.add(path, role);
+        Ok(())
+    }
+
+    fn left_out(&mut self, sentence: String) {
+        self.preview.not_covered.push(sentence);
+    }
+
+    fn enough(&self) -> bool {
+        self.preview.more
+    }
+}

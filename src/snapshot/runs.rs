@@ -1,0 +1,277 @@
+//! The runs of a store: what is known about each, and its manifests.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::error::{unreadable, unwritable};
+use super::{Manifest, RunInformation, RunState, SnapshotError};
+use crate::review::RequestId;
+use crate::system::{Digest, canonical, durable};
+
+/// What stands in a run's `information.json`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct RunRecord {
+    #[serde(flatten)]
+    pub(super) information: RunInformation,
+    /// The digest of `before.json`.
+    pub(super) before: Digest,
+    /// The digest of `after.json`, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) after: Option<Digest>,
+}
+
+/// What stands in a run's `undo.json`, from the moment an undo of it begins.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct UndoIntent {
+    /// The format: 1.
+    pub(super) v: u32,
+    /// The run that undoes it: its *before* is the state that the undo began with.
+    pub(super) run: String,
+}
+
+/// The runs below a store.
+#[derive(Clone, Debug)]
+pub(super) struct Runs {
+    directory: PathBuf,
+}
+
+impl Runs {
+    pub(super) fn new(store: &Path) -> Self {
+        Self { directory: store.join("runs") }
+    }
+
+    fn of(&self, id: &RequestId) -> PathBuf {
+        self.directory.join(id.characters())
+    }
+
+    /// Stores a new run: its *before* manifest first, then what makes it exist. Nothing of it is
+    /// left where that fails.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Exists`], and those of writing.
+    pub(super) fn create(
+        &self,
+        information: RunInformation,
+        before: &Manifest,
+    ) -> Result<RunRecord, SnapshotError> {
+        let id = parse(&information.id)?;
+        let directory = self.of(&id);
+        durable::create_directory(&self.directory)?;
+        match std::fs::create_dir(&directory) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(SnapshotError::Exists(id.to_string()));
+            }
+            Err(error) => return Err(unwritable(&directory)(error)),
+        }
+        let write = || -> Result<RunRecord, SnapshotError> {
+            durable::sync_directory(&self.directory)?;
+            let before = self.write_manifest(&id, "before.json", before)?;
+            let record = RunRecord { information, before, after: None };
+            self.write_record(&record)?;
+            Ok(record)
+        };
+        write().inspect_err(|_| {
+            // Without its information it is no run; the error on its way says what happened.
+            let _ = std::fs::remove_dir_all(&directory);
+        })
+    }
+
+    /// Writes a run's *after* manifest. The run's record is not touched.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub(super) fn write_after(
+        &self,
+        id: &RequestId,
+        after: &Manifest,
+    ) -> Result<Digest, SnapshotError> {
+        self.write_manifest(id, "after.json", after)
+    }
+
+    fn write_manifest(
+        &self,
+        id: &RequestId,
+        name: &str,
+        manifest: &Manifest,
+    ) -> Result<Digest, SnapshotError> {
+        let text = manifest.to_canonical().map_err(|(path, source)| {
+            SnapshotError::Unrecordable { path: path.as_path().to_owned(), source }
+        })?;
+        durable::write(&self.of(id).join(name), text.as_bytes())?;
+        Ok(Digest::of(text.as_bytes()))
+    }
+
+    /// Replaces what is known about a run.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub(super) fn write_record(&self, record: &RunRecord) -> Result<(), SnapshotError> {
+        let id = parse(&record.information.id)?;
+        self.write_json(&self.of(&id).join("information.json"), record)
+    }
+
+    /// Writes down that an undo of this run begins, and by which run.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub(super) fn write_intent(&self, id: &RequestId, undo: &str) -> Result<(), SnapshotError> {
+        let intent = UndoIntent { v: 1, run: undo.to_owned() };
+        self.write_json(&self.of(id).join("undo.json"), &intent)
+    }
+
+    fn write_json<T: Serialize>(&self, path: &Path, value: &T) -> Result<(), SnapshotError> {
+        let text = canonical::to_string(value)
+            .map_err(|source| SnapshotError::Unrecordable { path: path.to_owned(), source })?;
+        Ok(durable::write(path, text.as_bytes())?)
+    }
+
+    /// What is known about a run.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Unknown`], [`SnapshotError::Damaged`].
+    pub(super) fn record(&self, id: &RequestId) -> Result<RunRecord, SnapshotError> {
+        self.read_json(&self.of(id).join("information.json"))?
+            .ok_or_else(|| SnapshotError::Unknown(id.to_string()))
+    }
+
+    /// The run that undid, or is undoing, this one.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Damaged`].
+    pub(super) fn intent(&self, id: &RequestId) -> Result<Option<UndoIntent>, SnapshotError> {
+        self.read_json(&self.of(id).join("undo.json"))
+    }
+
+    /// The state before a run.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Damaged`].
+    pub(super) fn before(&self, record: &RunRecord) -> Result<Manifest, SnapshotError> {
+        self.manifest(record, "before.json", &record.before)
+    }
+
+    /// The state after a run, where it was taken.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Damaged`].
+    pub(super) fn after(&self, record: &RunRecord) -> Result<Option<Manifest>, SnapshotError> {
+        record.after.map(|digest| self.manifest(record, "after.json", &digest)).transpose()
+    }
+
+    fn manifest(
+        &self,
+        record: &RunRecord,
+        name: &str,
+        digest: &Digest,
+    ) -> Result<Manifest, SnapshotError> {
+        let path = self.of(&parse(&record.information.id)?).join(name);
+        let bytes = std::fs::read(&path).map_err(unreadable(&path))?;
+        if Digest::of(&bytes) != *digest {
+            let what = format!("it does not have the digest {digest} that its run records");
+            return Err(SnapshotError::Damaged { path, what });
+        }
+        decode(&path, &bytes)
+    }
+
+    fn read_json<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, SnapshotError> {
+        match std::fs::read(path) {
+            Ok(bytes) => decode(path, &bytes).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unreadable(path)(error)),
+        }
+    }
+
+    /// All runs, the newest first.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Read`], [`SnapshotError::Damaged`].
+    pub(super) fn all(&self) -> Result<Vec<RunRecord>, SnapshotError> {
+        let mut records = Vec::new();
+        for id in self.ids()? {
+            // One without information is on its way, or was never finished.
+            if let Some(record) = self.read_json(&self.of(&id).join("information.json"))? {
+                records.push(record);
+            }
+        }
+        records.sort_by(|one: &RunRecord, two: &RunRecord| {
+            two.information.order().cmp(&one.information.order())
+        });
+        Ok(records)
+    }
+
+    fn ids(&self) -> Result<Vec<RequestId>, SnapshotError> {
+        let listing = match std::fs::read_dir(&self.directory) {
+            Ok(listing) => listing,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(unreadable(&self.directory)(error)),
+        };
+        let mut ids = Vec::new();
+        for entry in listing {
+            let name = entry.map_err(unreadable(&self.directory))?.file_name();
+            ids.extend(name.to_str().and_then(|name| name.parse::<RequestId>().ok()));
+        }
+        Ok(ids)
+    }
+
+    /// The one run whose id begins with what was typed.
+    ///
+    /// # Errors
+    /// [`SnapshotError::NotAnId`], [`SnapshotError::Unknown`], [`SnapshotError::Ambiguous`].
+    pub(super) fn find(&self, typed: &str) -> Result<RunRecord, SnapshotError> {
+        let start =
+            RequestId::normalise(typed).map_err(|_| SnapshotError::NotAnId(typed.to_owned()))?;
+        let mut fitting: Vec<RunRecord> = self.all()?;
+        fitting.retain(|record| {
+            parse(&record.information.id).is_ok_and(|id| id.characters().starts_with(&start))
+        });
+        match fitting.len() {
+            0 => Err(SnapshotError::Unknown(typed.to_owned())),
+            1 => Ok(fitting.remove(0)),
+            _ => Err(SnapshotError::Ambiguous {
+                typed: typed.to_owned(),
+                fitting: fitting.into_iter().map(|record| record.information.id).collect(),
+            }),
+        }
+    }
+}
+
+impl RunInformation {
+    /// What orders runs in a list, for people.
+    fn order(&self) -> (i64, u64) {
+        (self.at.wall_ms, self.at.boot_ms)
+    }
+
+    /// Whether this run came after another: between two of one boot the boot clock decides, because
+    /// the wall clock may have been set back; across boots it means nothing.
+    pub(super) fn came_after(&self, other: &RunInformation) -> bool {
+        if self.at.boot_id == other.at.boot_id {
+            self.at.boot_ms > other.at.boot_ms
+        } else {
+            self.order() > other.order()
+        }
+    }
+
+    /// Whether its changes are in effect, as far as is known.
+    pub(super) fn is_in_effect(&self) -> bool {
+        self.state != RunState::Undone
+    }
+}
+
+/// An id as it stands in the store or came from the caller.
+///
+/// # Errors
+/// [`SnapshotError::NotAnId`].
+pub(super) fn parse(id: &str) -> Result<RequestId, SnapshotError> {
+    id.parse().map_err(|_| SnapshotError::NotAnId(id.to_owned()))
+}
+
+fn decode<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, SnapshotError> {
+    serde_json::from_slice(bytes).map_err(|error| SnapshotError::Damaged {
+        path: path.to_owned(),
+        what: format!("it is not what it should be ({error})"),
+    })
+}

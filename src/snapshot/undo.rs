@@ -1,0 +1,223 @@
+//! Undo: plan again under the lock, capture what is there now, write down the intent, go back, and
+//! record how things are then. An undo is a run like any other, so the undo of an undo is a redo.
+//!
+//! Killed at any point, the next undo of the same run goes on: before the intent is written nothing
+//! has changed; after it, what is *before* already needs nothing, and the rest is still as the
+//! captured state of the first attempt says, or half-way.
+
+use super::error::shown;
+use super::gather::{Gatherer, Meter};
+use super::plan::recorded_paths;
+use super::restore::Restorer;
+use super::runs::{RunRecord, parse};
+use super::walk::visit_paths;
+use super::{
+    CaptureLimits, Manifest, Node, Progress, RunInformation, RunState, Selection, SnapshotError,
+    SnapshotStore, Step, UndoPlan,
+};
+use crate::system::Digest;
+
+/// An undo that was made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Undone {
+    /// The undo as a run of its own: with its id, it can be undone. For an undo that was finished
+    /// after an interruption it is the run of the first attempt.
+    pub run: RunInformation,
+    /// The digest of the manifest of what was there before the undo.
+    pub before: Digest,
+    /// The digest of the manifest of what is there now.
+    pub after: Digest,
+    /// How many paths were restored.
+    pub restored: u64,
+    /// How many were as they should be already.
+    pub already_before: u64,
+    /// What could not be restored, a sentence each.
+    pub not_restored: Vec<String>,
+}
+
+impl SnapshotStore {
+    /// Undoes a run as planned. `information` describes the undo as a run with an id of its own.
+    ///
+    /// `force` restores what was changed since as well, and goes behind later runs; what is there
+    /// now is captured first in any case.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Conflicts`], [`SnapshotError::Overlapping`], [`SnapshotError::PlanChanged`]
+    /// and [`SnapshotError::AlreadyUndone`], with nothing changed; [`SnapshotError::Stopped`] in
+    /// the middle; those of reading and writing.
+    pub fn undo(
+        &self,
+        plan: &UndoPlan,
+        information: RunInformation,
+        force: bool,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Undone, SnapshotError> {
+        self.prepare()?;
+        let _lock = self.lock()?;
+        let id = parse(&plan.run.id)?;
+        // What people agreed to is the plan they saw; what is done is the one that is true now.
+        let current = self.plan(&id)?;
+        if let Some(path) = plan.differs_from(&current) {
+            let path = path.to_owned();
+            return Err(SnapshotError::PlanChanged { id: id.to_string(), path });
+        }
+        if !force {
+            current.refuse_what_needs_force()?;
+        }
+        let forced = !current.conflicts.is_empty();
+        let mut steps = current.all_steps();
+        let mut record = self.runs.record(&id)?;
+
+        let resumed = match &current.resumes {
+            Some(undo) if !forced => Some(self.runs.record(&parse(undo)?)?),
+            _ => None,
+        };
+        let mut undo = match resumed {
+            Some(undo) => undo,
+            None => {
+                let information = RunInformation { undo_of: Some(id.to_string()), ..information };
+                self.capture_now(&current, &mut steps, information, progress)?
+            }
+        };
+        self.runs.write_intent(&id, &undo.information.id)?;
+        record.information.state = RunState::Undoing;
+        self.runs.write_record(&record)?;
+
+        let mut not_restored = current.not_restorable.clone();
+        not_restored.append(&mut self.restore(&current, &steps, progress)?);
+
+        let before = self.runs.before(&undo)?;
+        let mut gatherer = Gatherer::hashing(Vec::new(), progress);
+        self.gather_again(&before, &mut gatherer)?;
+        let (after, _) = gatherer.finish(Selection::default(), Vec::new());
+        not_restored.extend(unequal(&steps, &after, &not_restored));
+        let after_digest = self.finish(&mut record, &mut undo, &after)?;
+        Ok(Undone {
+            before: undo.before,
+            after: after_digest,
+            run: undo.information,
+            restored: steps.len() as u64,
+            already_before: current.already_before,
+            not_restored,
+        })
+    }
+
+    /// Captures what the steps will replace, with its content, as the *before* of the undo's run.
+    fn capture_now(
+        &self,
+        plan: &UndoPlan,
+        steps: &mut [Step],
+        information: RunInformation,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<RunRecord, SnapshotError> {
+        // Whatever is there must not be lost, however much it is.
+        let limits = CaptureLimits { bytes: u64::MAX, entries: u64::MAX };
+        let incoming = self.objects.incoming(parse(&information.id)?.characters())?;
+        let mut gatherer = Gatherer::keeping(incoming, limits, progress);
+        let paths = recorded_paths(steps, &plan.directory_times);
+        visit_paths(paths.iter().map(|(path, role)| (path, *role)), &mut gatherer)?;
+        let (manifest, incoming) =
+            gatherer.finish(Selection::default(), plan.not_restorable.clone());
+        for step in steps {
+            let captured = manifest.node(&step.path);
+            if !captured.same_state(&step.now) {
+                return Err(SnapshotError::PlanChanged {
+                    id: plan.run.id.clone(),
+                    path: step.path.as_path().to_owned(),
+                });
+            }
+            // The newest change time is the one to hold the path to when its turn comes.
+            step.now = captured.clone();
+        }
+        if let Some(incoming) = incoming {
+            incoming.publish()?;
+        }
+        let information = RunInformation { state: RunState::Captured, ..information };
+        self.runs.create(information, &manifest)
+    }
+
+    fn restore(
+        &self,
+        plan: &UndoPlan,
+        steps: &[Step],
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<String>, SnapshotError> {
+        let id = parse(&plan.run.id)?;
+        let mut restorer = Restorer::new(&self.objects, id.characters());
+        let mut meter = Meter::new(progress);
+        let applied = restorer.apply(steps, &plan.directory_times, &mut |step| {
+            meter.entries += 1;
+            if let Node::File { size, .. } = step.before {
+                meter.bytes += size;
+            }
+            meter.look(step.path.as_path());
+        });
+        applied.map_err(|halt| SnapshotError::Stopped {
+            id: id.to_string(),
+            path: halt.path,
+            done: usize::try_from(meter.entries).unwrap_or(usize::MAX),
+            total: steps.len(),
+            why: halt.why,
+        })?;
+        Ok(restorer.not_restored)
+    }
+
+    /// Records the end. The undone run comes last: until then, the undo can be resumed.
+    fn finish(
+        &self,
+        record: &mut RunRecord,
+        undo: &mut RunRecord,
+        after: &Manifest,
+    ) -> Result<Digest, SnapshotError> {
+        let digest = self.runs.write_after(&parse(&undo.information.id)?, after)?;
+        undo.after = Some(digest);
+        undo.information.state = RunState::Complete;
+        self.runs.write_record(undo)?;
+        // Undoing an undo puts the original run into effect again.
+        if let Some(original) = &record.information.undo_of {
+            let mut original = self.runs.record(&parse(original)?)?;
+            if original.information.state == RunState::Undone {
+                original.information.state =
+                    if original.after.is_some() { RunState::Complete } else { RunState::Captured };
+                self.runs.write_record(&original)?;
+            }
+        }
+        record.information.state = RunState::Undone;
+        self.runs.write_record(record)?;
+        Ok(digest)
+    }
+}
+
+/// What is not what it was, although no step failed, and nothing that was said explains it.
+fn unequal<'a>(steps: &'a [Step], after: &'a Manifest, said: &'a [String]) -> Vec<String> {
+    steps
+        .iter()
+        .filter(|step| !after.node(&step.path).same_state(&step.before))
+        .map(|step| shown(step.path.as_path()))
+        .filter(|path| !said.iter().any(|sentence| sentence.starts_with(path.as_str())))
+        .map(|path| {
+            format!("{path} is not what it was: something changed it while it was restored")
+        })
+        .collect()
+}
+
+impl UndoPlan {
+    fn refuse_what_needs_force(&self) -> Result<(), SnapshotError> {
+        let id = self.run.id.clone();
+        if !self.later_runs.is_empty() {
+            return Err(SnapshotError::Overlapping { id, first: self.later_runs.clone() });
+        }
+        if !self.conflicts.is_empty() {
+            return Err(SnapshotError::Conflicts { id, conflicts: self.conflicts.clone() });
+        }
+        Ok(())
+    }
+
+    /// The steps and, for an undo by force, what it does about the conflicts, sorted by path.
+    fn all_steps(&self) -> Vec<Step> {
+        let conflicting = self.conflicts.iter().map(|conflict| conflict.step.clone());
+        let mut steps: Vec<Step> = self.steps.iter().cloned().chain(conflicting).collect();
+        steps.sort_by(|one, two| one.path.cmp(&two.path));
+        steps
+    }
+}
