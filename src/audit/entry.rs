@@ -173,12 +173,13 @@ impl Entry {
         Self::new(Action::CommandStarted, Outcome::Unknown, reference, requester).command(command)
     }
 
-    /// A command ended.
+    /// A command ended. `after` is the digest of the manifest of what it left, where there is one.
     pub fn finished(
         reference: &Reference,
         requester: &EntryUser,
         ending: Ending,
         duration: Duration,
+        after: Option<&Digest>,
     ) -> Self {
         let (outcome, sentence) = match ending {
             Ending::Exited(0) => (Outcome::Success, "exited with status 0".to_owned()),
@@ -193,10 +194,19 @@ impl Entry {
         let mut entry = Self::new(Action::CommandFinished, outcome, reference, requester)
             .with(field::ENDING, sentence.into())
             .with(field::DURATION_MS, duration.into());
+        if let Some(after) = after {
+            entry = entry.with(field::MANIFEST, json!(after));
+        }
         if let Ending::Exited(status) = ending {
             entry.process.insert("exit_code".into(), status.into());
         }
         entry
+    }
+
+    /// A command was started and nobody knows how it ended: hitl was killed, or the machine died.
+    pub fn lost(reference: &Reference, user: &EntryUser, because: &str) -> Self {
+        Self::new(Action::CommandFinished, Outcome::Unknown, reference, user)
+            .text(field::BECAUSE, because)
     }
 
     /// The run `undone` was undone, `files` paths put back; `outcome` is a failure where it was not

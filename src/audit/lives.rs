@@ -6,7 +6,7 @@ use super::entry::field;
 use super::line::Line;
 use super::node::Node;
 use super::quorum::{self, Yes};
-use super::{Action, EntryUser};
+use super::{Action, EntryUser, Outcome};
 use crate::invocation::RequesterKind;
 use crate::policy::Decision;
 use crate::system::Digest;
@@ -53,7 +53,7 @@ impl Lives {
             Action::RequestCancelled => self.refused(digest, "was cancelled"),
             Action::RequestVoid => self.refused(digest, "is void"),
             Action::CommandStarted => self.started(digest, line.sequence),
-            Action::CommandFinished => self.finished(digest),
+            Action::CommandFinished => self.finished(digest, line.outcome),
             Action::SegmentOpened
             | Action::LogRecovered
             | Action::SnapshotCreated
@@ -141,10 +141,14 @@ impl Lives {
         Ok(())
     }
 
-    fn finished(&mut self, digest: Digest) -> Result<(), String> {
+    fn finished(&mut self, digest: Digest, outcome: Outcome) -> Result<(), String> {
         let life = self.life(&digest)?;
         if life.started.is_none() {
             return Err(format!("request {} had not started", life.id));
+        }
+        if outcome == Outcome::Unknown {
+            // Lost, not ended: its end may still become known.
+            return Ok(());
         }
         self.close(digest, "has finished");
         Ok(())

@@ -5,7 +5,9 @@
 //! set SIGPIPE to be ignored, so that writing to a closed standard output is an error and no death.
 #![allow(unsafe_code)] // close_range and sigaction have no safe form that keeps what we need.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::FromRawFd;
 
 use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
@@ -69,6 +71,18 @@ pub fn sanitise() -> Result<CallerState, EntryError> {
         nix::sys::prctl::set_dumpable(false).map_err(|error| EntryError::Dumps(error.into()))?;
     }
     Ok(CallerState { umask: umask(Mode::from_bits_truncate(0o077)).bits(), mask, ignored, limits })
+}
+
+/// A descriptor that the caller left open under this number, as one of our own; `None` where there
+/// is none. The command does not get it.
+pub fn inherited_descriptor(number: i32) -> Option<File> {
+    // SAFETY: F_DUPFD_CLOEXEC takes integers, and fails for a number that is not open.
+    let copy = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
+    if copy < 0 {
+        return None;
+    }
+    // SAFETY: the kernel has just made this descriptor, and nobody else owns it.
+    Some(unsafe { File::from_raw_fd(copy) })
 }
 
 fn close_on_exec() -> io::Result<()> {

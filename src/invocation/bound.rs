@@ -5,11 +5,12 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::{BoundFile, Invocation};
+use super::{BoundFile, Executable, Invocation};
 use crate::system::{ByteString, Digest};
 
-/// Operands larger than this are bound by their identity and size alone: 64 MiB.
-pub const OPERAND_DIGEST_LIMIT: u64 = 64 << 20;
+/// Operands larger than this are bound by their identity and size alone: 1 GiB, about half a second
+/// of hashing. The executable is always hashed whole.
+pub const OPERAND_DIGEST_LIMIT: u64 = 1 << 30;
 
 /// How often a file is taken again that is written while it is read.
 const ATTEMPTS: usize = 3;
@@ -71,6 +72,18 @@ impl Invocation {
     /// As [`bind_file`].
     pub fn bound_executable(&self) -> io::Result<BoundFile> {
         bind_file(&self.executable.path, u64::MAX)
+    }
+
+    /// The executable as it was found, its content unread: for a command that nobody has to decide.
+    pub fn identified_executable(&self) -> BoundFile {
+        let Executable { path, device, inode, size, .. } = &self.executable;
+        BoundFile {
+            path: ByteString::from(path.as_path()),
+            device: *device,
+            inode: *inode,
+            size: *size,
+            sha256: None,
+        }
     }
 
     /// Every operand of the command that is an existing regular file, in the order of the

@@ -24,12 +24,21 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::system::identity::IdentityError;
 use crate::system::{ByteString, Digest};
 
 pub use bound::{OPERAND_DIGEST_LIMIT, bind_file};
 pub use paths::{Imagined, Machine};
 pub use reading::{imagine, read};
 pub use resolve::{Asked, InvocationError, resolve};
+
+/// Whoever calls.
+///
+/// # Errors
+/// [`IdentityError::Lookup`] where the name service fails.
+pub fn requester() -> Result<Requester, IdentityError> {
+    Ok(requester::here()?.0)
+}
 
 /// One command, as asked for.
 #[derive(Clone, Debug)]
@@ -63,6 +72,8 @@ pub struct Executable {
     pub device: u64,
     /// The inode number of the file.
     pub inode: u64,
+    /// The size of the file in bytes.
+    pub size: u64,
 }
 
 /// The names of an executable. Rules that allow match by `named` (and by `real` only under the

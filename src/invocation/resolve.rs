@@ -214,6 +214,7 @@ fn examine(typed: &ByteString, path: &Path) -> Result<Option<Executable>, Invoca
         path: real,
         device: metadata.dev(),
         inode: metadata.ino(),
+        size: metadata.len(),
     }))
 }
 

@@ -56,7 +56,7 @@ pub use difference::{Change, ContentChange, DiffLine, DiffLineKind};
 pub use error::SnapshotError;
 pub use gather::Progress;
 pub use plan::{Conflict, Step, StepKind, UndoPlan};
-pub use render::{change_lines, plan_lines};
+pub use render::{change_lines, manifest_lines, plan_lines};
 pub use selection::{Reach, Root, Selection};
 pub use store::SnapshotStore;
 pub use undo::Undone;

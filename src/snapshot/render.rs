@@ -1,32 +1,45 @@
 //! Changes and plans as lines that are safe on a terminal. Colour is an addition: every line says by
 //! its first character, too, what it is.
 
-use super::{Change, ContentChange, DiffLineKind, Node, NodeMetadata, Step, StepKind, UndoPlan};
+use super::{Change, ContentChange, DiffLineKind, Manifest, Node, NodeMetadata, Step, StepKind, UndoPlan};
 use crate::system::text::{visible, visible_argument};
+use crate::system::{Colour, Paint};
 
-const RED: &str = "31";
-const GREEN: &str = "32";
-const YELLOW: &str = "33";
-const CYAN: &str = "36";
+fn painted(line: &str, colour: Colour, paint: Option<Paint>) -> String {
+    paint.map_or_else(|| line.to_owned(), |paint| colour.paint(paint, line))
+}
 
-fn painted(line: String, colour: Option<&str>) -> String {
-    match colour {
-        Some(code) => format!("\u{1b}[{code}m{line}\u{1b}[0m"),
-        None => line,
+/// What a snapshot holds, a line for each path: kind, mode, owner, size, path.
+pub fn manifest_lines(manifest: &Manifest) -> Vec<String> {
+    let mut lines = Vec::new();
+    for entry in manifest.entries.iter().filter(|entry| entry.role.is_selected()) {
+        let path = visible_argument(entry.path.as_bytes());
+        let kind = entry.node.kind();
+        let Some(metadata) = entry.node.metadata() else {
+            lines.push(format!("{kind:<10} {:>4} {:>11} {:>12} {path}", "", "", ""));
+            continue;
+        };
+        let size = match &entry.node {
+            Node::File { size, .. } => size.to_string(),
+            _ => String::new(),
+        };
+        let owner = format!("{}:{}", metadata.uid, metadata.gid);
+        lines.push(format!("{kind:<10} {:04o} {owner:>11} {size:>12} {path}", metadata.mode));
     }
+    lines
 }
 
 /// A difference, as lines: a heading for each path (`+` created, `-` removed, `~` changed), then
 /// what about it, indented.
-pub fn change_lines(changes: &[Change], colour: bool) -> Vec<String> {
+pub fn change_lines(changes: &[Change], colour: Colour) -> Vec<String> {
     let mut lines = Vec::new();
     for change in changes {
         let (sign, code) = if change.before.is_absent() {
-            ('+', GREEN)
+            ('+', Paint::Good)
         } else if change.after.is_absent() {
-            ('-', RED)
+            ('-', Paint::Bad)
         } else {
-            ('~', YELLOW)
+            ('~', Paint::Caution)
         };
         let path = visible_argument(change.path.as_bytes());
         let kind = match (change.before.kind(), change.after.kind()) {
@@ -34,7 +47,7 @@ pub fn change_lines(changes: &[Change], colour: bool) -> Vec<String> {
             (before, after) if before == after => before.to_owned(),
             (before, after) => format!("{before}, became a {after}"),
         };
-        lines.push(painted(format!("{sign} {path} ({kind})"), colour.then_some(code)));
+        lines.push(colour.paint(code, &format!("{sign} {path} ({kind})")));
         for detail in details(&change.before, &change.after) {
             lines.push(format!("    {detail}"));
         }
@@ -52,12 +65,12 @@ pub fn change_lines(changes: &[Change], colour: bool) -> Vec<String> {
             ContentChange::Text { lines: text } => lines.extend(text.iter().map(|line| {
                 let shown = visible(&line.text);
                 let (text, code) = match line.kind {
-                    DiffLineKind::Position => (format!("    @@ {shown} @@"), Some(CYAN)),
+                    DiffLineKind::Position => (format!("    @@ {shown} @@"), Some(Paint::Aside)),
                     DiffLineKind::Same => (format!("     {shown}"), None),
-                    DiffLineKind::Removed => (format!("    -{shown}"), Some(RED)),
-                    DiffLineKind::Added => (format!("    +{shown}"), Some(GREEN)),
+                    DiffLineKind::Removed => (format!("    -{shown}"), Some(Paint::Bad)),
+                    DiffLineKind::Added => (format!("    +{shown}"), Some(Paint::Good)),
                 };
-                painted(text, code.filter(|_| colour))
+                painted(&text, colour, code)
             })),
         }
     }
@@ -108,12 +121,12 @@ fn attributes(metadata: &NodeMetadata) -> String {
 }
 
 /// An undo plan, as lines: what goes back, what speaks against it, what cannot be brought back.
-pub fn plan_lines(plan: &UndoPlan, colour: bool) -> Vec<String> {
+pub fn plan_lines(plan: &UndoPlan, colour: Colour) -> Vec<String> {
     let mut lines: Vec<String> = plan.steps.iter().map(|step| step_line(step, colour)).collect();
     for conflict in &plan.conflicts {
         let path = visible_argument(conflict.step.path.as_bytes());
         let line = format!("! {path}: {}", conflict.reason);
-        lines.push(painted(line, colour.then_some(RED)));
+        lines.push(colour.paint(Paint::Bad, &line));
     }
     lines.extend(plan.not_restorable.iter().map(|sentence| format!("? {sentence}")));
     if let Some(undo) = &plan.resumes {
@@ -129,20 +142,20 @@ pub fn plan_lines(plan: &UndoPlan, colour: bool) -> Vec<String> {
     lines
 }
 
-fn step_line(step: &Step, colour: bool) -> String {
+fn step_line(step: &Step, colour: Colour) -> String {
     let path = visible_argument(step.path.as_bytes());
     let (line, code) = match step.kind() {
-        StepKind::Create => (format!("+ {path}: bring back the {}", step.before.kind()), GREEN),
-        StepKind::Remove => (format!("- {path}: remove the {}", step.now.kind()), RED),
+        StepKind::Create => (format!("+ {path}: bring back the {}", step.before.kind()), Paint::Good),
+        StepKind::Remove => (format!("- {path}: remove the {}", step.now.kind()), Paint::Bad),
         StepKind::Replace if step.now.kind() != step.before.kind() => {
             let (now, before) = (step.now.kind(), step.before.kind());
-            (format!("~ {path}: put the {before} back in place of the {now}"), YELLOW)
+            (format!("~ {path}: put the {before} back in place of the {now}"), Paint::Caution)
         }
-        StepKind::Replace => (format!("~ {path}: restore the content"), YELLOW),
+        StepKind::Replace => (format!("~ {path}: restore the content"), Paint::Caution),
         StepKind::Metadata => {
             let details = details(&step.now, &step.before).join(", ");
-            (format!("~ {path}: restore {details}"), YELLOW)
+            (format!("~ {path}: restore {details}"), Paint::Caution)
         }
     };
-    painted(line, colour.then_some(code))
+    colour.paint(code, &line)
 }

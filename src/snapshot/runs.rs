@@ -129,6 +129,18 @@ impl Runs {
         Ok(durable::write(path, text.as_bytes())?)
     }
 
+    /// Takes a run away whose command never started. Its content becomes garbage.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Write`].
+    pub(super) fn remove(&self, id: &RequestId) -> Result<(), SnapshotError> {
+        let directory = self.of(id);
+        let failed = |source| SnapshotError::Write { path: directory.clone(), source };
+        // A run exists when its information does: that goes first.
+        std::fs::remove_file(directory.join("information.json")).map_err(failed)?;
+        std::fs::remove_dir_all(&directory).map_err(failed)
+    }
+
     /// What is known about a run.
     ///
     /// # Errors

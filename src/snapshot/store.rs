@@ -7,7 +7,7 @@ use nix::fcntl::Flock;
 
 use super::objects::Objects;
 use super::runs::Runs;
-use super::{RunInformation, SnapshotError};
+use super::{Manifest, RunInformation, SnapshotError};
 use crate::review::RequestId;
 use crate::system::{Directories, Scope, durable, trusted};
 
@@ -93,14 +93,37 @@ impl SnapshotStore {
         Ok(self.runs.find(typed)?.information)
     }
 
-    /// The latest run that is in effect and not itself an undo.
+    /// The latest run that is in effect, not itself an undo, and one that counts.
     ///
     /// # Errors
     /// [`SnapshotError::Nothing`], and as [`Self::list`].
-    pub fn last(&self) -> Result<RunInformation, SnapshotError> {
+    pub fn last(
+        &self,
+        counts: &dyn Fn(&RunInformation) -> bool,
+    ) -> Result<RunInformation, SnapshotError> {
         self.list()?
             .into_iter()
-            .find(|run| run.is_in_effect() && run.undo_of.is_none())
+            .find(|run| run.is_in_effect() && run.undo_of.is_none() && counts(run))
             .ok_or(SnapshotError::Nothing)
+    }
+
+    /// The state before a run.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Unknown`], [`SnapshotError::Damaged`].
+    pub fn before(&self, id: &RequestId) -> Result<Manifest, SnapshotError> {
+        self.runs.before(&self.runs.record(id)?)
+    }
+
+    /// Takes away the snapshot of a run whose command did not start after all, where there is one.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Write`].
+    pub fn discard(&self, id: &RequestId) -> Result<(), SnapshotError> {
+        match self.runs.record(id) {
+            Ok(_) => self.runs.remove(id),
+            Err(SnapshotError::Unknown(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }

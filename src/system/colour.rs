@@ -20,6 +20,8 @@ pub enum Paint {
     Caution,
     /// Bad, or dangerous.
     Bad,
+    /// Beside the point: places and numbers.
+    Aside,
     /// As dangerous as it gets.
     Alarm,
 }
@@ -37,6 +39,7 @@ impl Colour {
             Paint::Good => "32",
             Paint::Caution => "33",
             Paint::Bad => "1;31",
+            Paint::Aside => "36",
             Paint::Alarm => "1;37;41",
         };
         match self {

@@ -20,4 +20,4 @@ pub use clock::{BootId, Moment, duration_text, parse_duration};
 pub use colour::{Colour, Paint};
 pub use digest::{Digest, ParseDigestError};
 pub use host::Host;
-pub use scope::{Directories, DirectoryOverrides, Scope};
+pub use scope::{Directories, DirectoryOverrides, Scope, ScopeError};

@@ -178,7 +178,7 @@ fn a_difference_shows_lines_and_nothing_that_a_terminal_obeys() {
     let kinds: Vec<_> = lines.iter().map(|line| line.kind).collect();
     use DiffLineKind::{Added, Position, Removed, Same};
     assert_eq!(kinds, [Position, Same, Removed, Added, Same]);
-    let shown = change_lines(&changes, false).join("\n");
+    let shown = change_lines(&changes, crate::system::Colour::Off).join("\n");
     assert!(shown.contains("+\\e[2Jevil") && !shown.contains('\u{1b}'), "{shown}");
     let only = fixture.store.difference(&id, Some(&fixture.path("gone"))).unwrap();
     assert_eq!(only.len(), 1);

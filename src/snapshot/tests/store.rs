@@ -11,7 +11,7 @@ fn opening_a_store_makes_nothing_and_its_directories_are_private() {
     let fixture = Fixture::new();
     assert!(!fixture.store.directory().exists());
     assert_eq!(fixture.store.list().unwrap(), Vec::new());
-    assert!(matches!(fixture.store.last(), Err(SnapshotError::Nothing)));
+    assert!(matches!(fixture.store.last(&|_| true), Err(SnapshotError::Nothing)));
     fixture.run(&fixture.declared("*"), || {});
     let mode = fixture.store.directory().metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o700);

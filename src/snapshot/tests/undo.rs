@@ -281,7 +281,7 @@ fn a_plan_says_what_it_would_do_and_does_nothing() {
     let plan = fixture.store.plan(&id).unwrap();
     let kinds: Vec<_> = plan.steps.iter().map(Step::kind).collect();
     assert_eq!(kinds, [StepKind::Replace, StepKind::Remove, StepKind::Create]);
-    let lines = super::super::plan_lines(&plan, false);
+    let lines = super::super::plan_lines(&plan, crate::system::Colour::Off);
     let starts: Vec<_> = lines.iter().map(|line| line.chars().next().unwrap()).collect();
     assert_eq!(starts, ['~', '-', '+']);
     assert_eq!(fixture.seen(), seen);
