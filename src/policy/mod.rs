@@ -2,11 +2,47 @@
 //!
 //! A policy goes through three forms: the *document* (what the YAML says, every error with file,
 //! line, column and a caret), the *compiled policy* (indexed by command, matchers built only for
-//! what the command at hand can reach), and the *verdict* on one set of facts. [`decide`] is a
+//! what the command at hand can reach), and the *verdict* on one set of facts. [`Policy::decide`] is a
 //! function of compiled policy and facts and of nothing else: no process, terminal or clock.
 //!
 //! Rules have no order: all that match count, and the strictest wins
 //! (`deny > approve > confirm > allow`), as in IAM and Cedar and unlike sudoers and doas.
+//!
+//! | step | modules |
+//! |---|---|
+//! | read the text | `read`, `locate` (shape and places), `document` and its values, `diagnostic` |
+//! | find it sound | `check`, `verify` (examples, tests) |
+//! | keep it | `load`, `cache`, `compiled`, `index` |
+//! | decide | `decide`, `matching` with `command`, `flags`, `paths`, `glob`; `protected`; `verdict` |
+
+mod cache;
+mod check;
+mod command;
+mod compiled;
+mod conditions;
+mod decide;
+mod diagnostic;
+mod document;
+mod error;
+mod flags;
+mod glob;
+mod index;
+mod load;
+mod locate;
+mod matching;
+mod paths;
+mod protected;
+mod quantity;
+mod read;
+mod rule;
+mod tables;
+mod values;
+mod verdict;
+mod verify;
+mod words;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +51,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::invocation::{DynamicFragment, PathLookup, Reading, RequesterKind};
 use crate::system::{ByteString, Digest};
+
+pub use command::CommandPattern;
+pub use compiled::{Policy, PolicyCounts};
+pub use conditions::{Conditions, FlagCondition, FlagName};
+pub use diagnostic::Diagnostic;
+pub use document::{
+    BreakGlass, Channel, ChannelKind, DefaultEnvironment, Defaults, Document, Expectation, Group,
+    HostLabels, Requesters, Test, TestSituation, Threshold,
+};
+pub use error::PolicyError;
+pub use glob::{PathPattern, TokenPattern, VariablePattern};
+pub use quantity::Quantity;
+pub use rule::{Examples, Raise, Require, Rule, RuleEnvironment, Snapshot, Undo};
+pub use tables::{Counts, Table};
+pub use values::{AbsolutePath, ByteSize, Id, Name, OneOrMany, SearchPath, TimeLimit, Version};
+pub use verify::TestOutcome;
+pub use words::CommandText;
 
 /// What is to happen to a command, from lenient to strict.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -42,6 +95,59 @@ pub enum Risk {
     High,
     /// The host, many users or irreplaceable data are at stake.
     Critical,
+}
+
+impl Decision {
+    /// The word for it, as policies write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Confirm => "confirm",
+            Self::Approve => "approve",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+impl Risk {
+    /// The word for it, as policies write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// How an approver proves that they are there, each level including those before.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Presence {
+    /// By an own login on this host.
+    #[default]
+    Uid,
+    /// By a signature with their SSH key.
+    Key,
+    /// By touching a hardware key.
+    Touch,
+    /// By a PIN or a fingerprint at a hardware key.
+    Verify,
+}
+
+impl Presence {
+    /// The word for it, as policies write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Uid => "uid",
+            Self::Key => "key",
+            Self::Touch => "touch",
+            Self::Verify => "verify",
+        }
+    }
 }
 
 /// Whether a denial can be lifted by break-glass.
@@ -120,6 +226,13 @@ pub struct Verdict {
     pub environment: EnvironmentRules,
     /// The channels to be told.
     pub notify: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether humans would have to approve and the policy names none: waiting would be in vain.
+    pub fn nobody_can_approve(&self) -> bool {
+        self.decision == Decision::Approve && self.requirements.is_empty()
+    }
 }
 
 /// One reason for a verdict.

@@ -1,0 +1,116 @@
+//! The compiled cache: the document as JSON, in the state directory, so that a command does not
+//! wait for YAML.
+//!
+//! It holds for exactly these files (path, device, inode, size, times of change) and this very
+//! program. That it is there means that the policy's checks and examples passed. Anything odd about
+//! it, or its being somebody else's, makes it as good as absent; so does a failure to write it: the
+//! policy then only loads more slowly.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::PolicyIdentity;
+use super::document::Document;
+use crate::system::{ByteString, Digest, Scope, durable, trusted};
+
+/// The largest cache that is read, in bytes.
+const LARGEST: u64 = 64 << 20;
+
+/// How old a source's last change must be before it is cached: two changes within one tick of the
+/// file system's clock have the same time.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// What identifies a file's content without reading it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Stamp {
+    path: ByteString,
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    pub(super) fn of(path: &Path, metadata: &std::fs::Metadata) -> Self {
+        Self {
+            path: ByteString::from(path),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// What a cache holds for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Key {
+    version: String,
+    program: Stamp,
+    sources: Vec<Stamp>,
+}
+
+impl Key {
+    /// The key for these sources and this program. `None` where the kernel does not show the
+    /// program: then nothing is cached.
+    pub(super) fn of(sources: Vec<Stamp>) -> Option<Self> {
+        let program = Path::new("/proc/self/exe");
+        let program = Stamp::of(program, &std::fs::metadata(program).ok()?);
+        Some(Self { version: env!("CARGO_PKG_VERSION").to_owned(), program, sources })
+    }
+
+    /// Whether every source's last change is over long enough.
+    fn is_settled(&self) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.sources.iter().all(|source| {
+            let (seconds, nanoseconds) = source.changed;
+            let changed = Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX))
+                .saturating_add(Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0)));
+            now.checked_sub(changed).is_some_and(|age| age > SETTLED)
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    key: &'a Key,
+    identity: &'a PolicyIdentity,
+    document: &'a Document,
+}
+
+#[derive(Deserialize)]
+struct Cached {
+    key: Key,
+    identity: PolicyIdentity,
+    document: Document,
+}
+
+/// What the cache holds for this key, if it does.
+pub(super) fn read(path: &Path, scope: Scope, key: &Key) -> Option<(PolicyIdentity, Document)> {
+    let file = trusted::read(path, scope, LARGEST).ok()?;
+    let text = std::str::from_utf8(&file.bytes).ok()?;
+    let (digest, json) = text.split_once('\n')?;
+    if digest.parse::<Digest>().ok()? != Digest::of(json.as_bytes()) {
+        return None;
+    }
+    let cached: Cached = serde_json::from_str(json).ok()?;
+    (cached.key == *key).then_some((cached.identity, cached.document))
+}
+
+/// Puts a document there, where that is possible and sensible.
+pub(super) fn write(path: &Path, key: &Key, identity: &PolicyIdentity, document: &Document) {
+    let there = path.parent().is_some_and(Path::is_dir);
+    if !there || !key.is_settled() {
+        return;
+    }
+    if let Ok(json) = serde_json::to_string(&Written { key, identity, document }) {
+        let text = format!("{}\n{json}", Digest::of(json.as_bytes()));
+        // Without a cache the next load is slower and just as right.
+        let _ = durable::write(path, text.as_bytes());
+    }
+}

@@ -1,0 +1,341 @@
+//! What a document must be beyond its fields: names that exist, approvals that somebody can give,
+//! conditions that say something.
+
+use std::collections::BTreeSet;
+
+use super::Decision;
+use super::conditions::Conditions;
+use super::diagnostic::{Diagnostic, did_you_mean};
+use super::document::{ChannelKind, Document};
+use super::glob::is_variable_name;
+use super::locate::Step::{self, Element, Key};
+use super::read::ReadDocument;
+use super::rule::{Require, Rule};
+use super::tables::Table;
+use super::values::Id;
+use crate::system::Scope;
+
+type Checked = Result<(), Diagnostic>;
+
+/// The most people whom one requirement may ask for.
+const MOST_APPROVALS: u32 = 100;
+
+/// Checks a document, its first fault being the error.
+pub(super) fn check(read: &ReadDocument, scope: Scope) -> Checked {
+    Check { read, document: &read.document, scope }.all()
+}
+
+struct Check<'a> {
+    read: &'a ReadDocument,
+    document: &'a Document,
+    scope: Scope,
+}
+
+impl Check<'_> {
+    fn all(&self) -> Checked {
+        self.names_are_unique("groups", "name", self.document.groups.iter().map(|one| &one.name))?;
+        let channels = self.document.channels.iter().map(|one| &one.name);
+        self.names_are_unique("channels", "name", channels)?;
+        self.names_are_unique("rules", "id", self.document.rules.iter().map(|one| &one.id))?;
+        self.people()?;
+        self.channels()?;
+        self.defaults()?;
+        self.thresholds()?;
+        self.break_glass()?;
+        for (number, rule) in self.document.rules.iter().enumerate() {
+            self.rule(number, rule)?;
+        }
+        self.tests()
+    }
+
+    fn wrong(&self, place: &[Step], message: String, help: &str) -> Checked {
+        Err(self.read.wrong(place, message, Some(help.to_owned())))
+    }
+
+    fn names_are_unique<'i>(
+        &self,
+        list: &'static str,
+        key: &'static str,
+        names: impl Iterator<Item = &'i Id>,
+    ) -> Checked {
+        let mut seen = BTreeSet::new();
+        for (number, name) in names.enumerate() {
+            if !seen.insert(name) {
+                let message = format!("two of the {list} are called {:?}", name.as_str());
+                self.wrong(&[Key(list), Element(number), Key(key)], message, "rename one of them")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn people(&self) -> Checked {
+        let help = "give it users or unix_groups, or take it out";
+        for (number, group) in self.document.groups.iter().enumerate() {
+            if group.users.is_empty() && group.unix_groups.is_empty() {
+                let message = format!("nobody can be in the group {:?}", group.name.as_str());
+                self.wrong(&[Key("groups"), Element(number)], message, help)?;
+            }
+        }
+        for (number, listed) in self.document.requesters.iter().enumerate() {
+            if listed.users.is_empty() && listed.unix_groups.is_empty() {
+                let message = "these requesters are nobody".to_owned();
+                self.wrong(&[Key("requesters"), Element(number)], message, help)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn channels(&self) -> Checked {
+        for (number, channel) in self.document.channels.iter().enumerate() {
+            let (missing, field) = match channel.kind {
+                ChannelKind::Webhook | ChannelKind::Slack | ChannelKind::Ntfy => {
+                    (channel.url.is_none(), "url")
+                }
+                ChannelKind::Email => (channel.to.is_empty(), "to"),
+                ChannelKind::Command => (channel.run.is_empty(), "run"),
+                ChannelKind::Wall => (false, ""),
+            };
+            if missing {
+                let message = format!("the channel {:?} has no {field}", channel.name.as_str());
+                let help = format!("say where it goes with {field:?}");
+                self.wrong(&[Key("channels"), Element(number)], message, &help)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn defaults(&self) -> Checked {
+        let defaults = &self.document.defaults;
+        let at = |key| [Key("defaults"), Key(key)];
+        if defaults.decision == Decision::Allow {
+            self.wrong(
+                &at("decision"),
+                "what no rule is about would be allowed".to_owned(),
+                "the default must be confirm, approve or deny; allow with rules",
+            )?;
+        }
+        self.requirements(&defaults.require, &at("require"))?;
+        if defaults.decision == Decision::Approve {
+            self.can_be_approved(&[], &at("decision"))?;
+        }
+        self.channels_exist(&defaults.notify, &at("notify"))?;
+        self.variables(
+            &defaults.environment.set,
+            &[Key("defaults"), Key("environment"), Key("set")],
+        )
+    }
+
+    fn thresholds(&self) -> Checked {
+        for (number, threshold) in self.document.thresholds.iter().enumerate() {
+            let at = |key| [Key("thresholds"), Element(number), Key(key)];
+            if threshold.decision == Decision::Allow {
+                self.wrong(
+                    &at("decision"),
+                    "a threshold only ever makes a decision stricter".to_owned(),
+                    "write confirm, approve or deny, or take it out",
+                )?;
+            }
+            self.requirements(&threshold.require, &at("require"))?;
+            if threshold.decision == Decision::Approve {
+                self.can_be_approved(&threshold.require, &at("decision"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn break_glass(&self) -> Checked {
+        let Some(break_glass) = &self.document.break_glass else { return Ok(()) };
+        self.groups_exist(&break_glass.groups, &[Key("break_glass"), Key("groups")])?;
+        self.channels_exist(&break_glass.notify, &[Key("break_glass"), Key("notify")])
+    }
+
+    fn rule(&self, number: usize, rule: &Rule) -> Checked {
+        let at = |key| [Key("rules"), Element(number), Key(key)];
+        self.conditions(&rule.matches, &at("match"))?;
+        for (index, except) in rule.except.iter().enumerate() {
+            self.conditions(except, &[&at("except")[..], &[Element(index)]].concat())?;
+        }
+        for (index, raise) in rule.raise.iter().enumerate() {
+            let place = [&at("raise")[..], &[Element(index)]].concat();
+            self.conditions(&raise.when, &[&place[..], &[Key("when")]].concat())?;
+            if !(1..=3).contains(&raise.by) {
+                let message = format!("a raise by {}", raise.by);
+                let help = "there are four risks: raise by 1, 2 or 3";
+                self.wrong(&[&place[..], &[Key("by")]].concat(), message, help)?;
+            }
+        }
+        if rule.enforcement.is_some() && rule.decision != Decision::Deny {
+            let help = "take it out, or write decision: deny";
+            self.wrong(&at("enforcement"), "only a denial is enforced".to_owned(), help)?;
+        }
+        self.requirements(&rule.require, &at("require"))?;
+        if rule.decision == Decision::Approve {
+            self.can_be_approved(&rule.require, &at("decision"))?;
+        }
+        self.groups_exist(&rule.undo_by, &at("undo_by"))?;
+        self.channels_exist(&rule.notify, &at("notify"))?;
+        if rule.undo.as_ref().is_some_and(|undo| undo.run.first().is_none_or(String::is_empty)) {
+            let help = "write a command and its arguments: [systemctl, daemon-reload]";
+            self.wrong(&at("undo"), "an undo that runs nothing".to_owned(), help)?;
+        }
+        let set = [Key("rules"), Element(number), Key("environment"), Key("set")];
+        match &rule.environment {
+            Some(environment) => self.variables(&environment.set, &set),
+            None => Ok(()),
+        }
+    }
+
+    fn conditions(&self, conditions: &Conditions, place: &[Step]) -> Checked {
+        if conditions.are_empty() {
+            let message = "no condition at all, which would hold for everything".to_owned();
+            self.wrong(
+                place,
+                message,
+                "name at least a command; command: \"*\" is any in the search path",
+            )?;
+        }
+        if let Some(flag) =
+            conditions.flag.as_ref().filter(|one| one.comparisons().next().is_none())
+        {
+            let message = format!("{} is compared with nothing", flag.name.as_str());
+            let place = [place, &[Key("flag")]].concat();
+            self.wrong(
+                &place,
+                message,
+                "add gt, ge, lt, le or eq; for a flag without a number use flags_any",
+            )?;
+        }
+        if conditions.labels.as_ref().is_some_and(Table::is_empty) {
+            let place = [place, &[Key("labels")]].concat();
+            self.wrong(&place, "no label at all".to_owned(), "write one, or take the field out")?;
+        }
+        Ok(())
+    }
+
+    fn tests(&self) -> Checked {
+        let rules = || self.document.rules.iter().map(|rule| rule.id.as_str());
+        for (number, test) in self.document.tests.iter().enumerate() {
+            let at = |key| [Key("tests"), Element(number), Key("expect"), Key(key)];
+            for (index, id) in test.expect.rules.iter().flatten().enumerate() {
+                if !rules().any(|rule| rule == id.as_str()) {
+                    let place = [&at("rules")[..], &[Element(index)]].concat();
+                    self.unknown("rule", id.as_str(), rules(), &place)?;
+                }
+            }
+            for (group, _) in test.expect.approvals.iter().flat_map(|counts| &counts.0) {
+                self.group_exists(group, &at("approvals"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn requirements(&self, required: &[Require], place: &[Step]) -> Checked {
+        for (index, one) in required.iter().enumerate() {
+            let at = |key| [place, &[Element(index), Key(key)]].concat();
+            self.group_exists(&one.group, &at("group"))?;
+            if !(1..=MOST_APPROVALS).contains(&one.count) {
+                let message = format!("{} approvals", one.count);
+                let help = format!("ask for 1 to {MOST_APPROVALS}");
+                self.wrong(&at("count"), message, &help)?;
+            }
+            if required.iter().take(index).any(|before| before.group == one.group) {
+                let message = format!("{:?} is required twice", one.group.as_str());
+                self.wrong(&at("group"), message, "write it once, with the count of both")?;
+            }
+        }
+        self.quorum(required, place)
+    }
+
+    /// One human counts for one requirement only: there must be enough of them, for each group and
+    /// for all groups together. Groups of the host can have any number of members.
+    fn quorum(&self, required: &[Require], place: &[Step]) -> Checked {
+        let mut people = BTreeSet::new();
+        let mut needed = 0;
+        for (index, one) in required.iter().enumerate() {
+            let group = self.document.groups.iter().find(|group| group.name == one.group);
+            let Some(group) = group.filter(|group| group.unix_groups.is_empty()) else {
+                return Ok(());
+            };
+            let members: BTreeSet<_> = group.users.iter().collect();
+            if members.len() < one.count as usize {
+                let message = format!(
+                    "{} approvals by {:?}, which has {} member(s), can never be given",
+                    one.count,
+                    one.group.as_str(),
+                    members.len()
+                );
+                let place = [place, &[Element(index)]].concat();
+                self.wrong(&place, message, "lower the count, or add people to the group")?;
+            }
+            people.extend(members);
+            needed += one.count as usize;
+        }
+        if people.len() < needed {
+            let message = format!(
+                "{needed} different people must approve, and the groups have {} together",
+                people.len()
+            );
+            self.wrong(place, message, "one person counts once: lower a count, or add people")?;
+        }
+        Ok(())
+    }
+
+    fn can_be_approved(&self, required: &[Require], place: &[Step]) -> Checked {
+        let nobody = required.is_empty() && self.document.defaults.require.is_empty();
+        if self.scope == Scope::System && nobody {
+            let help = "say who with \"require\" here or in defaults: [{group: ops, count: 1}]";
+            self.wrong(place, "nobody is named who could approve this".to_owned(), help)?;
+        }
+        Ok(())
+    }
+
+    fn groups_exist(&self, groups: &[Id], place: &[Step]) -> Checked {
+        groups.iter().enumerate().try_for_each(|(index, group)| {
+            self.group_exists(group, &[place, &[Element(index)]].concat())
+        })
+    }
+
+    fn group_exists(&self, group: &Id, place: &[Step]) -> Checked {
+        if self.document.groups.iter().any(|known| known.name == *group) {
+            return Ok(());
+        }
+        let known = self.document.groups.iter().map(|known| known.name.as_str());
+        self.unknown("group", group.as_str(), known, place)
+    }
+
+    fn channels_exist(&self, channels: &[Id], place: &[Step]) -> Checked {
+        for (index, channel) in channels.iter().enumerate() {
+            let mut known = self.document.channels.iter().map(|known| known.name.as_str());
+            if !known.clone().any(|name| name == channel.as_str()) {
+                let place = [place, &[Element(index)]].concat();
+                self.unknown("channel", channel.as_str(), &mut known, &place)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn unknown<'n>(
+        &self,
+        what: &str,
+        name: &str,
+        known: impl Iterator<Item = &'n str>,
+        place: &[Step],
+    ) -> Checked {
+        let known: Vec<&str> = known.collect();
+        let help = did_you_mean(name, known.iter().copied()).unwrap_or_else(|| match &known[..] {
+            [] => format!("this policy has no {what}s: add it under \"{what}s\""),
+            known => format!("known here: {}", known.join(", ")),
+        });
+        self.wrong(place, format!("unknown {what} {name:?}"), &help)
+    }
+
+    fn variables(&self, set: &Table, place: &[Step]) -> Checked {
+        for (name, value) in &set.0 {
+            if !is_variable_name(name) || value.contains('\0') {
+                let message = format!("{name:?} cannot be set as an environment variable");
+                self.wrong(place, message, "names have letters, digits and \"_\", values no NUL")?;
+            }
+        }
+        Ok(())
+    }
+}

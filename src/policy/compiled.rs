@@ -1,0 +1,138 @@
+//! The compiled policy: the document, found sound, with its rules indexed by command.
+
+use std::path::PathBuf;
+
+use super::document::Document;
+use super::index::Index;
+use super::protected::Protected;
+use super::rule::Rule;
+use super::{PolicyIdentity, Presence};
+use crate::invocation::{ExecutableNames, PathLookup, RequesterKind};
+
+/// A policy that can decide. Its examples have passed.
+#[derive(Debug)]
+pub struct Policy {
+    identity: PolicyIdentity,
+    document: Document,
+    index: Index,
+    protected: Vec<Protected>,
+}
+
+/// How much there is of a policy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PolicyCounts {
+    /// Rules.
+    pub rules: usize,
+    /// Groups of approvers.
+    pub groups: usize,
+    /// Examples, of matches and of others.
+    pub examples: usize,
+    /// Tests.
+    pub tests: usize,
+}
+
+impl Policy {
+    pub(super) fn new(
+        identity: PolicyIdentity,
+        document: Document,
+        protected: Vec<Protected>,
+    ) -> Self {
+        let index = Index::of(&document.rules);
+        Self { identity, document, index, protected }
+    }
+
+    /// Where it came from, and the digest that approvals are bound to.
+    pub fn identity(&self) -> &PolicyIdentity {
+        &self.identity
+    }
+
+    /// What it says.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The directories that commands are looked up in: `defaults.environment.path`, else Debian's
+    /// `secure_path`.
+    pub fn search_path(&self) -> &[PathBuf] {
+        &self.document.defaults.environment.path.0
+    }
+
+    /// The rule of this id.
+    pub fn rule(&self, id: &str) -> Option<&Rule> {
+        self.document.rules.iter().find(|rule| rule.id.as_str() == id)
+    }
+
+    /// What the rule of this id is for, as its author says.
+    pub fn description_of(&self, id: &str) -> Option<&str> {
+        self.rule(id)?.description.as_ref().map(|text| text.as_str())
+    }
+
+    /// The policy's groups that a user is in, given the user's groups on this host.
+    pub fn groups_of(&self, user: &str, unix_groups: &[String]) -> Vec<String> {
+        self.document
+            .groups
+            .iter()
+            .filter(|group| is_among(user, unix_groups, &group.users, &group.unix_groups))
+            .map(|group| group.name.as_str().to_owned())
+            .collect()
+    }
+
+    /// How members of a group must prove that they are there; `None` for a group that the policy
+    /// does not have. Approvals by a lesser proof do not count.
+    pub fn presence_of(&self, group: &str) -> Option<Presence> {
+        let group = self.document.groups.iter().find(|one| one.name.as_str() == group)?;
+        Some(group.presence)
+    }
+
+    /// What a requester is, given what was `seen` of it: the policy's lists only make it stricter.
+    pub fn requester_kind(
+        &self,
+        user: &str,
+        unix_groups: &[String],
+        seen: RequesterKind,
+    ) -> RequesterKind {
+        self.document
+            .requesters
+            .iter()
+            .filter(|listed| is_among(user, unix_groups, &listed.users, &listed.unix_groups))
+            .map(|listed| listed.kind)
+            .fold(seen, RequesterKind::max)
+    }
+
+    /// How much there is of it.
+    pub fn counts(&self) -> PolicyCounts {
+        let examples = self.document.rules.iter().filter_map(|rule| rule.examples.as_ref());
+        PolicyCounts {
+            rules: self.document.rules.len(),
+            groups: self.document.groups.len(),
+            examples: examples.map(|both| both.matches.len() + both.not_match.len()).sum(),
+            tests: self.document.tests.len(),
+        }
+    }
+
+    /// The rules that can be about an executable, with their numbers, in order.
+    pub(super) fn reachable_rules(
+        &self,
+        names: &ExecutableNames,
+        lookup: &dyn PathLookup,
+    ) -> impl Iterator<Item = (usize, &Rule)> {
+        let numbers = self.index.reach(names, lookup);
+        numbers
+            .into_iter()
+            .filter_map(|number| self.document.rules.get(number).map(|rule| (number, rule)))
+    }
+
+    pub(super) fn protected(&self) -> &[Protected] {
+        &self.protected
+    }
+}
+
+fn is_among(
+    user: &str,
+    unix_groups: &[String],
+    users: &[super::values::Name],
+    groups: &[super::values::Name],
+) -> bool {
+    users.iter().any(|listed| listed.as_str() == user)
+        || groups.iter().any(|listed| unix_groups.iter().any(|group| group == listed.as_str()))
+}

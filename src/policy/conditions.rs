@@ -1,0 +1,138 @@
+//! The conditions of rules, exceptions and raises.
+
+use serde::{Deserialize, Serialize};
+
+use super::CommandPattern;
+use super::glob::{PathPattern, TokenPattern};
+use super::quantity::Quantity;
+use super::tables::Table;
+use super::values::{Name, OneOrMany, given};
+use crate::invocation::RequesterKind;
+
+/// Conditions, all of which must hold; a list holds where one of its values does.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Conditions {
+    /// The program.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub command: Option<OneOrMany<CommandPattern>>,
+    /// Its arguments, token by token; a final `**` is the rest.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub args: Option<Vec<TokenPattern>>,
+    /// Flags, one of which is given.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub flags_any: Option<OneOrMany<FlagName>>,
+    /// Flags, all of which are given.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub flags_all: Option<OneOrMany<FlagName>>,
+    /// A flag with a number.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub flag: Option<FlagCondition>,
+    /// Paths among its operands.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub paths: Option<OneOrMany<PathPattern>>,
+    /// The login name that it is to run as.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub run_as: Option<OneOrMany<Name>>,
+    /// The requester's login name.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub users: Option<OneOrMany<Name>>,
+    /// A group of the host that the requester is in.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub unix_groups: Option<OneOrMany<Name>>,
+    /// What kind of requester.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub requester: Option<OneOrMany<RequesterKind>>,
+    /// The host's name.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<OneOrMany<TokenPattern>>,
+    /// Labels of the host, all of them.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Table>,
+    /// The working directory.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<OneOrMany<PathPattern>>,
+}
+
+/// A flag as rules write it: `-r`, `--recursive`, `-auto-approve`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FlagName(String);
+
+impl FlagName {
+    /// The flag with its dashes.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for FlagName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let name = text.trim_start_matches('-');
+        let dashes = text.len() - name.len();
+        let readable = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'=');
+        if matches!(dashes, 1 | 2) && !name.is_empty() && readable {
+            Ok(Self(text))
+        } else {
+            Err(format!(
+                "{text:?} is not a flag: write it with its dashes and without a value, for example -r or --recursive"
+            ))
+        }
+    }
+}
+
+impl From<FlagName> for String {
+    fn from(flag: FlagName) -> Self {
+        flag.0
+    }
+}
+
+/// A flag with a number, compared.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlagCondition {
+    /// The flag.
+    pub name: FlagName,
+    /// Greater than.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub gt: Option<Quantity>,
+    /// Greater than or equal to.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub ge: Option<Quantity>,
+    /// Less than.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub lt: Option<Quantity>,
+    /// Less than or equal to.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub le: Option<Quantity>,
+    /// Equal to.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub eq: Option<Quantity>,
+}
+
+/// How a flag's number is compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Comparison {
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+    Equal,
+}
+
+impl FlagCondition {
+    /// The comparisons that are written, all of which must hold.
+    pub(super) fn comparisons(&self) -> impl Iterator<Item = (Comparison, Quantity)> {
+        [
+            (Comparison::Greater, self.gt),
+            (Comparison::GreaterOrEqual, self.ge),
+            (Comparison::Less, self.lt),
+            (Comparison::LessOrEqual, self.le),
+            (Comparison::Equal, self.eq),
+        ]
+        .into_iter()
+        .filter_map(|(comparison, bound)| bound.map(|bound| (comparison, bound)))
+    }
+}

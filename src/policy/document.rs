@@ -1,0 +1,303 @@
+//! The document: what a policy's YAML says, field by field.
+//!
+//! Every value checks itself while it is read, so that its error carries its position. No untagged
+//! enums: their errors say nothing. A field that is written must have a value: an empty `users:`
+//! must not quietly be no condition.
+
+use serde::{Deserialize, Serialize};
+
+use super::glob::{TokenPattern, VariablePattern};
+use super::rule::{Require, Rule, Snapshot};
+use super::tables::{Counts, Table};
+use super::values::{AbsolutePath, Id, Name, OneOrMany, SearchPath, TimeLimit, Version, given};
+use super::words::CommandText;
+use super::{Decision, Presence, Risk};
+use crate::invocation::RequesterKind;
+
+/// A whole policy: the main file, and what the files beside it add.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    /// The format.
+    pub version: Version,
+    /// What the policy is called.
+    pub name: Name,
+    /// What it is for.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// What holds where no rule says otherwise.
+    #[serde(default)]
+    pub defaults: Defaults,
+    /// What a risk demands, whatever the rule said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<Threshold>,
+    /// Who may lift a soft denial in an emergency.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<BreakGlass>,
+    /// Groups of people who can approve.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+    /// Accounts that are programs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requesters: Vec<Requesters>,
+    /// Where to tell people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<Channel>,
+    /// Labels of hosts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<HostLabels>,
+    /// The rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+    /// What the policy promises.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<Test>,
+}
+
+/// A further file: rules and what they need, but nothing that holds for the policy as a whole.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Part {
+    /// The format, where it says it.
+    #[serde(default, deserialize_with = "given")]
+    #[allow(dead_code, reason = "it is there to be checked while it is read")]
+    version: Option<Version>,
+    #[serde(default)]
+    pub(super) groups: Vec<Group>,
+    #[serde(default)]
+    pub(super) requesters: Vec<Requesters>,
+    #[serde(default)]
+    pub(super) channels: Vec<Channel>,
+    #[serde(default)]
+    pub(super) hosts: Vec<HostLabels>,
+    #[serde(default)]
+    pub(super) rules: Vec<Rule>,
+    #[serde(default)]
+    pub(super) tests: Vec<Test>,
+}
+
+/// What holds where no rule says otherwise.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Defaults {
+    /// The decision where no rule matches. Never `allow`. Unwritten: `approve`.
+    pub decision: Decision,
+    /// The risk where no rule matches. Unwritten: `high`.
+    pub risk: Risk,
+    /// Who approves where a rule says `approve` and not who.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub require: Vec<Require>,
+    /// How long humans have. Unwritten: 15 minutes.
+    pub approval_expiry: TimeLimit,
+    /// How long an approval stays usable. Unwritten: 10 minutes.
+    pub execution_expiry: TimeLimit,
+    /// How long a command may run. Unwritten: no limit.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub run_timeout: Option<TimeLimit>,
+    /// The environment of commands.
+    pub environment: DefaultEnvironment,
+    /// The channels that are always told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<Id>,
+    /// What is always snapshotted, and how where a rule does not say.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Snapshot>,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        let minutes = |minutes: u64| TimeLimit(std::time::Duration::from_secs(60 * minutes));
+        Self {
+            decision: Decision::Approve,
+            risk: Risk::High,
+            require: Vec::new(),
+            approval_expiry: minutes(15),
+            execution_expiry: minutes(10),
+            run_timeout: None,
+            environment: DefaultEnvironment::default(),
+            notify: Vec::new(),
+            snapshot: None,
+        }
+    }
+}
+
+/// The environment of all commands.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DefaultEnvironment {
+    /// What passes from the caller.
+    pub keep: Vec<VariablePattern>,
+    /// What is set.
+    pub set: Table,
+    /// Where commands are looked up.
+    pub path: SearchPath,
+}
+
+/// From a risk on, at least this decision.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Threshold {
+    /// From this risk on.
+    pub at: Risk,
+    /// At least this.
+    pub decision: Decision,
+    /// And these people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub require: Vec<Require>,
+}
+
+/// Emergency access: carried for the Oversight Mechanism.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlass {
+    /// Who.
+    pub groups: Vec<Id>,
+    /// Who is told.
+    #[serde(default)]
+    pub notify: Vec<Id>,
+    /// Until when it must have been reviewed.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub review_within: Option<TimeLimit>,
+}
+
+/// People who can approve.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// What rules call it.
+    pub name: Id,
+    /// Login names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<Name>,
+    /// Groups of the host, all of whose members belong to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unix_groups: Vec<Name>,
+    /// How its members must prove that they are there.
+    #[serde(default)]
+    pub presence: Presence,
+}
+
+/// Accounts that are programs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requesters {
+    /// What they are.
+    pub kind: RequesterKind,
+    /// Login names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<Name>,
+    /// Groups of the host, all of whose members are that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unix_groups: Vec<Name>,
+}
+
+/// Where to tell people: carried for the notifiers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Channel {
+    /// What rules call it.
+    pub name: Id,
+    /// What it is.
+    pub kind: ChannelKind,
+    /// Where it is (webhook, slack, ntfy).
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub url: Option<Name>,
+    /// The file with its secret.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub secret_file: Option<AbsolutePath>,
+    /// Addresses (email).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<Name>,
+    /// The command and its arguments (command).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub run: Vec<String>,
+}
+
+/// What a channel is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelKind {
+    /// An HTTP endpoint that takes signed JSON (Standard Webhooks).
+    Webhook,
+    /// A Slack incoming webhook.
+    Slack,
+    /// An ntfy topic.
+    Ntfy,
+    /// Mail by sendmail.
+    Email,
+    /// A command that reads JSON.
+    Command,
+    /// A line on every terminal.
+    Wall,
+}
+
+/// The labels of the hosts that match. A caller can never give a host a label.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostLabels {
+    /// Which hosts.
+    #[serde(rename = "match")]
+    pub matches: OneOrMany<TokenPattern>,
+    /// Their labels.
+    pub labels: Table,
+}
+
+/// One promise of the policy as a whole.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Test {
+    /// The promise.
+    pub name: Name,
+    /// The command.
+    pub run: CommandText,
+    /// By whom and where.
+    #[serde(default, rename = "as")]
+    pub situation: TestSituation,
+    /// What must come of it.
+    pub expect: Expectation,
+}
+
+/// By whom and where a test's command is asked for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TestSituation {
+    /// The requester's login name. Unwritten: `someone`.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub user: Option<Name>,
+    /// The requester's groups.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Name>,
+    /// What kind of requester. Unwritten: `human`.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub requester: Option<RequesterKind>,
+    /// The host's name. Unwritten: `somewhere`.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub host: Option<Name>,
+    /// Labels of the host beside those that the policy gives it.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    pub labels: Table,
+    /// The working directory. Unwritten: `/`.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<AbsolutePath>,
+    /// The login name that it is to run as. Unwritten: `root`.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub run_as: Option<Name>,
+}
+
+/// What must come of a test's command. What is not written is not compared.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expectation {
+    /// The decision.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// The risk.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
+    /// The rules that match, in any order. Empty: the defaults decide.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Vec<Id>>,
+    /// How many of which group must approve.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Counts>,
+}

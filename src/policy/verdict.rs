@@ -1,0 +1,292 @@
+//! A verdict in the making: what rules, defaults and thresholds add, in an order that does not
+//! matter: decisions and risks by the maximum, people, paths and channels by the union, time limits
+//! by the minimum.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::document::Document;
+use super::rule::{Raise, Require, Rule, Snapshot};
+use super::values::TimeLimit;
+use super::{
+    Decision, Enforcement, EnvironmentRules, Reason, Requirement, Risk, SnapshotDemand,
+    SnapshotFailure, Verdict,
+};
+use crate::invocation::RequesterKind;
+
+/// A verdict in the making.
+pub(super) struct Judgement<'a> {
+    document: &'a Document,
+    requester_kind: RequesterKind,
+    decision: Decision,
+    risk: Risk,
+    enforcement: Enforcement,
+    reasons: Vec<Reason>,
+    required: BTreeMap<String, u32>,
+    /// The rules that count, by their number, and whether they surely match.
+    rules: BTreeMap<usize, (&'a Rule, bool)>,
+    defaults_apply: bool,
+}
+
+impl<'a> Judgement<'a> {
+    pub(super) fn new(document: &'a Document, requester_kind: RequesterKind) -> Self {
+        Self {
+            document,
+            requester_kind,
+            decision: Decision::Allow,
+            risk: Risk::Low,
+            enforcement: Enforcement::Soft,
+            reasons: Vec::new(),
+            required: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            defaults_apply: false,
+        }
+    }
+
+    pub(super) fn at_least(&mut self, decision: Decision) {
+        self.decision = self.decision.max(decision);
+    }
+
+    pub(super) fn risk_at_least(&mut self, risk: Risk) {
+        self.risk = self.risk.max(risk);
+    }
+
+    pub(super) fn add_reason(&mut self, reason: Reason) {
+        if !self.reasons.contains(&reason) {
+            self.reasons.push(reason);
+        }
+    }
+
+    /// A rule counts, with those of its raises that apply.
+    pub(super) fn rule_applies<'r>(
+        &mut self,
+        number: usize,
+        rule: &'a Rule,
+        raises: impl Iterator<Item = &'r Raise>,
+        surely: bool,
+    ) {
+        let mut risk = rule.risk();
+        let mut reasons = vec![rule_reason(rule, risk)];
+        for raise in raises {
+            risk = raised(risk, raise.by);
+            reasons.push(Reason {
+                rule: Some(rule.id.as_str().to_owned()),
+                text: format!(
+                    "risk raised to {} by {}: {}",
+                    risk.word(),
+                    raise.by,
+                    raise.reason.as_str().trim_end_matches('.')
+                ),
+            });
+        }
+        reasons.into_iter().for_each(|reason| self.add_reason(reason));
+        self.at_least(rule.decision);
+        self.risk_at_least(risk);
+        if rule.decision == Decision::Deny {
+            self.enforcement = self.enforcement.max(rule.enforcement.unwrap_or(Enforcement::Hard));
+        }
+        if rule.decision == Decision::Approve && rule.require.is_empty() {
+            self.require(&self.document.defaults.require);
+        }
+        self.require(&rule.require);
+        self.rules.entry(number).or_insert((rule, surely)).1 |= surely;
+    }
+
+    /// The defaults count, for this reason.
+    pub(super) fn defaults_apply(&mut self, why: String) {
+        let defaults = &self.document.defaults;
+        self.add_reason(Reason {
+            rule: None,
+            text: format!(
+                "{why}: the defaults apply ({}, {})",
+                defaults.decision.word(),
+                defaults.risk.word()
+            ),
+        });
+        self.at_least(defaults.decision);
+        self.risk_at_least(defaults.risk);
+        if defaults.decision == Decision::Deny {
+            self.enforcement = self.enforcement.max(Enforcement::Hard);
+        }
+        if defaults.decision == Decision::Approve {
+            self.require(&defaults.require);
+        }
+        self.defaults_apply = true;
+    }
+
+    /// Lets every threshold up to the risk demand what it demands.
+    pub(super) fn apply_thresholds(&mut self) {
+        let (document, risk) = (self.document, self.risk);
+        for threshold in document.thresholds.iter().filter(|one| one.at <= risk) {
+            let before = (self.decision, self.required.clone());
+            self.at_least(threshold.decision);
+            let require = match &threshold.require[..] {
+                [] if threshold.decision == Decision::Approve => &document.defaults.require,
+                written => written,
+            };
+            self.require(require);
+            if threshold.decision == Decision::Deny && before.0 != Decision::Deny {
+                self.enforcement = Enforcement::Hard;
+            }
+            if before != (self.decision, self.required.clone()) {
+                self.add_reason(Reason {
+                    rule: None,
+                    text: threshold_text(threshold.at, threshold.decision, require),
+                });
+            }
+        }
+    }
+
+    fn require(&mut self, required: &[Require]) {
+        for one in required {
+            let count = self.required.entry(one.group.as_str().to_owned()).or_default();
+            *count = one.count.max(*count);
+        }
+    }
+
+    /// The verdict.
+    pub(super) fn finish(mut self) -> Verdict {
+        let defaults = &self.document.defaults;
+        if self.decision == Decision::Approve && self.required.is_empty() {
+            self.require(&defaults.require);
+        }
+        if self.decision != Decision::Approve {
+            self.required.clear();
+        }
+        let approval = self.shortest(|rule| rule.approval_expiry, Some(defaults.approval_expiry));
+        let execution =
+            self.shortest(|rule| rule.execution_expiry, Some(defaults.execution_expiry));
+        let timeout = self.shortest(|rule| rule.run_timeout, defaults.run_timeout);
+        Verdict {
+            decision: self.decision,
+            risk: self.risk,
+            enforcement: self.enforcement,
+            requester_kind: self.requester_kind,
+            rules: self.matched().map(|rule| rule.id.as_str().to_owned()).collect(),
+            requirements: self
+                .required
+                .iter()
+                .map(|(group, count)| Requirement { group: group.clone(), count: *count })
+                .collect(),
+            snapshot: self.snapshot(),
+            undo_run: self.undo_run(),
+            approval_expiry: approval.unwrap_or(defaults.approval_expiry.0),
+            execution_expiry: execution.unwrap_or(defaults.execution_expiry.0),
+            run_timeout: timeout,
+            environment: self.environment(),
+            notify: self.notify(),
+            reasons: self.reasons,
+        }
+    }
+
+    fn matched(&self) -> impl Iterator<Item = &'a Rule> {
+        self.rules.values().map(|(rule, _)| *rule)
+    }
+
+    /// The shortest limit of the rules that count; the default where none has one, and also where
+    /// the defaults count.
+    fn shortest(
+        &self,
+        limit: impl Fn(&Rule) -> Option<TimeLimit>,
+        default: Option<TimeLimit>,
+    ) -> Option<Duration> {
+        let shortest = self.matched().filter_map(limit).min();
+        match (shortest, default) {
+            (Some(shortest), Some(default)) if self.defaults_apply => Some(shortest.min(default)),
+            (shortest, default) => shortest.or(default),
+        }
+        .map(|limit| limit.0)
+    }
+
+    fn snapshot(&self) -> SnapshotDemand {
+        let of_rules: Vec<&Snapshot> =
+            self.matched().filter_map(|rule| rule.snapshot.as_ref()).collect();
+        let default = self.document.defaults.snapshot.as_ref();
+        let paths = default.into_iter().chain(of_rules.iter().copied()).flat_map(|one| &one.paths);
+        let most = |of: fn(&Snapshot) -> Option<u64>| {
+            of_rules.iter().filter_map(|one| of(one)).max().or_else(|| default.and_then(of))
+        };
+        SnapshotDemand {
+            paths: unique(paths.map(|path| path.as_str().to_owned())),
+            max_size: most(|one| one.max_size.map(|size| size.0)),
+            on_failure: of_rules
+                .iter()
+                .filter_map(|one| one.on_failure)
+                .max()
+                .or_else(|| default.and_then(|one| one.on_failure))
+                .unwrap_or(SnapshotFailure::Deny),
+            keep_ms: most(|one| {
+                one.keep.map(|keep| u64::try_from(keep.0.as_millis()).unwrap_or(u64::MAX))
+            }),
+        }
+    }
+
+    fn undo_run(&self) -> Vec<Vec<String>> {
+        unique(self.matched().filter_map(|rule| rule.undo.as_ref()).map(|undo| undo.run.clone()))
+    }
+
+    /// The environment: only rules that surely match may let anything through. Where two rules set
+    /// one variable, the stricter one (then the one whose id comes last) has its way.
+    fn environment(&self) -> EnvironmentRules {
+        let defaults = &self.document.defaults.environment;
+        let mut sure: Vec<&Rule> =
+            self.rules.values().filter(|(_, surely)| *surely).map(|(rule, _)| *rule).collect();
+        sure.sort_by_key(|rule| (rule.decision, &rule.id));
+        let of_rules = || sure.iter().filter_map(|rule| rule.environment.as_ref());
+        let keep = defaults.keep.iter().chain(of_rules().flat_map(|one| &one.keep));
+        let set: BTreeMap<_, _> =
+            defaults.set.0.iter().chain(of_rules().flat_map(|one| &one.set.0)).cloned().collect();
+        EnvironmentRules {
+            keep: unique(keep.map(|name| name.as_str().to_owned())),
+            set: set.into_iter().collect(),
+            path: defaults.path.0.clone(),
+        }
+    }
+
+    fn notify(&self) -> Vec<String> {
+        let of_rules = self.matched().flat_map(|rule| &rule.notify);
+        let all = self.document.defaults.notify.iter().chain(of_rules);
+        unique(all.map(|channel| channel.as_str().to_owned()))
+    }
+}
+
+/// The values in their order, each once.
+fn unique<T: Ord + Clone>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut seen = BTreeSet::new();
+    values.filter(|value| seen.insert(value.clone())).collect()
+}
+
+fn raised(risk: Risk, by: u32) -> Risk {
+    (0..by).fold(risk, |risk, _| match risk {
+        Risk::Low => Risk::Medium,
+        Risk::Medium => Risk::High,
+        Risk::High | Risk::Critical => Risk::Critical,
+    })
+}
+
+fn rule_reason(rule: &Rule, risk: Risk) -> Reason {
+    let description = rule
+        .description
+        .as_ref()
+        .map(|text| format!(": {}", text.as_str().trim_end_matches('.')))
+        .unwrap_or_default();
+    let id = rule.id.as_str();
+    let text =
+        format!("rule {id} matches{description} ({}, {})", rule.decision.word(), risk.word());
+    Reason { rule: Some(id.to_owned()), text }
+}
+
+fn threshold_text(at: Risk, decision: Decision, require: &[Require]) -> String {
+    let at = at.word();
+    match decision {
+        Decision::Deny => format!("threshold: {at} risk is denied"),
+        Decision::Approve if !require.is_empty() => {
+            let people: Vec<_> = require
+                .iter()
+                .map(|one| format!("{} ×{}", one.group.as_str(), one.count))
+                .collect();
+            format!("threshold: {at} risk needs {}", people.join(" and "))
+        }
+        _ => format!("threshold: {at} risk needs at least {}", decision.word()),
+    }
+}
