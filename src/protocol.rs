@@ -1,1 +1,441 @@
-//! x
+//! Intervention Protocol: the fixed sequence that every command walks through.
+//!
+//! Threshold trigger → execution pause → human review → approval or rejection; around it the
+//! snapshot, the execution and the record. [`run`] is that sequence, to be read from top to bottom.
+//! It is the only place that knows all rooms.
+//!
+//! The order is what makes it hold:
+//!
+//! 1. Nothing starts before its intent is durable in the audit log.
+//! 2. An approval is consumed, durably, before the command that it is for starts: whatever dies in
+//!    between, the command never runs twice.
+//! 3. Everything an approval is bound to is taken again after the snapshot and before the approval
+//!    is consumed: the last thing before the point of no return.
+
+mod case;
+mod decisions;
+mod record;
+mod undo;
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use crate::audit::{AuditError, Log};
+use crate::execute::{self, CallerState, Ending, EnvironmentError, ExecuteError, Launch};
+use crate::invocation::{Asked, InvocationError};
+use crate::policy::{Decision, Policy, PolicyError, SnapshotFailure};
+use crate::review::{FileStore, Record, RequestId, RequestStore, State, StoreError, Waited};
+use crate::snapshot::{Captured, Progress, SnapshotError, SnapshotStore};
+use crate::system::canonical::CanonicalError;
+use crate::system::identity::IdentityError;
+use crate::system::{Directories, Host, Moment};
+
+pub use case::Case;
+pub use decisions::{approve, cancel, may_see, note_overdue, reject};
+use record::OnRecord;
+pub use undo::{UndoReport, find_run, runs, undo};
+
+/// The rooms of this process: opened once, each doing no work before it is needed.
+pub struct Rooms {
+    /// Where everything is kept.
+    pub directories: Directories,
+    /// The host.
+    pub host: Host,
+    /// Decision Authority.
+    pub policy: Policy,
+    /// Oversight Mechanism.
+    pub requests: FileStore,
+    /// Rollback Capability.
+    pub snapshots: SnapshotStore,
+    /// The record.
+    pub log: Log,
+}
+
+/// How a command is walked through: for [`run`] and [`resume`].
+pub struct Manner<'m> {
+    /// What to do when a human is needed.
+    pub patience: Patience,
+    /// What the caller had before hitl settled in: the command gets it back.
+    pub caller: &'m CallerState,
+    /// Whoever is told, and asked.
+    pub front: &'m mut dyn Front,
+}
+
+/// What to do when a human is needed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Patience {
+    /// Wait, at most this long (`None`: as long as humans may decide).
+    Wait(Option<Duration>),
+    /// Leave the request and come back.
+    NoWait,
+}
+
+/// How [`run`] ended.
+pub enum Outcome {
+    /// The command was started, and ended like this.
+    Ended {
+        /// The run's id.
+        id: RequestId,
+        /// How.
+        ending: Ending,
+        /// Whether there is a snapshot to undo it with.
+        undoable: bool,
+    },
+    /// The rules refuse it, or nobody can approve it here.
+    Denied {
+        /// Why, in one sentence.
+        why: String,
+    },
+    /// The request waits; nothing ran.
+    Pending(Box<Record>),
+    /// Nobody decided in the time that the caller was ready to wait. The request still waits.
+    TimeUp(Box<Record>),
+    /// The request ended without the command: rejected, expired, cancelled, void.
+    Closed(Box<Record>),
+}
+
+/// Whoever stands between the protocol and the person: prints, asks, shows progress. Never decides.
+pub trait Front {
+    /// A step was taken.
+    fn event(&mut self, event: &Event<'_>);
+
+    /// The requester's own human is asked at their terminal, while others may decide elsewhere.
+    /// `None` where there is no terminal to ask at.
+    fn prompt(&mut self, record: &Record) -> Option<Box<dyn Prompt>>;
+
+    /// A wait for humans begins: from here on ^C takes the request back.
+    ///
+    /// # Errors
+    /// Where the signal cannot be caught.
+    fn wait_begins(&mut self) -> std::io::Result<()>;
+
+    /// The wait goes on: called at once, about once a second and after every signal. `false` takes
+    /// the request back.
+    fn waiting(&mut self, record: &Record) -> bool;
+
+    /// A snapshot is being taken.
+    fn progress(&mut self, progress: Progress<'_>);
+}
+
+/// A question at the requester's terminal.
+pub trait Prompt {
+    /// The descriptor that becomes readable when there is something to read.
+    fn descriptor(&self) -> std::os::fd::BorrowedFd<'_>;
+
+    /// What the person has answered so far.
+    fn answer(&mut self) -> Answer;
+}
+
+/// What the person at the terminal has answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// Nothing yet, or nothing that counts.
+    NotYet,
+    /// Yes: they typed what was asked.
+    Confirmed,
+    /// No.
+    Refused,
+}
+
+/// The steps, as they are told.
+pub enum Event<'a> {
+    /// The policy has given its verdict.
+    Decided(&'a Case<'a>),
+    /// A human is needed; the request is stored.
+    Pending(&'a Record),
+    /// Everything needed was given.
+    Approved(&'a Record),
+    /// The state before the command is captured.
+    Snapshotted(&'a Captured),
+    /// It could not be captured, and the rules let the command run all the same.
+    NotSnapshotted(&'a SnapshotError),
+    /// The command is about to start.
+    Started(&'a RequestId),
+    /// It has ended.
+    Ended(&'a RequestId, Ending),
+    /// It has ended, but its state afterwards could not be recorded.
+    AfterNotRecorded(&'a SnapshotError),
+}
+
+/// What stops the protocol. Nothing has run, unless the message says so.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtocolError {
+    /// The command cannot be resolved.
+    #[error(transparent)]
+    Invocation(#[from] InvocationError),
+    /// The policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The requests.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The execution.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// The environment that the rules ask for.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// Users and groups.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// A file that the request is bound to.
+    #[error("cannot read {0}, which the request is bound to: {1}")]
+    Bound(std::path::PathBuf, std::io::Error),
+    /// What is bound has no canonical form.
+    #[error("the request cannot be bound: {0}")]
+    Canonical(#[from] CanonicalError),
+    /// No randomness.
+    #[error("the kernel gives no randomness: {0}")]
+    Randomness(#[from] getrandom::Error),
+    /// Signals.
+    #[error("cannot wait for signals: {0}")]
+    Signals(std::io::Error),
+    /// `/proc` does not show this process.
+    #[error(
+        "/proc does not show this process, so that nobody could tell later whether it still runs: mount /proc"
+    )]
+    NoProc,
+    /// Somebody else's request.
+    #[error("{0}")]
+    NotYours(String),
+    /// The command has ended, but its end could not be recorded.
+    #[error("the command ran ({ending}), but its end could not be recorded: {source}")]
+    EndNotRecorded {
+        /// How the command ended.
+        ending: String,
+        /// Why that is not on record.
+        source: AuditError,
+    },
+}
+
+/// Walks one command through the rooms.
+///
+/// # Errors
+/// [`ProtocolError`]: hitl itself could not do its part; except for
+/// [`ProtocolError::EndNotRecorded`], nothing has run.
+pub fn run(
+    rooms: &Rooms,
+    asked: Asked,
+    reason: Option<String>,
+    mut manner: Manner<'_>,
+) -> Result<Outcome, ProtocolError> {
+    // What is asked, and what the rules say about it.
+    let case = Case::open(rooms, asked, reason)?;
+    manner.front.event(&Event::Decided(&case));
+
+    match case.verdict.decision {
+        Decision::Deny => deny(rooms, &case),
+        _ if case.nobody_can_approve() => deny(rooms, &case),
+        Decision::Allow => proceed(rooms, &case, None, &mut manner),
+        Decision::Confirm | Decision::Approve => {
+            // The pause: it is on record and on disk before anybody hears of it.
+            let record = decisions::request(rooms, &case)?;
+            manner.front.event(&Event::Pending(&record));
+            pause(rooms, &case, record, &mut manner)
+        }
+    }
+}
+
+/// Goes on with a request that was made before, from this or another process.
+///
+/// # Errors
+/// As [`run`].
+pub fn resume(
+    rooms: &Rooms,
+    id: &RequestId,
+    asked: Asked,
+    mut manner: Manner<'_>,
+) -> Result<Outcome, ProtocolError> {
+    decisions::note_overdue(rooms)?;
+    let record = rooms.requests.load(id)?;
+    decisions::only_the_requester(&record)?;
+    let asked = case::asked_again(&record, asked);
+    let case = Case::open(rooms, asked, record.bound.reason.clone())?;
+    match record.state {
+        State::Pending => pause(rooms, &case, record, &mut manner),
+        State::Approved => proceed(rooms, &case, Some(record), &mut manner),
+        _ => Ok(Outcome::Closed(Box::new(record))),
+    }
+}
+
+/// The execution pause: waits until humans have decided, here or elsewhere.
+fn pause(
+    rooms: &Rooms,
+    case: &Case<'_>,
+    record: Record,
+    manner: &mut Manner<'_>,
+) -> Result<Outcome, ProtocolError> {
+    let Patience::Wait(time) = manner.patience else {
+        return Ok(Outcome::Pending(Box::new(record)));
+    };
+    let mut prompt =
+        if case.may_be_confirmed_in_place() { manner.front.prompt(&record) } else { None };
+    manner.front.wait_begins().map_err(ProtocolError::Signals)?;
+    let mut wish = Wish::Nothing;
+    let waited = {
+        let question = prompt.as_ref().map(|prompt| prompt.descriptor().try_clone_to_owned());
+        let question = question.transpose().map_err(ProtocolError::Signals)?;
+        let mut tick = |record: &Record, readable: bool| {
+            if let (true, Some(prompt)) = (readable, &mut prompt) {
+                wish = match prompt.answer() {
+                    Answer::NotYet => Wish::Nothing,
+                    Answer::Confirmed => Wish::Confirm,
+                    Answer::Refused => Wish::TakeBack,
+                };
+            }
+            if wish == Wish::Nothing && !manner.front.waiting(record) {
+                wish = Wish::TakeBack;
+            }
+            wish == Wish::Nothing
+        };
+        rooms.requests.wait(&record.id, time, question.as_ref().map(AsFd::as_fd), &mut tick)?
+    };
+    drop(prompt);
+    match (wish, waited) {
+        // Others may have decided in the same moment: the store says who came first.
+        (Wish::Confirm, _) => {
+            let record = decisions::confirm_in_place(rooms, &record.id)?;
+            manner.front.event(&Event::Approved(&record));
+            proceed(rooms, case, Some(record), manner)
+        }
+        (Wish::TakeBack, _) => Ok(Outcome::Closed(Box::new(decisions::cancel(rooms, &record.id)?))),
+        (Wish::Nothing, Waited::TimeUp(record)) => Ok(Outcome::TimeUp(record)),
+        (Wish::Nothing, Waited::Decided(record)) if record.state == State::Approved => {
+            manner.front.event(&Event::Approved(&record));
+            proceed(rooms, case, Some(*record), manner)
+        }
+        (Wish::Nothing, Waited::Decided(record)) => {
+            decisions::note_overdue(rooms)?;
+            Ok(Outcome::Closed(record))
+        }
+    }
+}
+
+/// What the person at the requester's terminal wants.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Nothing,
+    Confirm,
+    TakeBack,
+}
+
+/// Everything that was needed is there: snapshot, last check, point of no return, execution, record.
+fn proceed(
+    rooms: &Rooms,
+    case: &Case<'_>,
+    approved: Option<Record>,
+    manner: &mut Manner<'_>,
+) -> Result<Outcome, ProtocolError> {
+    let front = &mut *manner.front;
+    let id = match &approved {
+        Some(record) => record.id.clone(),
+        None => RequestId::random()?,
+    };
+    let snapshot = take_snapshot(rooms, case, &id, front)?;
+
+    // The last check, after everything slow: what the humans agreed to is still what would run.
+    let again = match &approved {
+        Some(record) => match decisions::take_again(rooms, case, record)? {
+            decisions::Again::Same(again) => Some(*again),
+            decisions::Again::Void(record) => {
+                rooms.snapshots.discard(&id)?;
+                return Ok(Outcome::Closed(record));
+            }
+        },
+        None => None,
+    };
+    let case = again.as_ref().unwrap_or(case);
+
+    // The point of no return: the approval is used up, then the intent is on record, then it runs.
+    let digest = match &approved {
+        Some(_) => decisions::consume(rooms, &id)?.digest,
+        None => decisions::digest(case)?,
+    };
+    let environment = case.environment(Some(&id))?;
+    let on_record = OnRecord::new(case, &id, digest);
+    let mut entries = Vec::new();
+    if approved.is_none() {
+        entries.extend(on_record.asked_and_decided());
+    }
+    entries.extend(snapshot.as_ref().map(|captured| on_record.snapshot(captured)));
+    entries.push(on_record.started());
+    rooms.log.append(&entries, &Moment::now())?;
+    front.event(&Event::Started(&id));
+    let begun = Instant::now();
+    let ending = execute::run(&Launch {
+        invocation: &case.invocation,
+        run_as: &case.invocation.run_as,
+        environment: &environment,
+        timeout: case.verdict.run_timeout,
+        caller: manner.caller,
+    })?;
+    let duration = begun.elapsed();
+    front.event(&Event::Ended(&id, ending));
+
+    // What it changed, and how it ended.
+    let after = match &snapshot {
+        Some(_) => {
+            match rooms.snapshots.capture_after(&id, &mut |progress| front.progress(progress)) {
+                Ok(after) => Some(after),
+                Err(error) => {
+                    front.event(&Event::AfterNotRecorded(&error));
+                    None
+                }
+            }
+        }
+        None => None,
+    };
+    let undoable = snapshot.is_some();
+    let ending_text = record::ending_text(ending);
+    let after = after.map(|captured| captured.manifest);
+    rooms
+        .log
+        .append(&[on_record.finished(ending, duration, after.as_ref())], &Moment::now())
+        .map_err(|source| ProtocolError::EndNotRecorded { ending: ending_text.clone(), source })?;
+    if approved.is_some() {
+        decisions::finish(rooms, &id, &ending_text)?;
+    }
+    Ok(Outcome::Ended { id, ending, undoable })
+}
+
+/// The state before the command, where anything is to be captured.
+fn take_snapshot(
+    rooms: &Rooms,
+    case: &Case<'_>,
+    id: &RequestId,
+    front: &mut dyn Front,
+) -> Result<Option<Captured>, ProtocolError> {
+    if case.affected.declared.is_empty() && case.affected.operands.is_empty() {
+        return Ok(None);
+    }
+    let captured = rooms.snapshots.capture_before(
+        case.run_information(id),
+        &case.affected,
+        case.capture_limits(),
+        &mut |progress| front.progress(progress),
+    );
+    match captured {
+        Ok(captured) => {
+            front.event(&Event::Snapshotted(&captured));
+            Ok(Some(captured))
+        }
+        Err(error) if case.verdict.snapshot.on_failure == SnapshotFailure::Warn => {
+            front.event(&Event::NotSnapshotted(&error));
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The refusal is on record before it is told.
+fn deny(rooms: &Rooms, case: &Case<'_>) -> Result<Outcome, ProtocolError> {
+    let on_record = OnRecord::new(case, &RequestId::random()?, decisions::digest(case)?);
+    rooms.log.append(&on_record.asked_and_decided(), &Moment::now())?;
+    Ok(Outcome::Denied { why: case.why_denied() })
+}

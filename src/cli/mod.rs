@@ -1,1 +1,133 @@
-//! x
+//! The commands: arguments in, a call, output out. One thin file a command.
+//!
+//! What a command decides, stores or records happens in the other rooms; here stands how it is asked
+//! for and how it is told.
+
+pub mod arguments;
+mod audit;
+mod check;
+mod decide;
+mod failure;
+mod init;
+mod man;
+mod output;
+mod pending;
+mod policy;
+mod progress;
+mod rooms;
+mod run;
+mod snapshots;
+mod terminal;
+mod tour;
+mod undo;
+mod wait;
+
+use clap::{CommandFactory, Parser};
+
+use crate::execute::{CallerState, Ending};
+use arguments::{Arguments, AuditCommand, Command, PolicyCommand};
+pub use failure::{ExitCode, Failure};
+pub use output::{ColorChoice, Output};
+
+/// How a process of hitl ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// With this status.
+    Status(i32),
+    /// As the command that it ran ended.
+    As(Ending),
+}
+
+/// Reads the command line, does what it says, and says how the process is to end.
+pub fn main(caller: &CallerState) -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version go to standard output and are no error; a closed pipe is none either.
+            let _ = error.print();
+            return Exit::Status(error.exit_code());
+        }
+    };
+    let json = arguments.command.wants_json();
+    let output = Output { json, color: arguments.global.color };
+    match dispatch(&arguments, caller, &output) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                if json {
+                    // Should standard output be gone too, the exit code still tells.
+                    let _ = output.print_json(&failure.to_json());
+                }
+                output.say(&format!("hitl: {}", failure.message));
+            }
+            Exit::Status(failure.code as i32)
+        }
+    }
+}
+
+/// Says what is wrong before anything else is known.
+pub fn complain(error: &dyn std::fmt::Display) {
+    Output { json: false, color: ColorChoice::Never }.say(&format!("hitl: {error}"));
+}
+
+fn dispatch(arguments: &Arguments, caller: &CallerState, output: &Output) -> Result<Exit, Failure> {
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Run(arguments) => run::run(global, arguments, caller, output),
+        Command::Check(arguments) => check::check(global, arguments, output),
+        Command::Pending(arguments) => pending::list(global, arguments, output),
+        Command::Show(arguments) => pending::show(global, arguments, output),
+        Command::Approve(arguments) => decide::approve(global, arguments, output),
+        Command::Reject(arguments) => decide::reject(global, arguments, output),
+        Command::Cancel(arguments) => decide::cancel(global, arguments, output),
+        Command::Wait(arguments) => wait::wait(global, arguments, output),
+        Command::Snapshots(arguments) => snapshots::snapshots(global, arguments, output),
+        Command::Undo(arguments) => undo::undo(global, arguments, caller, output),
+        Command::Audit(command) => audit::audit(global, command, output),
+        Command::Policy(command) => policy::policy(global, command, output),
+        Command::Init(arguments) => init::init(global, arguments, output),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "hitl", &mut script);
+            output.print(&String::from_utf8_lossy(&script))?;
+            Ok(Exit::Status(0))
+        }
+        Command::Man(arguments) => man::man(arguments, output),
+        Command::Tour(arguments) => tour::tour(arguments, output),
+    }
+}
+
+impl Command {
+    /// Whether results, and failures with them, are to be JSON.
+    fn wants_json(&self) -> bool {
+        match self {
+            Self::Run(arguments) => arguments.json,
+            Self::Check(arguments) => arguments.json,
+            Self::Pending(arguments) => arguments.json,
+            Self::Show(arguments) => arguments.json,
+            Self::Approve(arguments) => arguments.json,
+            Self::Reject(arguments) => arguments.json,
+            Self::Cancel(arguments) => arguments.json,
+            Self::Wait(arguments) => arguments.json,
+            Self::Snapshots(arguments) => {
+                arguments.json
+                    || match &arguments.command {
+                        Some(
+                            arguments::SnapshotsCommand::Show { json, .. }
+                            | arguments::SnapshotsCommand::Diff { json, .. },
+                        ) => *json,
+                        None => false,
+                    }
+            }
+            Self::Undo(arguments) => arguments.json,
+            Self::Audit(AuditCommand::Show { json, .. } | AuditCommand::Verify { json, .. }) => {
+                *json
+            }
+            Self::Policy(PolicyCommand::Check { json, .. } | PolicyCommand::Test { json, .. }) => {
+                *json
+            }
+            Self::Init(arguments) => arguments.json,
+            Self::Completions { .. } | Self::Man(_) | Self::Tour(_) => false,
+        }
+    }
+}

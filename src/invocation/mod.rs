@@ -248,6 +248,3 @@ pub struct BoundFile {
     /// The digest of the content; `None` where the file is over the size cap.
     pub sha256: Option<Digest>,
 }
-
-mod imagined;
-pub use imagined::imagine;

@@ -1,7 +1,9 @@
 //! Changes and plans as lines that are safe on a terminal. Colour is an addition: every line says by
 //! its first character, too, what it is.
 
-use super::{Change, ContentChange, DiffLineKind, Manifest, Node, NodeMetadata, Step, StepKind, UndoPlan};
+use super::{
+    Change, ContentChange, DiffLineKind, Manifest, Node, NodeMetadata, Step, StepKind, UndoPlan,
+};
 use crate::system::text::{visible, visible_argument};
 use crate::system::{Colour, Paint};
 
@@ -145,7 +147,9 @@ pub fn plan_lines(plan: &UndoPlan, colour: Colour) -> Vec<String> {
 fn step_line(step: &Step, colour: Colour) -> String {
     let path = visible_argument(step.path.as_bytes());
     let (line, code) = match step.kind() {
-        StepKind::Create => (format!("+ {path}: bring back the {}", step.before.kind()), Paint::Good),
+        StepKind::Create => {
+            (format!("+ {path}: bring back the {}", step.before.kind()), Paint::Good)
+        }
         StepKind::Remove => (format!("- {path}: remove the {}", step.now.kind()), Paint::Bad),
         StepKind::Replace if step.now.kind() != step.before.kind() => {
             let (now, before) = (step.now.kind(), step.before.kind());

@@ -1,0 +1,17 @@
+//! `hitl check`: what would be decided, and why. Nothing runs and nothing is written.
+
+use super::arguments::{CheckArguments, GlobalArguments};
+use super::failure::Failure;
+use super::{Exit, Output, rooms, run};
+use crate::protocol::Case;
+
+/// Judges a command and says how.
+pub(super) fn check(
+    global: &GlobalArguments,
+    arguments: &CheckArguments,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let rooms = rooms::open(global)?;
+    let case = Case::open(&rooms, run::asked(&arguments.target, &arguments.command), None)?;
+    run::report::dry_run(&case, output)
+}

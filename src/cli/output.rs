@@ -1,0 +1,89 @@
+//! Where output goes: results on standard output, everything said to a person on standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::failure::{ExitCode, Failure};
+use crate::system::Colour;
+use crate::system::text::visible_json;
+
+/// When to use colour. Colour is never the only signal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How this process speaks.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    /// Whether results are JSON.
+    pub json: bool,
+    /// When colour is used.
+    pub color: ColorChoice,
+}
+
+impl Output {
+    /// Whether standard output takes colour.
+    pub fn colour_on_stdout(&self) -> Colour {
+        Colour::when(self.uses_colour(io::stdout().is_terminal()))
+    }
+
+    /// Whether standard error takes colour.
+    pub fn colour_on_stderr(&self) -> Colour {
+        Colour::when(self.uses_colour(io::stderr().is_terminal()))
+    }
+
+    fn uses_colour(&self, terminal: bool) -> bool {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        match self.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            // https://no-color.org and https://bixense.com/clicolors
+            ColorChoice::Auto if set("NO_COLOR") => false,
+            ColorChoice::Auto if std::env::var_os("CLICOLOR_FORCE").is_some_and(|v| v != "0") => {
+                true
+            }
+            ColorChoice::Auto => terminal && std::env::var_os("TERM").is_none_or(|v| v != "dumb"),
+        }
+    }
+
+    /// Prints a result.
+    ///
+    /// # Errors
+    /// A failure with exit code 125 where standard output cannot be written. A reader that closed
+    /// the pipe (`hitl … | head -1`) has all it wants: that failure says nothing.
+    pub fn print(&self, text: &str) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| {
+            if error.kind() == io::ErrorKind::BrokenPipe {
+                Failure::silent(ExitCode::Failed)
+            } else {
+                Failure::new(ExitCode::Failed, format!("cannot write to standard output: {error}"))
+            }
+        })
+    }
+
+    /// Prints one JSON value on a line of its own.
+    ///
+    /// # Errors
+    /// As [`Output::print`].
+    pub fn print_json<T: Serialize>(&self, value: &T) -> Result<(), Failure> {
+        let line =
+            serde_json::to_string(value).map_err(|error| Failure::new(ExitCode::Failed, error))?;
+        self.print(&format!("{}\n", visible_json(&line)))
+    }
+
+    /// Says something to the person, on standard error. A closed standard error is no reason to
+    /// stop.
+    pub fn say(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+}

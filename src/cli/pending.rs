@@ -1,0 +1,67 @@
+//! `hitl pending` and `hitl show`: what waits for a human, and what it is.
+
+use std::io::IsTerminal;
+
+use super::arguments::{GlobalArguments, PendingArguments, ShowArguments};
+use super::failure::{ExitCode, Failure};
+use super::{Exit, Output, rooms};
+use crate::protocol;
+use crate::review::{self, RequestStore};
+use crate::system::Moment;
+
+/// Lists the requests that wait, those that the caller may see.
+pub(super) fn list(
+    global: &GlobalArguments,
+    arguments: &PendingArguments,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let rooms = rooms::open(global)?;
+    protocol::note_overdue(&rooms)?;
+    let now = Moment::now();
+    let listing = rooms.requests.list(arguments.all)?;
+    let may_see = protocol::may_see(&rooms)?;
+    let visible: Vec<_> = listing.records.into_iter().filter(|record| may_see(record)).collect();
+    if output.json {
+        for record in &visible {
+            output.print_json(&review::view(record, &now)?)?;
+        }
+    } else if visible.is_empty() {
+        output.say("nothing waits for a human");
+    } else {
+        let width = std::io::stdout().is_terminal().then(terminal_width).flatten();
+        output.print(&review::rows(&visible, &now, width, output.colour_on_stdout()))?;
+    }
+    if listing.damaged.is_empty() {
+        return Ok(Exit::Status(0));
+    }
+    for error in &listing.damaged {
+        output.say(&format!("hitl: {error}"));
+    }
+    Ok(Exit::Status(ExitCode::Failed as i32))
+}
+
+/// Shows one request whole.
+pub(super) fn show(
+    global: &GlobalArguments,
+    arguments: &ShowArguments,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let rooms = rooms::open(global)?;
+    let id = rooms.requests.find(&arguments.id, &protocol::may_see(&rooms)?)?;
+    let record = rooms.requests.load(&id)?;
+    let now = Moment::now();
+    if output.json {
+        output.print_json(&review::view(&record, &now)?)?;
+    } else {
+        output.print(&review::describe(&record, &now, output.colour_on_stdout()))?;
+    }
+    Ok(Exit::Status(0))
+}
+
+/// The terminal's width in columns, where standard output is one.
+fn terminal_width() -> Option<usize> {
+    rustix::termios::tcgetwinsize(std::io::stdout())
+        .ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|columns| *columns > 0)
+}

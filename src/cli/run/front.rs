@@ -1,0 +1,164 @@
+//! What `hitl run` tells while it goes: people on standard error, programs on the status
+//! descriptor.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Map, Value, json};
+
+use super::report;
+use super::status::StatusDescriptor;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::progress::ProgressLine;
+use crate::cli::terminal::Question;
+use crate::execute::Ending;
+use crate::protocol::{Event, Front, Outcome, Prompt};
+use crate::review::{self, Record};
+use crate::snapshot::Progress;
+use crate::system::{Moment, duration_text};
+
+/// A person at a terminal, a script, or both.
+pub(super) struct TerminalFront {
+    output: Output,
+    status: Option<StatusDescriptor>,
+    /// What the policy said, for the last word.
+    verdict: Map<String, Value>,
+    /// The line that shows how a wait or a snapshot goes.
+    line: ProgressLine,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl TerminalFront {
+    /// A front that speaks as `output` says.
+    pub(super) fn new(output: Output, status: Option<StatusDescriptor>) -> Self {
+        Self {
+            output,
+            status,
+            verdict: Map::new(),
+            line: ProgressLine::new(),
+            interrupted: Arc::default(),
+        }
+    }
+
+    /// The last word: one JSON object with `--json`, a sentence otherwise.
+    ///
+    /// # Errors
+    /// Where standard output cannot be written. The command's end is on record by then.
+    pub(super) fn outcome(&mut self, outcome: &Outcome) -> Result<(), Failure> {
+        self.line.clear();
+        let mut object = report::outcome_json(outcome);
+        for (name, value) in &self.verdict {
+            object.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        let mut event = object.clone();
+        event.insert("event".into(), "outcome".into());
+        self.tell(event);
+        if let Some(sentence) = report::outcome_sentence(outcome) {
+            self.output.say(&format!("hitl: {sentence}"));
+        }
+        if self.output.json { self.output.print_json(&object) } else { Ok(()) }
+    }
+
+    /// The last word of a run that failed.
+    pub(super) fn failed(&mut self, failure: &Failure) {
+        self.line.clear();
+        let mut event = failure.to_json();
+        if let Some(object) = event.as_object_mut() {
+            object.insert("event".into(), "failed".into());
+        }
+        self.tell_value(&event);
+    }
+
+    fn tell(&mut self, event: Map<String, Value>) {
+        self.tell_value(&Value::Object(event));
+    }
+
+    fn tell_value(&mut self, event: &Value) {
+        if let Some(status) = &mut self.status {
+            status.write(event);
+        }
+    }
+}
+
+impl Front for TerminalFront {
+    fn event(&mut self, event: &Event<'_>) {
+        self.line.clear();
+        match event {
+            Event::Decided(case) => {
+                self.verdict = report::verdict_json(&case.verdict);
+                let mut told = self.verdict.clone();
+                told.insert("v".into(), 1.into());
+                told.insert("event".into(), "decided".into());
+                self.tell(told);
+            }
+            Event::Pending(record) => {
+                let text = review::describe(record, &Moment::now(), self.output.colour_on_stderr());
+                self.output.say(text.trim_end());
+                self.output.say(&report::pending_sentence(record));
+                self.tell_value(&json!({
+                    "v": 1, "event": "pending", "id": record.id, "needed": record.needed(),
+                    "expires": record.approval_deadline.rfc3339(),
+                }));
+            }
+            Event::Approved(record) => {
+                self.output.say(&format!("hitl: {}", report::approved_sentence(record)));
+                let by: Vec<_> =
+                    record.approvals.iter().map(|approval| &approval.approver.name).collect();
+                self.tell_value(&json!({"v": 1, "event": "approved", "id": record.id, "by": by}));
+            }
+            Event::Snapshotted(captured) => self.tell_value(&json!({
+                "v": 1, "event": "snapshotted", "entries": captured.entries,
+                "bytes": captured.bytes, "not_covered": captured.not_covered,
+            })),
+            Event::NotSnapshotted(error) => {
+                self.output.say(&format!("hitl: this cannot be undone: {error}"));
+                self.tell_value(
+                    &json!({"v": 1, "event": "not-snapshotted", "why": error.to_string()}),
+                );
+            }
+            Event::Started(id) => self.tell_value(&json!({"v": 1, "event": "started", "id": id})),
+            Event::Ended(id, ending) => {
+                let mut told = report::ending_json(*ending);
+                told.insert("v".into(), 1.into());
+                told.insert("event".into(), "ended".into());
+                told.insert("id".into(), id.to_string().into());
+                self.tell(told);
+                if let Ending::NotExecuted(number) = ending {
+                    let why = std::io::Error::from_raw_os_error(*number);
+                    self.output.say(&format!("hitl: the command could not be executed: {why}"));
+                }
+            }
+            Event::AfterNotRecorded(error) => {
+                self.output.say(&format!(
+                    "hitl: the command has ended, but what it changed could not be recorded: {error}"
+                ));
+            }
+        }
+    }
+
+    fn prompt(&mut self, record: &Record) -> Option<Box<dyn Prompt>> {
+        Question::ask(&record.id).map(|question| Box::new(question) as Box<dyn Prompt>)
+    }
+
+    fn wait_begins(&mut self) -> std::io::Result<()> {
+        // ^C takes the request back; every other end of this process leaves it for later.
+        signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&self.interrupted))?;
+        Ok(())
+    }
+
+    fn waiting(&mut self, record: &Record) -> bool {
+        let left = duration_text(record.approval_deadline.remaining(&Moment::now()));
+        self.line.show_now(|| {
+            format!("waiting for {} ({left} left; ^C takes it back)", record.needed())
+        });
+        !self.interrupted.load(Ordering::SeqCst)
+    }
+
+    fn progress(&mut self, progress: Progress<'_>) {
+        self.line.show(|| {
+            let mebibytes = progress.bytes >> 20;
+            format!("taking the snapshot: {} entries, {mebibytes} MiB", progress.entries)
+        });
+    }
+}

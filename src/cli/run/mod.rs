@@ -1,0 +1,81 @@
+//! `hitl run`: the protocol, seen from a terminal or a script.
+
+mod front;
+pub(super) mod report;
+mod status;
+
+use super::arguments::{GlobalArguments, RunArguments, TargetArguments};
+use super::failure::{ExitCode, Failure};
+use super::{Exit, Output, rooms};
+use crate::execute::CallerState;
+use crate::invocation::Asked;
+use crate::protocol::{self, Case, Manner, Outcome, Patience};
+use crate::review::{RequestStore, State};
+use front::TerminalFront;
+use status::StatusDescriptor;
+
+/// Runs a command, if the rules and the humans let it.
+pub(super) fn run(
+    global: &GlobalArguments,
+    arguments: &RunArguments,
+    caller: &CallerState,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let status = arguments.status_fd.map(StatusDescriptor::open).transpose()?;
+    let mut front = TerminalFront::new(*output, status);
+    let result = attempt(global, arguments, caller, output, &mut front);
+    if let Err(failure) = &result {
+        front.failed(failure);
+    }
+    result
+}
+
+fn attempt(
+    global: &GlobalArguments,
+    arguments: &RunArguments,
+    caller: &CallerState,
+    output: &Output,
+    front: &mut TerminalFront,
+) -> Result<Exit, Failure> {
+    let rooms = rooms::open(global)?;
+    let asked = asked(&arguments.target, &arguments.command);
+    if arguments.dry_run {
+        let case = Case::open(&rooms, asked, arguments.reason.clone())?;
+        return report::dry_run(&case, output);
+    }
+    let patience =
+        if arguments.no_wait { Patience::NoWait } else { Patience::Wait(arguments.wait) };
+    let manner = Manner { patience, caller, front: &mut *front };
+    let outcome = match &arguments.resume {
+        Some(typed) => {
+            let id = rooms.requests.find(typed, &protocol::may_see(&rooms)?)?;
+            protocol::resume(&rooms, &id, asked, manner)?
+        }
+        None => protocol::run(&rooms, asked, arguments.reason.clone(), manner)?,
+    };
+    front.outcome(&outcome)?;
+    Ok(exit(&outcome))
+}
+
+/// What is asked for, from the command line.
+pub(super) fn asked(target: &TargetArguments, command: &[std::ffi::OsString]) -> Asked {
+    Asked {
+        argv: command.to_vec(),
+        directory: target.chdir.clone(),
+        user: target.user.clone(),
+        group: target.group.clone(),
+    }
+}
+
+/// How the process ends for an outcome: the command's own end where there was one.
+fn exit(outcome: &Outcome) -> Exit {
+    let code = match outcome {
+        Outcome::Ended { ending, .. } => return Exit::As(*ending),
+        Outcome::Denied { .. } => ExitCode::Denied,
+        Outcome::Pending(_) => ExitCode::Pending,
+        Outcome::Closed(record) if record.state == State::Expired => ExitCode::TimeUp,
+        Outcome::TimeUp(_) => ExitCode::TimeUp,
+        Outcome::Closed(_) => ExitCode::Denied,
+    };
+    Exit::Status(code as i32)
+}

@@ -1,0 +1,219 @@
+//! Verdicts and outcomes, in words and in JSON.
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::failure::{ExitCode, Failure};
+use crate::cli::{Exit, Output};
+use crate::execute::Ending;
+use crate::policy::{Decision, Verdict};
+use crate::protocol::{Case, Outcome};
+use crate::review::Record;
+use crate::system::text::{visible, visible_argument, visible_bytes, visible_command};
+
+/// What the policy said.
+pub(crate) fn verdict_json(verdict: &Verdict) -> Map<String, Value> {
+    let reasons: Vec<_> = verdict.reasons.iter().map(|reason| &reason.text).collect();
+    let object = json!({
+        "decision": verdict.decision,
+        "risk": verdict.risk,
+        "rules": verdict.rules,
+        "reasons": reasons,
+        "requirements": verdict.requirements,
+    });
+    object.as_object().cloned().unwrap_or_default()
+}
+
+/// Everything about a case, for `hitl check --json` and `hitl run --dry-run --json`.
+pub(crate) fn case_json(case: &Case<'_>) -> Result<Value, Failure> {
+    let mut object = verdict_json(&case.verdict);
+    let invocation = &case.invocation;
+    let preview = case.preview()?;
+    object.insert("v".into(), 1.into());
+    object.insert("enforcement".into(), json!(case.verdict.enforcement));
+    object.insert("argv".into(), json!(invocation.argv));
+    object.insert(
+        "executable".into(),
+        json!(invocation.executable.names.real.as_ref().map(|path| path.to_string_lossy())),
+    );
+    object.insert("directory".into(), json!(invocation.directory.to_string_lossy()));
+    object.insert("run_as".into(), json!(invocation.run_as.user));
+    object.insert(
+        "requester".into(),
+        json!({"name": invocation.requester.name, "uid": invocation.requester.uid,
+               "kind": case.verdict.requester_kind}),
+    );
+    object.insert("dynamic".into(), json!(invocation.reading.dynamic));
+    object.insert("nobody_can_approve".into(), case.nobody_can_approve().into());
+    object.insert("snapshot".into(), json!(preview.paths));
+    object.insert("snapshot_has_more".into(), preview.more.into());
+    object.insert("not_covered".into(), json!(preview.not_covered));
+    object.insert("policy".into(), json!(case.rooms.policy.identity()));
+    Ok(Value::Object(object))
+}
+
+/// The same for a person.
+pub(crate) fn case_text(case: &Case<'_>) -> Result<String, Failure> {
+    let verdict = &case.verdict;
+    let invocation = &case.invocation;
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| text.push_str(&format!("{name:<12}{value}\n"));
+    line("decision", &decision_words(case));
+    line("risk", word(&verdict.risk).as_str());
+    line("command", &visible_command(&bytes(case)));
+    if let Some(real) = &invocation.executable.names.real {
+        line("executable", &visible(&real.to_string_lossy()));
+    }
+    line("run as", &visible(&invocation.run_as.user));
+    line("directory", &visible(&invocation.directory.to_string_lossy()));
+    for reason in &verdict.reasons {
+        line("because", &visible(&reason.text));
+    }
+    let preview = case.preview()?;
+    if !preview.paths.is_empty() {
+        let more = if preview.more { ", and more" } else { "" };
+        line("snapshot", &format!("{} paths{more}:", preview.paths.len()));
+        for path in &preview.paths {
+            line("", &visible_argument(path.as_bytes()));
+        }
+    }
+    for sentence in &preview.not_covered {
+        line("not covered", &visible(sentence));
+    }
+    let identity = case.rooms.policy.identity();
+    let sources: Vec<_> =
+        identity.sources.iter().map(|source| visible_bytes(source.as_bytes())).collect();
+    let sources = if sources.is_empty() { "built in".to_owned() } else { sources.join(", ") };
+    line("policy", &format!("{} ({sources})", visible(&identity.name)));
+    Ok(text)
+}
+
+fn decision_words(case: &Case<'_>) -> String {
+    let needs = case
+        .verdict
+        .requirements
+        .iter()
+        .map(|needed| format!("{} of group {}", needed.count, visible(&needed.group)))
+        .collect::<Vec<_>>()
+        .join(" and ");
+    match case.verdict.decision {
+        Decision::Allow => "allow: it would run at once".to_owned(),
+        Decision::Confirm => "confirm: you would be asked at your terminal".to_owned(),
+        Decision::Approve if case.nobody_can_approve() => {
+            "approve: but nobody can approve it here, so it would be refused".to_owned()
+        }
+        Decision::Approve => format!("approve: it would wait for {needs}"),
+        Decision::Deny => "deny: it would be refused".to_owned(),
+    }
+}
+
+/// What `--dry-run` and `hitl check` print, and their exit code.
+pub(crate) fn dry_run(case: &Case<'_>, output: &Output) -> Result<Exit, Failure> {
+    if output.json {
+        output.print_json(&case_json(case)?)?;
+    } else {
+        output.print(&case_text(case)?)?;
+    }
+    let code = match case.verdict.decision {
+        Decision::Allow => 0,
+        _ if case.nobody_can_approve() => ExitCode::Denied as i32,
+        Decision::Confirm | Decision::Approve => ExitCode::Pending as i32,
+        Decision::Deny => ExitCode::Denied as i32,
+    };
+    Ok(Exit::Status(code))
+}
+
+/// How a command ended.
+pub(crate) fn ending_json(ending: Ending) -> Map<String, Value> {
+    let (name, value) = match ending {
+        Ending::Exited(status) => ("exit_code", json!(status)),
+        Ending::Signalled(signal) => ("signal", json!(signal)),
+        Ending::TimedOut => ("timed_out", json!(true)),
+        Ending::NotExecuted(number) => ("not_executed", json!(number)),
+    };
+    Map::from_iter([(name.to_owned(), value)])
+}
+
+/// How a run ended.
+pub(crate) fn outcome_json(outcome: &Outcome) -> Map<String, Value> {
+    let mut object = Map::new();
+    object.insert("v".into(), 1.into());
+    match outcome {
+        Outcome::Ended { id, ending, undoable } => {
+            object.insert("outcome".into(), "ended".into());
+            object.insert("id".into(), id.to_string().into());
+            object.insert("undoable".into(), (*undoable).into());
+            object.extend(ending_json(*ending));
+        }
+        Outcome::Denied { why } => {
+            object.insert("outcome".into(), "denied".into());
+            object.insert("why".into(), why.as_str().into());
+        }
+        Outcome::Pending(record) | Outcome::TimeUp(record) | Outcome::Closed(record) => {
+            let word = match outcome {
+                Outcome::TimeUp(_) => "time-up".to_owned(),
+                _ => word(&record.state),
+            };
+            object.insert("outcome".into(), word.into());
+            object.insert("id".into(), record.id.to_string().into());
+            object.insert("state".into(), word_value(&record.state));
+            object.insert("why".into(), record.standing().into());
+            object.insert("expires".into(), record.approval_deadline.rfc3339().into());
+        }
+    }
+    object
+}
+
+/// What is said at the end, where the command's own output does not say it all.
+pub(crate) fn outcome_sentence(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Ended { ending: Ending::TimedOut, .. } => {
+            Some("the command ran longer than the policy lets it, and was ended".to_owned())
+        }
+        Outcome::Ended { .. } => None,
+        Outcome::Denied { why } => Some(format!("denied: {why}")),
+        Outcome::Pending(_) => None,
+        Outcome::TimeUp(record) => Some(format!(
+            "nobody decided in the time you were ready to wait; {} is still pending: {}",
+            record.id,
+            record.standing()
+        )),
+        Outcome::Closed(record) => {
+            let word = word(&record.state);
+            Some(format!("{} is {word}: {}", record.id, record.standing()))
+        }
+    }
+}
+
+/// What to do about a request that has just been made.
+pub(crate) fn pending_sentence(record: &Record) -> String {
+    let id = &record.id;
+    match record.shown.decision {
+        Decision::Confirm => format!(
+            "hitl: {id} needs your confirmation: here, or with \"hitl approve {id}\" from another terminal"
+        ),
+        _ => format!(
+            "hitl: {id} waits for {}: \"hitl show {id}\", then \"hitl approve {id}\" or \"hitl reject {id} -m REASON\"",
+            record.needed()
+        ),
+    }
+}
+
+/// Who said yes.
+pub(crate) fn approved_sentence(record: &Record) -> String {
+    let names: Vec<_> =
+        record.approvals.iter().map(|approval| visible(&approval.approver.name)).collect();
+    format!("{} is approved by {}", record.id, names.join(" and "))
+}
+
+fn bytes<'c>(case: &'c Case<'_>) -> Vec<&'c [u8]> {
+    case.invocation.argv.iter().map(|argument| argument.as_bytes()).collect()
+}
+
+/// The word that an enumeration is written as in JSON.
+pub(crate) fn word<T: serde::Serialize>(value: &T) -> String {
+    word_value(value).as_str().unwrap_or_default().to_owned()
+}
+
+fn word_value<T: serde::Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}

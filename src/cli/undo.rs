@@ -1,0 +1,89 @@
+//! `hitl undo`: puts back what a command changed.
+
+use serde_json::json;
+
+use super::arguments::{GlobalArguments, UndoArguments};
+use super::failure::{ExitCode, Failure};
+use super::progress::ProgressLine;
+use super::{Exit, Output, rooms};
+use crate::execute::CallerState;
+use crate::protocol::{self, UndoReport};
+use crate::snapshot::{self, UndoPlan};
+use crate::system::text::{visible, visible_command};
+
+/// Undoes a run, or says what that would do.
+pub(super) fn undo(
+    global: &GlobalArguments,
+    arguments: &UndoArguments,
+    caller: &CallerState,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let rooms = rooms::open(global)?;
+    let run = protocol::find_run(&rooms, arguments.id.as_deref())?;
+    let words: Vec<&[u8]> = run.argv.iter().map(|word| word.as_bytes()).collect();
+    if !output.json {
+        output.say(&format!("run {}: {}", run.id, visible_command(&words)));
+    }
+    let plan = rooms.snapshots.plan(&run.id.parse()?)?;
+    if arguments.dry_run {
+        return dry_run(&plan, output);
+    }
+    let mut line = ProgressLine::new();
+    let report = protocol::undo(&rooms, &plan, arguments.force, caller, &mut |progress| {
+        line.show(|| {
+            format!("undoing: {} entries, {} MiB", progress.entries, progress.bytes >> 20)
+        });
+    });
+    line.clear();
+    tell(&plan, &report?, output)
+}
+
+fn dry_run(plan: &UndoPlan, output: &Output) -> Result<Exit, Failure> {
+    if output.json {
+        output.print_json(&json!({"v": 1, "plan": plan}))?;
+    } else if plan.is_empty() {
+        output.say("everything is as it was before; there is nothing to put back");
+    } else {
+        for line in snapshot::plan_lines(plan, output.colour_on_stdout()) {
+            output.print(&format!("{line}\n"))?;
+        }
+    }
+    let refused = !plan.conflicts.is_empty() || !plan.later_runs.is_empty();
+    Ok(Exit::Status(if refused { ExitCode::No as i32 } else { 0 }))
+}
+
+fn tell(plan: &UndoPlan, report: &UndoReport, output: &Output) -> Result<Exit, Failure> {
+    let undone = &report.undone;
+    let followed: Vec<_> = report
+        .followed
+        .iter()
+        .map(|(command, ending)| json!({"command": command, "ending": ending}))
+        .collect();
+    if output.json {
+        output.print_json(&json!({
+            "v": 1,
+            "id": undone.run.id,
+            "undone": plan.run.id,
+            "restored": undone.restored,
+            "already_before": undone.already_before,
+            "not_restored": undone.not_restored,
+            "followed_by": followed,
+        }))?;
+    } else {
+        for line in snapshot::plan_lines(plan, output.colour_on_stdout()) {
+            output.print(&format!("{line}\n"))?;
+        }
+        for (command, ending) in &report.followed {
+            output.say(&format!("then {command}: {ending}"));
+        }
+        output.say(&format!(
+            "undone: {} paths put back; \"hitl undo {}\" brings the changes back",
+            undone.restored, undone.run.id
+        ));
+    }
+    for sentence in &undone.not_restored {
+        output.say(&format!("hitl: not restored: {}", visible(sentence)));
+    }
+    let complete = undone.not_restored.is_empty();
+    Ok(Exit::Status(if complete { 0 } else { ExitCode::No as i32 }))
+}

@@ -1,0 +1,298 @@
+//! Requests and the humans' decisions on them: made, recorded and stored in this order, so that the
+//! log never lacks what the store knows.
+
+use super::case::Case;
+use super::record::OnRecord;
+use super::{ProtocolError, Rooms, record};
+use crate::invocation::{self, BoundFile, Requester};
+use crate::policy::Policy;
+use crate::review::{
+    Approver, Bound, BoundEnvironment, BoundRequester, Difference, Record, RequestId, RequestStore,
+    Runner, Salt, Shown, StoreError,
+};
+use crate::system::identity::Account;
+use crate::system::{ByteString, Digest, Moment};
+
+/// Stores a new request, after it is on record.
+pub(super) fn request(rooms: &Rooms, case: &Case<'_>) -> Result<Record, ProtocolError> {
+    let now = Moment::now();
+    let salt = Salt::random()?;
+    let bound = bind(case, &salt, Bound::fresh_nonce()?, &now)?;
+    let record = Record::new(
+        rooms.requests.fresh_id()?,
+        bound,
+        salt,
+        shown(case)?,
+        now,
+        case.verdict.approval_expiry,
+        case.verdict.execution_expiry,
+    )?;
+    let on_record = OnRecord::new(case, &record.id, record.digest);
+    rooms.log.append(&on_record.asked_and_decided(), &Moment::now())?;
+    rooms.requests.insert(&record)?;
+    Ok(record)
+}
+
+/// Everything that an approval of this case is bound to, as it is now.
+fn bind(case: &Case<'_>, salt: &Salt, nonce: String, now: &Moment) -> Result<Bound, ProtocolError> {
+    let invocation = &case.invocation;
+    let executable = invocation
+        .bound_executable()
+        .map_err(|error| ProtocolError::Bound(invocation.executable.path.clone(), error))?;
+    let operands = invocation
+        .bound_operands()
+        .map_err(|error| ProtocolError::Bound(invocation.directory.clone(), error))?;
+    describe(case, executable, operands, salt, nonce, now)
+}
+
+/// The digest under which a command is on record that nobody has to decide: nothing is bound to it
+/// later, so that no file's content needs to be read for it.
+pub(super) fn digest(case: &Case<'_>) -> Result<Digest, ProtocolError> {
+    let executable = case.invocation.identified_executable();
+    let nonce = Bound::fresh_nonce()?;
+    let bound = describe(case, executable, Vec::new(), &Salt::random()?, nonce, &Moment::now())?;
+    Ok(bound.digest()?)
+}
+
+fn describe(
+    case: &Case<'_>,
+    executable: BoundFile,
+    operands: Vec<BoundFile>,
+    salt: &Salt,
+    nonce: String,
+    now: &Moment,
+) -> Result<Bound, ProtocolError> {
+    let invocation = &case.invocation;
+    Ok(Bound {
+        v: Bound::FORMAT,
+        argv: invocation.argv.clone(),
+        executable,
+        directory: invocation.directory.as_path().into(),
+        operands,
+        environment: BoundEnvironment::commit(salt, &case.environment(None)?.bound_part().0),
+        run_as: invocation.run_as.clone(),
+        input: invocation.input,
+        host: case.rooms.host.clone(),
+        boot_id: now.boot_id.clone(),
+        requester: BoundRequester {
+            uid: invocation.requester.uid,
+            name: invocation.requester.name.clone(),
+            login_uid: invocation.requester.login_uid,
+            kind: case.verdict.requester_kind,
+        },
+        policy: case.rooms.policy.identity().digest,
+        rules: case.verdict.rules.clone(),
+        reason: case.reason.clone(),
+        nonce,
+        expires_ms: 0,
+    })
+}
+
+fn shown(case: &Case<'_>) -> Result<Shown, ProtocolError> {
+    let verdict = &case.verdict;
+    let requester = &case.invocation.requester;
+    let mut preview = case.preview()?;
+    if preview.more {
+        let more =
+            format!("only the first {} paths of the snapshot are listed", preview.paths.len());
+        preview.not_covered.push(more);
+    }
+    Ok(Shown {
+        decision: verdict.decision,
+        risk: verdict.risk,
+        reasons: verdict.reasons.clone(),
+        requirements: verdict.requirements.clone(),
+        dynamic: case.invocation.reading.dynamic.clone(),
+        kind_reason: requester.kind_reason.clone(),
+        terminal: requester.terminal.as_deref().map(ByteString::from),
+        snapshot: preview.paths,
+        not_covered: preview.not_covered,
+        run_timeout_ms: verdict
+            .run_timeout
+            .map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+    })
+}
+
+/// What came of taking everything again.
+pub(super) enum Again<'r> {
+    /// All is as it was agreed to: this is what may run.
+    Same(Box<Case<'r>>),
+    /// Something changed: the request is void.
+    Void(Box<Record>),
+}
+
+/// Takes everything that the approval is bound to once more, from the machine as it is now.
+pub(super) fn take_again<'r>(
+    rooms: &'r Rooms,
+    case: &Case<'r>,
+    record: &Record,
+) -> Result<Again<'r>, ProtocolError> {
+    // The policy on disk, not the one that this process read before the pause.
+    let policy = Policy::load(&rooms.directories)?;
+    let again = Case::open(rooms, case.asked.clone(), case.reason.clone())?;
+    let nonce = record.bound.nonce.clone();
+    let mut bound = bind(&again, &record.salt, nonce, &Moment::now())?;
+    bound.policy = policy.identity().digest;
+    let mut because = Difference::sentence(&record.bound.differences(&bound));
+    let shown = &record.shown;
+    let stricter = again.verdict.decision > shown.decision
+        || again.verdict.risk > shown.risk
+        || again.verdict.requirements != shown.requirements;
+    if because.is_empty() && stricter {
+        "the policy asks for more now than when the humans decided".clone_into(&mut because);
+    }
+    if because.is_empty() {
+        return Ok(Again::Same(Box::new(again)));
+    }
+    Ok(Again::Void(Box::new(void(rooms, &record.id, &because)?)))
+}
+
+/// A human says yes, from their own login.
+///
+/// # Errors
+/// [`ProtocolError::Store`] where it does not count.
+pub fn approve(
+    rooms: &Rooms,
+    id: &RequestId,
+    message: Option<String>,
+) -> Result<Record, ProtocolError> {
+    let approver = approver(rooms)?;
+    change(rooms, id, &mut |record, now| {
+        record.approve(approver.clone(), message.clone(), now)?;
+        Ok(record::approval(record, &approver, message.as_deref()))
+    })
+}
+
+/// The requester's own human says yes at the terminal where they asked.
+pub(super) fn confirm_in_place(rooms: &Rooms, id: &RequestId) -> Result<Record, ProtocolError> {
+    approve(rooms, id, None)
+}
+
+/// A human says no.
+///
+/// # Errors
+/// [`ProtocolError::Store`] where it does not count, and for an empty message.
+pub fn reject(rooms: &Rooms, id: &RequestId, message: &str) -> Result<Record, ProtocolError> {
+    let approver = approver(rooms)?;
+    change(rooms, id, &mut |record, now| {
+        record.reject(approver.clone(), message, now)?;
+        Ok(record::rejection(record, &approver, message))
+    })
+}
+
+/// The requester takes it back.
+///
+/// # Errors
+/// [`ProtocolError::Store`] where it is not theirs, or too late.
+pub fn cancel(rooms: &Rooms, id: &RequestId) -> Result<Record, ProtocolError> {
+    let person = invocation::requester()?;
+    change(rooms, id, &mut |record, now| {
+        record.cancel(person.uid, &person.name, now)?;
+        Ok(record::closed(record, &record::user(&person)))
+    })
+}
+
+fn void(rooms: &Rooms, id: &RequestId, because: &str) -> Result<Record, ProtocolError> {
+    let person = invocation::requester()?;
+    change(rooms, id, &mut |record, now| {
+        record.void(because, now)?;
+        Ok(record::closed(record, &record::user(&person)))
+    })
+}
+
+/// One change of a request: on record, then in the store, both under the store's lock, so that
+/// whoever wakes up on the change finds it in the log.
+fn change(
+    rooms: &Rooms,
+    id: &RequestId,
+    step: &mut dyn FnMut(&mut Record, &Moment) -> Result<crate::audit::Entry, StoreError>,
+) -> Result<Record, ProtocolError> {
+    note_overdue(rooms)?;
+    let mut unrecorded = None;
+    let changed = rooms.requests.update(id, &mut |record| {
+        let entry = step(record, &Moment::now())?;
+        rooms.log.append(&[entry], &Moment::now()).map(drop).map_err(|error| {
+            let sentence = error.to_string();
+            unrecorded = Some(error);
+            StoreError::NotAllowed(sentence)
+        })
+    });
+    match unrecorded {
+        Some(error) => Err(error.into()),
+        None => Ok(changed?),
+    }
+}
+
+/// Uses the approval, once, durably.
+pub(super) fn consume(rooms: &Rooms, id: &RequestId) -> Result<Record, ProtocolError> {
+    let now = Moment::now();
+    let runner = Runner::here(&now).ok_or(ProtocolError::NoProc)?;
+    let groups_now = |approver: &Approver| groups_now(&rooms.policy, approver);
+    Ok(rooms
+        .requests
+        .update(id, &mut |record| record.consume(runner.clone(), &groups_now, &Moment::now()))?)
+}
+
+/// The command has ended.
+pub(super) fn finish(rooms: &Rooms, id: &RequestId, ending: &str) -> Result<(), ProtocolError> {
+    rooms.requests.update(id, &mut |record| record.finish(ending, &Moment::now()))?;
+    Ok(())
+}
+
+/// Puts on record what time, a reboot or a killed process has done to requests since anybody
+/// looked.
+///
+/// # Errors
+/// [`ProtocolError::Store`], [`ProtocolError::Audit`].
+pub fn note_overdue(rooms: &Rooms) -> Result<(), ProtocolError> {
+    let overdue = rooms.requests.close_overdue()?;
+    let person = invocation::requester()?;
+    let entries: Vec<_> =
+        overdue.iter().map(|record| record::closed(record, &record::user(&person))).collect();
+    if !entries.is_empty() {
+        rooms.log.append(&entries, &Moment::now())?;
+    }
+    Ok(())
+}
+
+/// Goes on only for whoever made the request.
+pub(super) fn only_the_requester(record: &Record) -> Result<(), ProtocolError> {
+    let person = invocation::requester()?;
+    if person.uid == record.bound.requester.uid {
+        return Ok(());
+    }
+    Err(ProtocolError::NotYours(format!(
+        "{} was asked for by {}, and only they can run it",
+        record.id,
+        crate::system::text::visible(&record.bound.requester.name)
+    )))
+}
+
+/// Whoever calls, as one who decides.
+fn approver(rooms: &Rooms) -> Result<Approver, ProtocolError> {
+    let person = invocation::requester()?;
+    let kind = rooms.policy.requester_kind(&person.name, &person.groups, person.kind);
+    let groups = rooms.policy.groups_of(&person.name, &person.groups);
+    let Requester { uid, name, login_uid, .. } = person;
+    Ok(Approver { uid, name, login_uid, groups, kind })
+}
+
+/// Whether whoever calls may see a request.
+///
+/// # Errors
+/// [`ProtocolError::Identity`].
+pub fn may_see(rooms: &Rooms) -> Result<impl Fn(&Record) -> bool + use<>, ProtocolError> {
+    let approver = approver(rooms)?;
+    Ok(move |record: &Record| record.may_see(approver.uid, &approver.groups))
+}
+
+/// The policy's groups that an approver is in now; none where the host no longer knows them.
+fn groups_now(policy: &Policy, approver: &Approver) -> Vec<String> {
+    let Ok(Some(account)) = Account::by_uid(approver.uid) else { return Vec::new() };
+    if account.name != approver.name {
+        return Vec::new();
+    }
+    let Ok(groups) = account.groups() else { return Vec::new() };
+    let names: Vec<String> = groups.into_iter().map(|group| group.name).collect();
+    policy.groups_of(&account.name, &names)
+}

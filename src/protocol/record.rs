@@ -1,0 +1,144 @@
+//! What the protocol puts on record, step by step.
+
+use std::time::Duration;
+
+use super::case::Case;
+use crate::audit::{Command, Entry, EntryUser, Reference};
+use crate::execute::Ending;
+use crate::invocation::Requester;
+use crate::review::{Approver, Record, RequestId, State};
+use crate::snapshot::Captured;
+use crate::system::Digest;
+
+/// A case as the log refers to it.
+pub(super) struct OnRecord<'c> {
+    case: &'c Case<'c>,
+    reference: Reference,
+    requester: EntryUser,
+    command: Command,
+}
+
+impl<'c> OnRecord<'c> {
+    /// A case under the id and the digest of its request.
+    pub(super) fn new(case: &'c Case<'c>, id: &RequestId, digest: Digest) -> Self {
+        let invocation = &case.invocation;
+        Self {
+            case,
+            reference: Reference { id: id.clone(), digest: Some(digest) },
+            requester: user(&invocation.requester),
+            command: Command::new(
+                &invocation.argv,
+                &invocation.executable.path,
+                &invocation.directory,
+                &invocation.run_as,
+            ),
+        }
+    }
+
+    /// Somebody asked, and the policy has spoken.
+    pub(super) fn asked_and_decided(&self) -> [Entry; 2] {
+        let verdict = &self.case.verdict;
+        [
+            Entry::requested(
+                &self.reference,
+                &self.requester,
+                verdict.requester_kind,
+                &self.command,
+                self.case.reason.as_deref(),
+            ),
+            Entry::decided(
+                &self.reference,
+                &self.requester,
+                verdict,
+                self.case.rooms.policy.identity(),
+            ),
+        ]
+    }
+
+    /// The state before the command is captured.
+    pub(super) fn snapshot(&self, captured: &Captured) -> Entry {
+        Entry::snapshot_created(
+            &self.reference,
+            &self.requester,
+            &captured.manifest,
+            captured.entries,
+            captured.bytes,
+        )
+    }
+
+    /// The command is about to start.
+    pub(super) fn started(&self) -> Entry {
+        Entry::started(&self.reference, &self.requester, &self.command)
+    }
+
+    /// The command has ended, and left what the manifest of this digest holds.
+    pub(super) fn finished(
+        &self,
+        ending: Ending,
+        duration: Duration,
+        after: Option<&Digest>,
+    ) -> Entry {
+        Entry::finished(&self.reference, &self.requester, ending, duration, after)
+    }
+}
+
+/// A human's yes, as it stands in the record now.
+pub(super) fn approval(record: &Record, approver: &Approver, message: Option<&str>) -> Entry {
+    Entry::approved(
+        &reference(record),
+        &EntryUser {
+            name: approver.name.clone(),
+            uid: approver.uid,
+            login_uid: approver.login_uid,
+        },
+        approver.kind,
+        &approver.groups,
+        "uid",
+        message,
+    )
+}
+
+/// A human's no.
+pub(super) fn rejection(record: &Record, approver: &Approver, message: &str) -> Entry {
+    let user =
+        EntryUser { name: approver.name.clone(), uid: approver.uid, login_uid: approver.login_uid };
+    Entry::rejected(&reference(record), &user, message)
+}
+
+/// What ended a request without anybody's decision on it.
+pub(super) fn closed(record: &Record, by: &EntryUser) -> Entry {
+    let reference = reference(record);
+    let because = record.closed_because.as_deref().unwrap_or_default();
+    match record.state {
+        State::Cancelled => Entry::cancelled(&reference, by),
+        State::Void => Entry::void(&reference, by, because),
+        State::Unknown => Entry::lost(&reference, by, because),
+        State::Expired
+        | State::Pending
+        | State::Approved
+        | State::Running
+        | State::Finished
+        | State::Rejected => Entry::expired(&reference, by),
+    }
+}
+
+/// How the log names a person of this host.
+pub(super) fn user(person: &Requester) -> EntryUser {
+    EntryUser { name: person.name.clone(), uid: person.uid, login_uid: person.login_uid }
+}
+
+/// How a command ended, in words.
+pub(super) fn ending_text(ending: Ending) -> String {
+    match ending {
+        Ending::Exited(status) => format!("exited with status {status}"),
+        Ending::Signalled(signal) => format!("ended by signal {signal}"),
+        Ending::TimedOut => "ran longer than it may, ended".to_owned(),
+        Ending::NotExecuted(number) => {
+            format!("not executed: {}", std::io::Error::from_raw_os_error(number))
+        }
+    }
+}
+
+fn reference(record: &Record) -> Reference {
+    Reference { id: record.id.clone(), digest: Some(record.digest) }
+}
