@@ -235,7 +235,11 @@ impl Pass {
             Some(node) => match node.unsigned() {
                 Some(sequence) => Some(sequence),
                 None => {
-                    return self.bad(line.sequence, raw.offset, "hitl.acknowledged is not a number");
+                    return self.bad(
+                        line.sequence,
+                        raw.offset,
+                        "hitl.acknowledged is not a number",
+                    );
                 }
             },
         };
