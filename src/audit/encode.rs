@@ -142,7 +142,8 @@ fn shorten(
 ) -> Result<(), CanonicalError> {
     match value {
         Value::String(whole) if whole.len() > text => {
-            let (kept, missing) = whole.split_at(whole.floor_char_boundary(text));
+            let boundary = (0..=text).rev().find(|at| whole.is_char_boundary(*at));
+            let (kept, missing) = whole.split_at(boundary.unwrap_or_default());
             let marker = format!("{kept}[cut: {} bytes, {}]", missing.len(), digest_of(missing));
             *whole = marker;
             *cut += 1;

@@ -49,6 +49,8 @@ mod recover;
 mod redact;
 mod scan;
 mod show;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use entry::{Command, Reference};

@@ -43,7 +43,7 @@ pub enum Stored {
     },
 }
 
-/// A stored entry. It was read alone: whether the chain holds is for [`super::verify`] to say.
+/// A stored entry. It was read alone: whether the chain holds is for [`verify`](super::verify()) to say.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredEntry {
     line: String,

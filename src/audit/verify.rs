@@ -327,7 +327,12 @@ impl Pass {
                 ));
             }
         }
-        self.clock = Some((line.boot_id().to_owned(), started, line.wall_ms));
+        match &mut self.clock {
+            Some((boot_id, last_started, last_wall)) if boot_id == line.boot_id() => {
+                (*last_started, *last_wall) = (started, line.wall_ms);
+            }
+            clock => *clock = Some((line.boot_id().to_owned(), started, line.wall_ms)),
+        }
     }
 
     fn note(&mut self, note: String) {

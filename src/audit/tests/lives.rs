@@ -1,0 +1,84 @@
+//! Nothing starts without what its rule needed.
+
+use super::*;
+
+/// Appends the entries to a fresh log and says which sequence number is bad, and why.
+fn verdict_on(entries: Vec<Entry>) -> Option<(u64, String)> {
+    let fixture = Fixture::new();
+    fixture.append(&entries);
+    fixture.verify().first_bad.map(|finding| (finding.sequence, finding.what))
+}
+
+#[test]
+fn a_command_that_had_what_it_needed_is_fine() {
+    let approve = |needs: &[(&str, u32)]| decided(1, Decision::Approve, needs);
+    for entries in [
+        vec![requested(1), decided(1, Decision::Allow, &[]), started(1), finished(1)],
+        vec![requested(1), decided(1, Decision::Confirm, &[]), approved(1, 1, &[]), started(1)],
+        vec![requested(1), approve(&[("sre", 1)]), approved(1, 2, &["sre"]), started(1)],
+        vec![
+            requested(1),
+            approve(&[("sre", 1), ("dba", 1)]),
+            approved(1, 2, &["sre", "dba"]),
+            approved(1, 3, &["sre"]),
+            started(1),
+            finished(1),
+        ],
+        vec![requested(1), decided(1, Decision::Deny, &[])],
+        vec![
+            requested(1),
+            approve(&[]),
+            Entry::expired(&reference(1), &user(1)),
+            Entry::expired(&reference(1), &user(3)),
+        ],
+    ] {
+        assert_eq!(verdict_on(entries), None);
+    }
+}
+
+#[test]
+fn a_command_that_had_not_is_the_first_bad_entry() {
+    let approve = || decided(1, Decision::Approve, &[("sre", 1)]);
+    let rejected = Entry::rejected(&reference(1), &user(2), "no");
+    let void = Entry::void(&reference(1), &user(1), "the executable changed");
+    let cancelled = Entry::cancelled(&reference(1), &user(1));
+    for (entries, sequence, what) in [
+        (vec![started(1)], 1, "not among those"),
+        (vec![requested(1), started(1)], 2, "before the policy decided"),
+        (vec![requested(1), decided(1, Decision::Confirm, &[]), started(1)], 3, "without the app"),
+        (vec![requested(1), approve(), started(1)], 3, "without the approvals"),
+        (vec![requested(1), approve(), approved(1, 1, &["sre"]), started(1)], 4, "without"),
+        (vec![requested(1), approve(), approved(1, 2, &["dba"]), started(1)], 4, "without"),
+        (vec![requested(1), decided(1, Decision::Deny, &[]), started(1)], 3, "was denied"),
+        (vec![requested(1), approve(), rejected, started(1)], 4, "was rejected"),
+        (vec![requested(1), approve(), void, started(1)], 4, "is void"),
+        (vec![requested(1), approve(), cancelled, started(1)], 4, "was cancelled"),
+        (vec![requested(1), approve(), finished(1)], 3, "had not started"),
+        ([&allowed_run(1)[..], &[started(1)]].concat(), 5, "has finished"),
+        ([&allowed_run(1)[..3], &[started(1)]].concat(), 4, "had started already"),
+        ([&allowed_run(1)[..3], &[approved(1, 2, &[])]].concat(), 4, "already started"),
+        (vec![requested(1), approve(), decided(1, Decision::Allow, &[])], 3, "decided on this"),
+        (vec![requested(1), requested(1)], 2, "recorded before"),
+        // An approval for another request is none for this one.
+        (
+            vec![requested(2), requested(1), approve(), approved(2, 2, &["sre"]), started(1)],
+            5,
+            "without the approvals",
+        ),
+    ] {
+        let found = verdict_on(entries);
+        assert!(
+            found.as_ref().is_some_and(|(at, why)| *at == sequence && why.contains(what)),
+            "expected {sequence}: {what}, found {found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_command_without_its_end_is_noted() {
+    let fixture = Fixture::new();
+    fixture.append(&allowed_run(1)[..3]);
+    let verification = fixture.verify();
+    assert_eq!(verification.first_bad, None);
+    assert!(verification.notes[0].starts_with("entry 3: request K7Q2-M001 started"));
+}
