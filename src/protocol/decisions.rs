@@ -5,12 +5,13 @@ use super::case::Case;
 use super::record::OnRecord;
 use super::{ProtocolError, Rooms, record};
 use crate::invocation::{self, BoundFile, Requester};
-use crate::policy::Policy;
+use crate::policy::{Policy, Presence};
 use crate::review::{
     Approver, Bound, BoundEnvironment, BoundRequester, Difference, Record, RequestId, RequestStore,
     Runner, Salt, Shown, StoreError,
 };
 use crate::system::identity::Account;
+use crate::system::text::visible;
 use crate::system::{ByteString, Digest, Moment};
 
 /// Stores a new request, after it is on record.
@@ -157,7 +158,19 @@ pub fn approve(
     message: Option<String>,
 ) -> Result<Record, ProtocolError> {
     let approver = approver(rooms)?;
+    let unprovable = unprovable_groups(rooms, &approver);
     change(rooms, id, &mut |record, now| {
+        if let Some((group, presence)) = unprovable
+            .iter()
+            .find(|(group, _)| record.missing().iter().any(|needed| needed.group == *group))
+        {
+            return Err(StoreError::NotAllowed(format!(
+                "group {} must prove its presence by \"{presence}\", which this version cannot \
+                 verify, so that its approvals do not count: ask for \"presence: uid\" in the policy, \
+                 or for another group",
+                visible(group)
+            )));
+        }
         record.approve(approver.clone(), message.clone(), now)?;
         Ok(record::approval(record, &approver, message.as_deref()))
     })
@@ -264,7 +277,7 @@ pub(super) fn only_the_requester(record: &Record) -> Result<(), ProtocolError> {
     Err(ProtocolError::NotYours(format!(
         "{} was asked for by {}, and only they can run it",
         record.id,
-        crate::system::text::visible(&record.bound.requester.name)
+        visible(&record.bound.requester.name)
     )))
 }
 
@@ -272,7 +285,7 @@ pub(super) fn only_the_requester(record: &Record) -> Result<(), ProtocolError> {
 fn approver(rooms: &Rooms) -> Result<Approver, ProtocolError> {
     let person = invocation::requester()?;
     let kind = rooms.policy.requester_kind(&person.name, &person.groups, person.kind);
-    let groups = rooms.policy.groups_of(&person.name, &person.groups);
+    let groups = countable(&rooms.policy, rooms.policy.groups_of(&person.name, &person.groups));
     let Requester { uid, name, login_uid, .. } = person;
     Ok(Approver { uid, name, login_uid, groups, kind })
 }
@@ -294,5 +307,27 @@ fn groups_now(policy: &Policy, approver: &Approver) -> Vec<String> {
     }
     let Ok(groups) = account.groups() else { return Vec::new() };
     let names: Vec<String> = groups.into_iter().map(|group| group.name).collect();
-    policy.groups_of(&account.name, &names)
+    countable(policy, policy.groups_of(&account.name, &names))
+}
+
+/// Without the groups whose members must prove more than an own login: that cannot be verified yet,
+/// and what cannot be verified does not count.
+fn countable(policy: &Policy, mut groups: Vec<String>) -> Vec<String> {
+    groups.retain(|group| policy.presence_of(group).is_none_or(|needed| needed == Presence::Uid));
+    groups
+}
+
+/// The groups that an approver is in without counting for them, and what they would have to prove.
+fn unprovable_groups(rooms: &Rooms, approver: &Approver) -> Vec<(String, &'static str)> {
+    let Ok(person) = invocation::requester() else { return Vec::new() };
+    rooms
+        .policy
+        .groups_of(&person.name, &person.groups)
+        .into_iter()
+        .filter(|group| !approver.groups.contains(group))
+        .filter_map(|group| {
+            let presence = rooms.policy.presence_of(&group)?.word();
+            Some((group, presence))
+        })
+        .collect()
 }

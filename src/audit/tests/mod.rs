@@ -143,7 +143,8 @@ fn started(number: u32) -> Entry {
 }
 
 fn finished(number: u32) -> Entry {
-    Entry::finished(&reference(number), &user(1), Ending::Exited(0), Duration::from_millis(7))
+    let duration = Duration::from_millis(7);
+    Entry::finished(&reference(number), &user(1), Ending::Exited(0), duration, None)
 }
 
 fn allowed_run(number: u32) -> [Entry; 4] {

@@ -51,6 +51,15 @@ struct Story<'t> {
     files: PathBuf,
 }
 
+/// Everything about a path that an undo must bring back.
+#[derive(PartialEq)]
+struct FileState {
+    mode: u32,
+    owner: (u32, u32),
+    modified: (i64, i64),
+    content: Vec<u8>,
+}
+
 /// What a command of the tour printed.
 struct Scene {
     stdout: String,
@@ -306,8 +315,8 @@ impl Story<'_> {
         Ok(fs::read_to_string(self.files.join(name))?)
     }
 
-    /// Everything that an undo must bring back: content, mode, owner, group, modification time.
-    fn state(&self) -> Result<BTreeMap<PathBuf, (u32, u32, u32, i64, i64, Vec<u8>)>, Failure> {
+    /// All files of the shop.
+    fn state(&self) -> Result<BTreeMap<PathBuf, FileState>, Failure> {
         let mut state = BTreeMap::new();
         let mut directories = vec![self.files.clone()];
         while let Some(directory) = directories.pop() {
@@ -318,14 +327,12 @@ impl Story<'_> {
                 if metadata.is_dir() {
                     directories.push(path.clone());
                 }
-                let facts = (
-                    metadata.mode(),
-                    metadata.uid(),
-                    metadata.gid(),
-                    metadata.mtime(),
-                    metadata.mtime_nsec(),
+                let facts = FileState {
+                    mode: metadata.mode(),
+                    owner: (metadata.uid(), metadata.gid()),
+                    modified: (metadata.mtime(), metadata.mtime_nsec()),
                     content,
-                );
+                };
                 state.insert(path, facts);
             }
         }
