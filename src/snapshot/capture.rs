@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use rustix::io::Errno;
+
+use super::error::shown;
 use super::gather::Gatherer;
 use super::runs::parse;
 use super::walk::{Found, Visitor, visit_paths, walk};
@@ -67,7 +70,7 @@ impl SnapshotStore {
         self.prepare()?;
         let selection = Selection::settle(affected)?;
         let incoming = self.objects.incoming(id.characters())?;
-        let mut gatherer = Gatherer::keeping(incoming, limits, progress);
+        let mut gatherer = Gatherer::keeping(incoming, limits, Vec::new(), progress);
         walk(&selection, &self.protected(), &mut gatherer)?;
         let bytes = gatherer.bytes();
         let (manifest, incoming) = gatherer.finish(selection, affected.not_covered.clone());
@@ -163,6 +166,11 @@ impl Visitor for Previewer {
 
     fn absent(&mut self, path: &Path, role: Role) -> Result<(), SnapshotError> {
         self.add(path, role);
+        Ok(())
+    }
+
+    fn closed(&mut self, path: &Path, error: Errno) -> Result<(), SnapshotError> {
+        self.left_out(format!("what is below {} cannot be read ({error})", shown(path)));
         Ok(())
     }
 

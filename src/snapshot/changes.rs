@@ -28,8 +28,8 @@ impl Pair<'_> {
     }
 }
 
-/// All paths of two manifests, sorted, except what lies at or below a directory that either of them
-/// did not enter: what is there is not known, so it can be neither missing nor new.
+/// All paths of two manifests, sorted, except what lies at a boundary or below a directory that
+/// either of them did not enter: what is there is not known, so it is neither missing nor new.
 pub(super) fn pairs<'a>(before: &'a Manifest, after: &'a Manifest) -> Vec<Pair<'a>> {
     let mut pairs: BTreeMap<&ByteString, Pair<'a>> = before
         .entries
@@ -52,15 +52,18 @@ pub(super) fn pairs<'a>(before: &'a Manifest, after: &'a Manifest) -> Vec<Pair<'
             }
         }
     }
-    let boundaries: BTreeSet<&Path> = [before, after]
-        .iter()
-        .flat_map(|manifest| &manifest.entries)
-        .filter(|entry| entry.role == Role::Boundary)
-        .map(|entry| entry.path.as_path())
-        .collect();
-    let known = |path: &ByteString| {
-        boundaries.is_empty()
-            || !path.as_path().ancestors().any(|ancestor| boundaries.contains(ancestor))
+    let with_role = |role: Role| -> BTreeSet<&Path> {
+        [before, after]
+            .iter()
+            .flat_map(|manifest| &manifest.entries)
+            .filter(|entry| entry.role == role)
+            .map(|entry| entry.path.as_path())
+            .collect()
     };
-    pairs.into_values().filter(|pair| known(pair.path)).collect()
+    let (boundaries, closed) = (with_role(Role::Boundary), with_role(Role::Closed));
+    let known = |path: &Path| {
+        (boundaries.is_empty() || !path.ancestors().any(|place| boundaries.contains(place)))
+            && (closed.is_empty() || !path.ancestors().skip(1).any(|place| closed.contains(place)))
+    };
+    pairs.into_values().filter(|pair| known(pair.path.as_path())).collect()
 }

@@ -1,5 +1,6 @@
 //! What a run changed: its *before* against its *after*, or against now where no after was taken.
 
+use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -9,9 +10,10 @@ use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
 
 use super::changes::pairs;
+use super::error::unreadable;
 use super::gather::Gatherer;
-use super::observe::read_node;
-use super::place::{Parents, status};
+use super::observe::{Content, read_node};
+use super::place::{Parents, Status, status};
 use super::selection::lies_within;
 use super::{Node, SnapshotError, SnapshotStore};
 use crate::review::RequestId;
@@ -163,21 +165,33 @@ impl SnapshotStore {
         }
         let Ok((directory, name)) = Parents::default().of(path) else { return Ok(None) };
         let Ok(found) = status(&directory, name) else { return Ok(None) };
-        let mut bytes = Vec::new();
-        let node = read_node(directory.as_fd(), name, path, found, &mut |file, _| {
-            bytes.clear();
-            file.take(LARGEST_TEXT + 1)
-                .read_to_end(&mut bytes)
-                .map_err(super::error::unreadable(path))?;
-            Ok((Digest::of(&bytes), bytes.len() as u64))
-        });
+        let mut reader = BytesOf { path, bytes: Vec::new() };
+        let node = read_node(directory.as_fd(), name, path, found, &mut reader);
         match node {
             Ok(Some((Node::File { content: found, .. }, _))) if found == *content => {
-                Ok(Some(bytes))
+                Ok(Some(reader.bytes))
             }
             // It is larger now, changes as we look, or may not be read: it is not the one.
             _ => Ok(None),
         }
+    }
+}
+
+/// Takes the bytes of a file themselves.
+struct BytesOf<'a> {
+    path: &'a Path,
+    bytes: Vec<u8>,
+}
+
+impl Content for BytesOf<'_> {
+    fn known(&self, _: &Status, _: bool) -> Option<Digest> {
+        None
+    }
+
+    fn take(&mut self, file: &mut File, _: &Status) -> Result<(Digest, u64), SnapshotError> {
+        self.bytes.clear();
+        file.take(LARGEST_TEXT + 1).read_to_end(&mut self.bytes).map_err(unreadable(self.path))?;
+        Ok((Digest::of(&self.bytes), self.bytes.len() as u64))
     }
 }
 

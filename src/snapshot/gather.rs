@@ -6,9 +6,11 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::error::shown;
+use rustix::io::Errno;
+
+use super::error::{shown, unreadable};
 use super::objects::{Incoming, hash};
-use super::observe::read_node;
+use super::observe::{Content, read_node};
 use super::place::Status;
 use super::walk::{Found, Visitor};
 use super::{CaptureLimits, Entry, Manifest, Node, Role, Selection, SnapshotError};
@@ -95,13 +97,15 @@ impl Remark {
 }
 
 impl<'a> Gatherer<'a> {
-    /// Starts to gather, keeping content.
+    /// Starts to gather, keeping content. A file that may not be read is still taken where a known
+    /// manifest has it and the store keeps its content.
     pub(super) fn keeping(
         incoming: Incoming,
         limits: CaptureLimits,
+        known: Vec<&'a Manifest>,
         tell: &'a mut dyn FnMut(Progress<'_>),
     ) -> Self {
-        Self { keep: Some(incoming), limits, ..Self::hashing(Vec::new(), tell) }
+        Self { keep: Some(incoming), limits, ..Self::hashing(known, tell) }
     }
 
     /// Starts to gather, hashing content only, and that of files that a known manifest has and that
@@ -183,30 +187,14 @@ impl Visitor for Gatherer<'_> {
         self.room_for_one_more(found.path)?;
         let Found { path, role, directory, name, status } = found;
         let entries = self.entries.len() as u64;
-        let (keep, meter, limits, known) =
-            (&mut self.keep, &mut self.meter, self.limits, &self.known);
-        let mut content = |file: &mut File, status: &Status| {
-            if meter.bytes.saturating_add(status.size) > limits.bytes {
-                return Err(too_large(entries, meter.bytes, status.size, path, limits));
-            }
-            let mut read = 0_u64;
-            let mut each = |length: u64| {
-                read += length;
-                meter.bytes += length;
-                meter.look(path);
-                // A file that grows while it is read is read to its end, wherever that is now.
-                if meter.bytes > limits.bytes {
-                    return Err(too_large(entries, meter.bytes, 0, path, limits));
-                }
-                Ok(())
-            };
-            match keep {
-                Some(incoming) => incoming.receive(file, path, &mut each),
-                None => match known_digest(known, &key, status) {
-                    Some(digest) => Ok((digest, status.size)),
-                    None => hash(file, path, &mut each),
-                },
-            }
+        let mut content = Taker {
+            path,
+            key: &key,
+            entries,
+            keep: &mut self.keep,
+            meter: &mut self.meter,
+            limits: self.limits,
+            known: &self.known,
         };
         let node = read_node(directory, name, path, status, &mut content)?;
         let Some((node, status)) = node else { return Ok(()) };
@@ -230,6 +218,17 @@ impl Visitor for Gatherer<'_> {
         Ok(())
     }
 
+    fn closed(&mut self, path: &Path, error: Errno) -> Result<(), SnapshotError> {
+        if self.keep.is_some() {
+            return Err(unreadable(path)(error));
+        }
+        if let Some(entry) = self.entries.get_mut(&ByteString::from(path)) {
+            entry.role = Role::Closed;
+        }
+        self.left_out(format!("what is below {} could not be looked at ({error})", shown(path)));
+        Ok(())
+    }
+
     fn left_out(&mut self, sentence: String) {
         if !self.not_covered.contains(&sentence) {
             self.not_covered.push(sentence);
@@ -237,31 +236,59 @@ impl Visitor for Gatherer<'_> {
     }
 }
 
-fn too_large(
+/// Takes the content of one file.
+struct Taker<'t, 'a> {
+    path: &'t Path,
+    key: &'t ByteString,
     entries: u64,
-    read: u64,
-    next: u64,
-    path: &Path,
+    keep: &'t mut Option<Incoming>,
+    meter: &'t mut Meter<'a>,
     limits: CaptureLimits,
-) -> SnapshotError {
-    SnapshotError::TooLarge {
-        entries,
-        bytes: read.saturating_add(next),
-        path: path.to_owned(),
-        what: format!("{} bytes", limits.bytes),
-    }
+    known: &'t [&'a Manifest],
 }
 
-/// The digest that a known manifest has for a file, where nothing can have happened to it since.
-fn known_digest(known: &[&Manifest], path: &ByteString, status: &Status) -> Option<Digest> {
-    known.iter().find_map(|manifest| match manifest.node(path) {
-        Node::File { metadata, size, content }
-            if *size == status.size
-                && metadata.untouched_since(&status.metadata)
-                && metadata.settled_before(manifest.at.wall_ms) =>
-        {
-            Some(*content)
+impl Content for Taker<'_, '_> {
+    fn known(&self, status: &Status, refused: bool) -> Option<Digest> {
+        self.known.iter().find_map(|manifest| match manifest.node(self.key) {
+            Node::File { metadata, size, content } if *size == status.size => {
+                let same = if refused {
+                    // Only its mode or owner can have changed, unless somebody set its time back.
+                    let kept = self.keep.as_ref().is_none_or(|incoming| incoming.holds(content));
+                    kept && metadata.same_inode(&status.metadata)
+                        && metadata.same_mtime(&status.metadata)
+                } else {
+                    self.keep.is_none()
+                        && metadata.untouched_since(&status.metadata)
+                        && metadata.settled_before(manifest.at.wall_ms)
+                };
+                same.then_some(*content)
+            }
+            _ => None,
+        })
+    }
+
+    fn take(&mut self, file: &mut File, status: &Status) -> Result<(Digest, u64), SnapshotError> {
+        let (path, entries, limits) = (self.path, self.entries, self.limits);
+        let too_large = |bytes: u64| SnapshotError::TooLarge {
+            entries,
+            bytes,
+            path: path.to_owned(),
+            what: format!("{} bytes", limits.bytes),
+        };
+        let needed = self.meter.bytes.saturating_add(status.size);
+        if needed > limits.bytes {
+            return Err(too_large(needed));
         }
-        _ => None,
-    })
+        let meter = &mut *self.meter;
+        let mut each = |length: u64| {
+            meter.bytes += length;
+            meter.look(path);
+            // A file that grows while it is read is read to its end, wherever that is now.
+            if meter.bytes > limits.bytes { Err(too_large(meter.bytes)) } else { Ok(()) }
+        };
+        match self.keep {
+            Some(incoming) => incoming.receive(file, path, &mut each),
+            None => hash(file, path, &mut each),
+        }
+    }
 }

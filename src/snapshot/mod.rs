@@ -8,8 +8,8 @@
 //! The way through the files of this room: `selection` settles which paths are meant, `walk` finds
 //! them without following a link, `observe` reads one node, `gather` makes a manifest of many,
 //! `objects` and `runs` keep content and manifests on disk, `capture` does this before and after a
-//! command; `difference` and `render` show what a run changed; `plan` compares, `undo` goes back,
-//! and `restore` and `metadata` touch one path for it.
+//! command; `difference` and `render` show what a run changed; `compare` makes a `plan`, `undo`
+//! goes back, and `restore`, `content` and `metadata` touch one path after another for it.
 //!
 //! # On disk
 //!
@@ -29,6 +29,8 @@
 
 mod capture;
 mod changes;
+mod compare;
+mod content;
 mod difference;
 mod error;
 mod gather;
@@ -146,6 +148,9 @@ pub enum Role {
     /// A directory that was recorded but not entered (another file system, hitl's own state):
     /// nothing below it is known, and nothing below it is ever created or removed.
     Boundary,
+    /// A directory that could not be entered after the command had ended (`chmod 0 directory`): it
+    /// can be restored itself, and nothing below it is known.
+    Closed,
 }
 
 impl Role {

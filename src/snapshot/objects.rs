@@ -146,6 +146,11 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
+    /// Whether the store has this content already.
+    pub(super) fn holds(&self, digest: &Digest) -> bool {
+        self.objects.holds(digest)
+    }
+
     /// Takes in what a reader yields; `each` is told of every piece and may refuse it.
     ///
     /// # Errors

@@ -20,8 +20,17 @@ use crate::system::{ByteString, Digest};
 /// How often a node that changes is taken again before the snapshot gives up.
 const AGAIN: usize = 3;
 
+/// Where the content of a regular file goes, and what may already be known about it.
+pub(super) trait Content {
+    /// The digest of a file that need not be opened, or (`refused`) that may not be.
+    fn known(&self, status: &Status, refused: bool) -> Option<Digest>;
+
+    /// Takes the content of a file, open at its start: its digest, and how many bytes it read.
+    fn take(&mut self, file: &mut File, status: &Status) -> Result<(Digest, u64), SnapshotError>;
+}
+
 /// Reads the node at a name. `first` is its status as it was found; `content` is given each regular
-/// file, open at its start, and says what it holds and how many bytes it read.
+/// file.
 ///
 /// `None` where it has gone in the meantime.
 ///
@@ -32,7 +41,7 @@ pub(super) fn read_node(
     name: &OsStr,
     path: &Path,
     first: Status,
-    content: &mut dyn FnMut(&mut File, &Status) -> Result<(Digest, u64), SnapshotError>,
+    content: &mut dyn Content,
 ) -> Result<Option<(Node, Status)>, SnapshotError> {
     let directory = directory.as_fd();
     let mut before = first;
@@ -57,25 +66,16 @@ fn read_once(
     name: &OsStr,
     path: &Path,
     status: &Status,
-    content: &mut dyn FnMut(&mut File, &Status) -> Result<(Digest, u64), SnapshotError>,
+    content: &mut dyn Content,
 ) -> Result<Option<Node>, SnapshotError> {
     let directory = directory.as_fd();
     let mut metadata = status.metadata.clone();
     let node = match status.kind {
         FileType::RegularFile => {
-            let mut file = match open_regular(directory, name) {
-                Ok(file) => file,
-                Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
-                Err(error) => return Err(unreadable(path)(error)),
+            let Some((digest, length)) = read_content(directory, name, path, status, content)?
+            else {
+                return Ok(None);
             };
-            let opened = status_of(&file).map_err(unreadable(path))?;
-            if opened.kind != FileType::RegularFile || opened != *status {
-                return Ok(None);
-            }
-            let (digest, length) = content(&mut file, status)?;
-            if length != status.size {
-                return Ok(None);
-            }
             Node::File {
                 metadata: with_xattrs(&mut metadata, directory, name, path)?,
                 size: length,
@@ -107,6 +107,34 @@ fn read_once(
         }
     };
     Ok(Some(node))
+}
+
+/// The digest and length of a regular file; `None` where it was seen to change.
+fn read_content(
+    directory: impl AsFd,
+    name: &OsStr,
+    path: &Path,
+    status: &Status,
+    content: &mut dyn Content,
+) -> Result<Option<(Digest, u64)>, SnapshotError> {
+    if let Some(digest) = content.known(status, false) {
+        return Ok(Some((digest, status.size)));
+    }
+    let mut file = match open_regular(directory, name) {
+        Ok(file) => file,
+        Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
+        Err(error @ (Errno::ACCESS | Errno::PERM)) => {
+            let known = content.known(status, true).map(|digest| Some((digest, status.size)));
+            return known.ok_or_else(|| unreadable(path)(error));
+        }
+        Err(error) => return Err(unreadable(path)(error)),
+    };
+    let opened = status_of(&file).map_err(unreadable(path))?;
+    if opened != *status {
+        return Ok(None);
+    }
+    let (digest, length) = content.take(&mut file, status)?;
+    Ok((length == status.size).then_some((digest, length)))
 }
 
 /// Opens a regular file for reading. Should a pipe or a device have taken its place, the open

@@ -76,7 +76,8 @@ impl SnapshotStore {
             Some(undo) => undo,
             None => {
                 let information = RunInformation { undo_of: Some(id.to_string()), ..information };
-                self.capture_now(&current, &mut steps, information, progress)?
+                let before = self.runs.before(&record)?;
+                self.capture_now(&current, &before, &mut steps, information, progress)?
             }
         };
         self.runs.write_intent(&id, &undo.information.id)?;
@@ -87,7 +88,8 @@ impl SnapshotStore {
         not_restored.append(&mut self.restore(&current, &steps, progress)?);
 
         let before = self.runs.before(&undo)?;
-        let mut gatherer = Gatherer::hashing(Vec::new(), progress);
+        let wanted = self.runs.before(&record)?;
+        let mut gatherer = Gatherer::hashing(vec![&before, &wanted], progress);
         self.gather_again(&before, &mut gatherer)?;
         let (after, _) = gatherer.finish(Selection::default(), Vec::new());
         not_restored.extend(unequal(&steps, &after, &not_restored));
@@ -106,6 +108,7 @@ impl SnapshotStore {
     fn capture_now(
         &self,
         plan: &UndoPlan,
+        original: &Manifest,
         steps: &mut [Step],
         information: RunInformation,
         progress: &mut dyn FnMut(Progress<'_>),
@@ -113,7 +116,7 @@ impl SnapshotStore {
         // Whatever is there must not be lost, however much it is.
         let limits = CaptureLimits { bytes: u64::MAX, entries: u64::MAX };
         let incoming = self.objects.incoming(parse(&information.id)?.characters())?;
-        let mut gatherer = Gatherer::keeping(incoming, limits, progress);
+        let mut gatherer = Gatherer::keeping(incoming, limits, vec![original], progress);
         let paths = recorded_paths(steps, &plan.directory_times);
         visit_paths(paths.iter().map(|(path, role)| (path, *role)), &mut gatherer)?;
         let (manifest, incoming) =
@@ -199,25 +202,4 @@ fn unequal<'a>(steps: &'a [Step], after: &'a Manifest, said: &'a [String]) -> Ve
             format!("{path} is not what it was: something changed it while it was restored")
         })
         .collect()
-}
-
-impl UndoPlan {
-    fn refuse_what_needs_force(&self) -> Result<(), SnapshotError> {
-        let id = self.run.id.clone();
-        if !self.later_runs.is_empty() {
-            return Err(SnapshotError::Overlapping { id, first: self.later_runs.clone() });
-        }
-        if !self.conflicts.is_empty() {
-            return Err(SnapshotError::Conflicts { id, conflicts: self.conflicts.clone() });
-        }
-        Ok(())
-    }
-
-    /// The steps and, for an undo by force, what it does about the conflicts, sorted by path.
-    fn all_steps(&self) -> Vec<Step> {
-        let conflicting = self.conflicts.iter().map(|conflict| conflict.step.clone());
-        let mut steps: Vec<Step> = self.steps.iter().cloned().chain(conflicting).collect();
-        steps.sort_by(|one, two| one.path.cmp(&two.path));
-        steps
-    }
 }

@@ -41,6 +41,8 @@ pub(super) trait Visitor {
     fn found(&mut self, found: Found<'_>) -> Result<(), SnapshotError>;
     /// Nothing is there.
     fn absent(&mut self, path: &Path, role: Role) -> Result<(), SnapshotError>;
+    /// A directory that was found may not be entered.
+    fn closed(&mut self, path: &Path, error: Errno) -> Result<(), SnapshotError>;
     /// Something was left out: a sentence.
     fn left_out(&mut self, sentence: String);
     /// Whether it has seen enough.
@@ -153,7 +155,12 @@ impl Walker<'_> {
             Err(error) if means_absent(error) => return Ok(()),
             Err(error) => return Err(unreadable(directory)(error)),
         };
-        for name in names(opened.as_fd()).map_err(unreadable(directory))? {
+        let names = match names(opened.as_fd()) {
+            Ok(names) => names,
+            Err(error @ Errno::ACCESS) => return self.visitor.closed(directory, error),
+            Err(error) => return Err(unreadable(directory)(error)),
+        };
+        for name in names {
             if self.visitor.enough() {
                 return Ok(());
             }
@@ -161,6 +168,8 @@ impl Walker<'_> {
             let status = match status(&opened, &name) {
                 Ok(status) => status,
                 Err(Errno::NOENT) => continue,
+                // It may be listed and not entered, and so it goes for every name in it.
+                Err(error @ Errno::ACCESS) => return self.visitor.closed(directory, error),
                 Err(error) => return Err(unreadable(&path)(error)),
             };
             let relative = path.strip_prefix(root).unwrap_or(&path);

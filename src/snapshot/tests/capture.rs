@@ -3,12 +3,15 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 
+use super::super::observe::{Content, read_node};
+use super::super::place::{Parents, Status, status};
 use super::super::{
     Affected, CaptureLimits, ContentChange, DiffLineKind, Node, SnapshotError, change_lines,
 };
 use super::fixture::{Fixture, information};
-use crate::system::ByteString;
+use crate::system::{ByteString, Digest};
 
 #[test]
 fn a_pattern_captures_what_matches_and_catches_what_is_new() {
@@ -189,19 +192,27 @@ fn a_difference_shows_lines_and_nothing_that_a_terminal_obeys() {
 
 #[test]
 fn a_file_that_keeps_changing_fails_the_snapshot_by_name() {
-    use super::super::observe::read_node;
-    use super::super::place::{Parents, status};
-    use crate::system::Digest;
     let fixture = Fixture::new();
     let file = fixture.write("busy", "0");
     let (directory, name) = Parents::default().of(&file).unwrap();
     let found = status(&directory, name).unwrap();
-    let mut tries = 0;
-    let read = read_node(&directory, name, &file, found, &mut |_, status| {
-        tries += 1;
-        fs::write(&file, "0".repeat(tries + 1)).unwrap();
-        Ok((Digest::of(b""), status.size))
-    });
+    let mut busy = Busy(&file, 0);
+    let read = read_node(&directory, name, &file, found, &mut busy);
     assert!(matches!(read, Err(SnapshotError::Unstable(path)) if path == file));
-    assert_eq!(tries, 4);
+    assert_eq!(busy.1, 4);
+}
+
+/// Grows the file whenever it is read.
+struct Busy<'a>(&'a Path, usize);
+
+impl Content for Busy<'_> {
+    fn known(&self, _: &Status, _: bool) -> Option<Digest> {
+        None
+    }
+
+    fn take(&mut self, _: &mut fs::File, status: &Status) -> Result<(Digest, u64), SnapshotError> {
+        self.1 += 1;
+        fs::write(self.0, "0".repeat(self.1 + 1)).unwrap();
+        Ok((Digest::of(b""), status.size))
+    }
 }

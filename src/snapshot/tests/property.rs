@@ -56,8 +56,11 @@ fn perform(root: &Path, operation: &Operation) {
         Operation::HardLink(from, to) => fs::hard_link(root.join(from), root.join(to)),
         Operation::Mode(path, mode) => {
             let path = root.join(path);
-            if path.symlink_metadata().is_ok_and(|found| !found.is_symlink()) {
-                chmod(&path, *mode);
+            match path.symlink_metadata() {
+                // Without root, the test itself must be able to look into it afterwards.
+                Ok(found) if found.is_dir() => chmod(&path, *mode | 0o700),
+                Ok(found) if found.is_file() => chmod(&path, *mode),
+                _ => {}
             }
             Ok(())
         }

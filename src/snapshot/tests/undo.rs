@@ -112,6 +112,24 @@ fn modes_come_back_with_their_special_bits() {
 }
 
 #[test]
+fn what_the_command_made_unreadable_for_its_own_user_comes_back() {
+    let fixture = Fixture::new();
+    fixture.write("app/closed/file", "1");
+    let file = fixture.write("app/file", "1");
+    let before = fixture.seen();
+    let id = fixture.run(&fixture.declared("app/**"), || {
+        chmod(&fixture.path("app/closed"), 0o000);
+        chmod(&file, 0o000);
+    });
+    let undone = fixture.undo_wholly(&id);
+    assert_eq!(fixture.seen(), before);
+    fixture.undo_wholly(&undone.run.id.parse().unwrap());
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o7777, 0);
+    fixture.undo_wholly(&id);
+    assert_eq!(fixture.seen(), before);
+}
+
+#[test]
 fn times_alone_come_back() {
     comes_back(|fixture| {
         let file = fs::File::options().append(true).open(fixture.path("app/main.conf")).unwrap();
