@@ -8,11 +8,11 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::glob::{PathPattern, TokenPattern, has_wildcard};
 use super::matching::Leaning;
-use super::values::is_clean_absolute;
+use super::values::{is_clean_absolute, read_from_text};
 use crate::invocation::{ExecutableNames, PathLookup};
 
 /// Programs that are a different command under each of their names, so that two names of one file
@@ -30,10 +30,12 @@ const MANY_COMMANDS_IN_ONE_FILE: [&str; 9] = [
     "rustup",
 ];
 
+read_from_text!(CommandPattern);
+
 /// The command that a rule is about: an absolute path, a bare name (looked up in the policy's
 /// search path), or a glob of either.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, Serialize)]
+#[serde(into = "String")]
 pub struct CommandPattern {
     /// The whole pattern, for bare names.
     whole: TokenPattern,

@@ -6,7 +6,7 @@ use super::CommandPattern;
 use super::glob::{PathPattern, TokenPattern};
 use super::quantity::Quantity;
 use super::tables::Table;
-use super::values::{Name, OneOrMany, given};
+use super::values::{Name, OneOrMany, given, read_from_text};
 use crate::invocation::RequesterKind;
 
 /// Conditions, all of which must hold; a list holds where one of its values does.
@@ -54,9 +54,11 @@ pub struct Conditions {
     pub cwd: Option<OneOrMany<PathPattern>>,
 }
 
+read_from_text!(FlagName);
+
 /// A flag as rules write it: `-r`, `--recursive`, `-auto-approve`.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(into = "String")]
 pub struct FlagName(String);
 
 impl FlagName {

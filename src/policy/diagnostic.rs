@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::locate::{Step, position};
+use super::locate::{Step, TOO_LARGE, position};
 use crate::system::text::visible;
 
 /// One file of a policy.
@@ -56,11 +56,19 @@ impl Diagnostic {
 
     /// What the YAML reader found.
     pub(super) fn from_yaml(source: &Source, error: &serde_yaml::Error) -> Self {
-        let place = error.location().map_or((1, 1), |found| (found.line(), found.column()));
         let mut message = error.to_string();
+        let place = error
+            .location()
+            .map(|found| (found.line(), found.column()))
+            .filter(|place| *place != (1, 1))
+            .or_else(|| byte_position(&source.text, &message))
+            .unwrap_or((1, 1));
         // The reader says the place in words as well.
         if let Some(at) = message.find(&format!(" at line {} column {}", place.0, place.1)) {
             message.truncate(at);
+        }
+        if message == "repetition limit exceeded" {
+            message = TOO_LARGE.to_owned();
         }
         let (message, help) = explain(message);
         Self::at(source, place, message, help)
@@ -91,6 +99,15 @@ impl fmt::Display for Diagnostic {
             None => Ok(()),
         }
     }
+}
+
+/// The place of a character that YAML does not take at all: the reader gives its byte.
+fn byte_position(text: &str, message: &str) -> Option<(usize, usize)> {
+    let byte: usize = message.split_once(" at position ")?.1.parse().ok()?;
+    let before = text.get(..byte)?;
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let column = before.get(line_start..)?.chars().count() + 1;
+    Some((before.matches('\n').count() + 1, column))
 }
 
 /// Turns serde's lists of what it expected into a suggestion.

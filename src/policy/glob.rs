@@ -10,9 +10,11 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use globset::{GlobBuilder, GlobMatcher};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::values::LONGEST_TEXT;
+use super::values::{LONGEST_TEXT, read_from_text};
+
+read_from_text!(TokenPattern, PathPattern, VariablePattern);
 
 /// A glob's text and, once it was needed, its matcher.
 #[derive(Debug)]
@@ -82,8 +84,8 @@ pub(super) fn has_wildcard(text: &str) -> bool {
 }
 
 /// A glob for one token: an argument, a host name. `*` also matches slashes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, Serialize)]
+#[serde(into = "String")]
 pub struct TokenPattern(Glob);
 
 impl TokenPattern {
@@ -115,8 +117,8 @@ impl From<TokenPattern> for String {
 /// A glob for absolute paths: `*` within a component, `**` across components. `/etc` is the
 /// directory itself, `/etc/*` what is in it, `/etc/**` everything below it. It may start with `~`
 /// (the requester's home), `~user`, or `**/` (anywhere).
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, Serialize)]
+#[serde(into = "String")]
 pub struct PathPattern(Glob);
 
 impl PathPattern {
@@ -183,8 +185,8 @@ impl From<PathPattern> for String {
 }
 
 /// The name of an environment variable, `*` for any part of it: `LANG`, `LC_*`.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(into = "String")]
 pub struct VariablePattern(String);
 
 impl VariablePattern {

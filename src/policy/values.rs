@@ -24,32 +24,75 @@ pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     T::deserialize(deserializer).map(Some)
 }
 
+/// Reads a text as a value. The text is turned into the value inside the visitor, where serde's own
+/// `try_from` does it afterwards: only so does the error stand at the text and not at the mapping
+/// around it.
+pub(super) fn read_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<String, Error = String>,
+{
+    struct Text<T>(PhantomData<T>);
+
+    impl<T: TryFrom<String, Error = String>> Visitor<'_> for Text<T> {
+        type Value = T;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a text")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+            T::try_from(text.to_owned()).map_err(E::custom)
+        }
+
+        fn visit_string<E: de::Error>(self, text: String) -> Result<T, E> {
+            T::try_from(text).map_err(E::custom)
+        }
+    }
+
+    deserializer.deserialize_string(Text(PhantomData))
+}
+
+/// Makes types that are read from a text deserializable, by [`read_text`].
+macro_rules! read_from_text {
+    ($($type:ty),+ $(,)?) => {$(
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::policy::values::read_text(deserializer)
+            }
+        }
+    )+};
+}
+pub(super) use read_from_text;
+
+read_from_text!(Version, Id, Name, TimeLimit, ByteSize, SearchPath, AbsolutePath);
+
 /// The version of the document's format.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(try_from = "u64", into = "u64")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(into = "String")]
 pub struct Version;
 
-impl TryFrom<u64> for Version {
+impl TryFrom<String> for Version {
     type Error = String;
 
-    fn try_from(number: u64) -> Result<Self, String> {
-        match number {
-            1 => Ok(Self),
-            _ => Err(format!("version {number} is not known: this hitl reads version 1")),
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "1" => Ok(Self),
+            _ => Err(format!("version {text:?} is not known: this hitl reads version 1")),
         }
     }
 }
 
-impl From<Version> for u64 {
+impl From<Version> for String {
     fn from(_: Version) -> Self {
-        1
+        "1".to_owned()
     }
 }
 
 /// The id of a rule, or the name of a group or channel: up to 64 letters, digits, `.`, `_`, `-`,
 /// starting with a letter or digit.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[serde(into = "String")]
 pub struct Id(String);
 
 impl Id {
@@ -83,8 +126,8 @@ impl From<Id> for String {
 
 /// A name that others gave (a user, a Unix group, a label's key) or a title: not empty, no control
 /// characters.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[serde(into = "String")]
 pub struct Name(String);
 
 impl Name {
@@ -115,8 +158,8 @@ impl From<Name> for String {
 }
 
 /// A time limit: `15m`, `1h30m`; more than nothing.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(into = "String")]
 pub struct TimeLimit(pub Duration);
 
 impl TryFrom<String> for TimeLimit {
@@ -137,8 +180,8 @@ impl From<TimeLimit> for String {
 }
 
 /// A number of bytes: `64MiB`, `10MB`, `4096`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(into = "String")]
 pub struct ByteSize(pub u64);
 
 impl TryFrom<String> for ByteSize {
@@ -175,8 +218,8 @@ impl From<ByteSize> for String {
 
 /// The directories that commands are looked up in, as in `PATH`: absolute and clean, since an empty
 /// or relative one would mean the caller's working directory.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(into = "String")]
 pub struct SearchPath(pub Vec<PathBuf>);
 
 impl Default for SearchPath {
@@ -211,8 +254,8 @@ impl From<SearchPath> for String {
 }
 
 /// An absolute path without `.`, `..`, doubled or closing slashes.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(into = "String")]
 pub struct AbsolutePath(String);
 
 impl AbsolutePath {

@@ -44,7 +44,7 @@ impl<'de> Deserialize<'de> for CommandText {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<String>, E> {
-                split(text).map_err(E::custom)
+                split(text).and_then(not_empty).map_err(E::custom)
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
@@ -52,17 +52,18 @@ impl<'de> Deserialize<'de> for CommandText {
                 while let Some(word) = list.next_element()? {
                     words.push(word);
                 }
-                Ok(words)
+                not_empty(words).map_err(de::Error::custom)
             }
         }
 
-        let words = deserializer.deserialize_any(Line)?;
-        if words.first().is_none_or(String::is_empty) {
-            return Err(de::Error::custom(
-                "an empty command: write one, for example \"rm -rf /etc\"",
-            ));
-        }
-        Ok(Self(words))
+        deserializer.deserialize_any(Line).map(Self)
+    }
+}
+
+fn not_empty(words: Vec<String>) -> Result<Vec<String>, String> {
+    match words.first() {
+        Some(command) if !command.is_empty() => Ok(words),
+        _ => Err("an empty command: write one, for example \"rm -rf /etc\"".to_owned()),
     }
 }
 

@@ -126,14 +126,14 @@ fn what_is_wrong_is_refused_at_its_place() {
         );
     }
     for (text, part) in [
-        ("version: 2\nname: t\n", "version 2 is not known"),
+        ("version: 2\nname: t\n", "version \"2\" is not known"),
         ("name: t\n", "missing field `version`"),
         ("", "policy.yaml:1:1"),
         ("- a\n", "policy.yaml:1:1"),
         ("version: 1\nname: t\ndefaults: {decision: allow}\n", "would be allowed"),
         ("version: 1\nname: t\ndefaults: {decision: approve}\n", "nobody is named"),
         ("version: 1\nname: t\n---\nversion: 1\n", "more than one document"),
-        ("version: 1\nname: \"\u{1b}[2J\"\n", "\\u{1b}"),
+        ("version: 1\nname: \"\u{1b}[2J\"\n", "policy.yaml:2:8\n"),
     ] {
         let shown = refusal(text);
         assert!(shown.contains(part), "{text}\n{shown}");
@@ -200,7 +200,7 @@ fn files_beside_the_policy_add_rules_and_nothing_else() {
         (
             "20.yaml",
             "rules:\n  - {id: a, match: {command: x}, decision: approve, require: [{group: osp}]}\n",
-            "20.yaml:2:72",
+            "20.yaml:2:71",
         ),
         (
             "20.yaml",
