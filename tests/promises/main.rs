@@ -10,4 +10,6 @@
     reason = "a test says what it expects by unwrapping, and says loudly when it is skipped"
 )]
 
+mod running;
+mod tour;
 mod world;

@@ -21,6 +21,8 @@ const USERS: [(&str, u32); 2] = [("alice", 60001), ("bob", 60002)];
 
 /// The stage. Its files go when it is dropped.
 pub(super) struct Stage {
+    /// This program. Asked for before the mount namespace changes, which can hide its path.
+    program: PathBuf,
     directory: PathBuf,
     keep: bool,
     two_people: bool,
@@ -37,7 +39,12 @@ impl Stage {
     /// # Errors
     /// Where files cannot be made.
     pub(super) fn build() -> Result<Self, Failure> {
-        let mut stage = Self { directory: temporary_directory()?, keep: false, two_people: false };
+        let mut stage = Self {
+            program: std::env::current_exe()?,
+            directory: temporary_directory()?,
+            keep: false,
+            two_people: false,
+        };
         stage.two_people = nix::unistd::geteuid().is_root() && stage.enter_private_machine()?;
         if !stage.two_people {
             fs::create_dir(stage.files())?;
@@ -119,7 +126,6 @@ impl Stage {
     }
 
     fn command(&self, who: &str, arguments: &[&str]) -> Result<Command, Failure> {
-        let program = std::env::current_exe()?;
         let mut command = match USERS.iter().find(|(name, _)| *name == who) {
             Some((_, uid)) if self.two_people => {
                 // As the kernel leaves a process that starts a setuid root program.
@@ -131,10 +137,10 @@ impl Stage {
                         format!("--egid={uid}"),
                     ])
                     .args(["--clear-groups", "--"])
-                    .arg(program);
+                    .arg(&self.program);
                 command
             }
-            _ => Command::new(program),
+            _ => Command::new(&self.program),
         };
         command
             .args(arguments)
