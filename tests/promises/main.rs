@@ -7,9 +7,17 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
+    unreachable_pub,
     reason = "a test says what it expects by unwrapping, and says loudly when it is skipped"
 )]
 
+mod bad_input;
+mod deciding;
+mod environment;
+mod hostile_text;
 mod running;
+mod status;
+mod target;
 mod tour;
+mod user_scope;
 mod world;
