@@ -385,7 +385,9 @@ fn proceed(
     let duration = begun.elapsed();
     // What could not be started has an end as well: the log must not leave it open.
     let ending = executed.as_ref().map_or_else(ExecuteError::ending, |ending| *ending);
-    front.event(&Event::Ended(&id, ending));
+    if executed.is_ok() {
+        front.event(&Event::Ended(&id, ending));
+    }
 
     // What it changed, and how it ended.
     let after = match &snapshot {
