@@ -138,6 +138,7 @@ impl From<ProtocolError> for Failure {
             ProtocolError::Store(error) => error.into(),
             ProtocolError::Audit(error) => error.into(),
             ProtocolError::Snapshot(error) => error.into(),
+            ProtocolError::NotYours(_) => Self::new(ExitCode::Denied, error),
             other => Self::new(ExitCode::Failed, other),
         }
     }

@@ -9,7 +9,15 @@
     clippy::print_stderr,
     reason = "a test says what it expects by unwrapping, and says loudly when it is skipped"
 )]
+#![allow(unreachable_pub, reason = "what the tests share is public among them, and to nobody else")]
 
+mod binding;
+mod confirming;
+mod deciding;
+mod office;
 mod running;
+mod seeing;
+mod terminal;
 mod tour;
+mod waiting;
 mod world;
