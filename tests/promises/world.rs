@@ -465,21 +465,17 @@ impl Call<'_> {
         }
         let child = command.spawn().unwrap();
         drop(writer);
-        let mut events = BufReader::new(fs::File::from(reader));
+        let events = BufReader::new(fs::File::from(reader));
+        let mut waiting = Waiting { child, id: String::new(), events };
         let mut seen = Vec::new();
-        loop {
-            let mut line = String::new();
-            if events.read_line(&mut line).unwrap() == 0 {
-                let ran = finish(child);
-                panic!("ended before a request was pending; events {seen:?}; {ran:?}");
-            }
-            let event: Value = serde_json::from_str(&line).unwrap();
+        while let Some(event) = waiting.next_event() {
             if event["event"] == "pending" {
-                let id = event["id"].as_str().unwrap().to_owned();
-                return Waiting { child, id, events };
+                event["id"].as_str().unwrap().clone_into(&mut waiting.id);
+                return waiting;
             }
             seen.push(event);
         }
+        panic!("ended before a request was pending; events {seen:?}; {:?}", waiting.end());
     }
 }
 
