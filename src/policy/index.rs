@@ -6,12 +6,14 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::Decision;
 use super::rule::Rule;
 use crate::invocation::{ExecutableNames, PathLookup};
 
 /// The rules by the last component of their commands.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Index {
     by_name: HashMap<String, Vec<usize>>,
     /// Rules without a command, or with one whose last component is a glob.

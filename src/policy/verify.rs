@@ -109,9 +109,9 @@ impl Policy {
     pub fn coverage(&self) -> Vec<String> {
         let hit: Vec<String> =
             self.document().tests.iter().flat_map(|test| self.decide_test(test).rules).collect();
-        self.document()
-            .rules
+        self.rules()
             .iter()
+            .flatten()
             .filter(|rule| rule.examples.as_ref().is_none_or(|both| both.matches.is_empty()))
             .map(|rule| rule.id.as_str().to_owned())
             .filter(|id| !hit.contains(id))

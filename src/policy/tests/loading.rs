@@ -22,7 +22,12 @@ fn the_example_of_the_design_loads_and_passes_its_own_tests() {
         assert_eq!(policy.presence_of("security"), Some(Presence::Touch));
         assert_eq!(policy.presence_of("ops"), Some(Presence::Uid));
         assert_eq!(policy.groups_of("dave", &["sre".to_owned()]), ["ops"]);
-        assert_eq!(policy.description_of("service-restart"), Some("Restarts of our own units."));
+        let rule =
+            policy.rules().iter().flatten().find(|rule| rule.id.as_str() == "service-restart");
+        assert_eq!(
+            rule.unwrap().description.as_ref().unwrap().as_str(),
+            "Restarts of our own units."
+        );
     }
 }
 
