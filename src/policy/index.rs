@@ -65,7 +65,7 @@ impl Index {
                 .iter()
                 // The others are reached by their name already.
                 .filter(|(path, _)| path.file_name().is_some_and(|n| !last_components.contains(n)))
-                .filter(|(path, _)| lookup.real(path) == *real)
+                .filter(|(path, _)| lookup.may_be_link(path) && lookup.real(path) == *real)
                 .flat_map(|(_, rules)| rules)
         });
         named.chain(&self.any_name).chain(linked).copied().collect()

@@ -40,7 +40,7 @@ impl Policy {
         let Some(files) = files(directories)? else {
             let text = BUILT_IN.to_owned();
             let sources = vec![Source { name: BUILT_IN_NAME.to_owned(), text }];
-            let key = Key::of(Vec::new());
+            let key = Key::of(Vec::new(), directories.scope);
             let load = || compile(sources, Vec::new(), directories.scope);
             let (identity, document) = cached(directories, key, load)?;
             return Ok(Self::new(identity, document, protected));
@@ -55,7 +55,7 @@ impl Policy {
                     .map_err(|error| TrustError::Unreadable(file.clone(), error))
             })
             .collect::<Result<_, _>>()?;
-        let key = Key::of(stamps);
+        let key = Key::of(stamps, directories.scope);
         let load = || {
             let sources = read_sources(&files, directories.scope)?;
             let names = files.iter().map(|file| ByteString::from(file.as_path())).collect();
