@@ -1,31 +1,15 @@
 //! What paths lead to: on this machine, and on an imagined one for a policy's examples.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
 use super::PathLookup;
 use crate::system::identity::Account;
 
-/// The machine that hitl runs on, as it is while one command is looked at.
-#[derive(Debug)]
+/// The machine that hitl runs on.
+#[derive(Clone, Copy, Debug)]
 pub struct Machine {
-    requester_uid: u32,
-    /// The real paths of directories that were asked about: a policy names many commands in few
-    /// directories.
-    directories: RefCell<HashMap<PathBuf, PathBuf>>,
-}
-
-impl Machine {
-    /// This machine. `~` is the home of the user with this id.
-    pub fn new(requester_uid: u32) -> Self {
-        Self { requester_uid, directories: RefCell::default() }
-    }
-
-    fn real_directory(&self, directory: &Path) -> PathBuf {
-        let mut known = self.directories.borrow_mut();
-        known.entry(directory.to_owned()).or_insert_with(|| real_path(directory)).clone()
-    }
+    /// The user whose home `~` is.
+    pub requester_uid: u32,
 }
 
 /// A machine without symbolic links, on which every user has a home below `/home`: a policy's
@@ -35,10 +19,7 @@ pub struct Imagined;
 
 impl PathLookup for Machine {
     fn real(&self, path: &Path) -> PathBuf {
-        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
-            return real_path(path);
-        };
-        if path.is_symlink() { real_path(path) } else { self.real_directory(directory).join(name) }
+        real_path(path)
     }
 
     fn home(&self, user: Option<&str>) -> Option<PathBuf> {
@@ -48,6 +29,10 @@ impl PathLookup for Machine {
         };
         // A name service that fails and a user that is not there both mean: no such home.
         account.ok().flatten().map(|account| account.home)
+    }
+
+    fn may_be_link(&self, path: &Path) -> bool {
+        path.is_symlink()
     }
 
     fn is_directory(&self, path: &Path) -> bool {
@@ -137,7 +122,7 @@ mod tests {
         symlink("real", base.join("link")).unwrap();
         symlink("real/absent", base.join("dangling")).unwrap();
         symlink("loop", base.join("loop")).unwrap();
-        let machine = Machine::new(0);
+        let machine = Machine { requester_uid: 0 };
         assert_eq!(machine.real(&base.join("link/new/file")), base.join("real/new/file"));
         assert_eq!(machine.real(&base.join("dangling")), base.join("real/absent"));
         assert_eq!(machine.real(&base.join("loop/x")), base.join("loop/x"));

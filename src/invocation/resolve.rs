@@ -116,7 +116,7 @@ pub fn resolve(
     let executable = find(&word, &directory.path, search, scope)?;
     let (requester, account) = requester::here()?;
     let run_as = run_as::settle(scope, asked.user.as_deref(), asked.group.as_deref(), account)?;
-    let machine = Machine::new(requester.uid);
+    let machine = Machine { requester_uid: requester.uid };
     let reading = reading::read(&argv, &executable.names, &directory.path, &machine);
     Ok(Invocation {
         argv,

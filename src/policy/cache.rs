@@ -55,6 +55,8 @@ impl Stamp {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Key {
     version: String,
+    /// Whether it was found sound for system scope, which asks for more.
+    system: bool,
     program: Stamp,
     sources: Vec<Stamp>,
 }
@@ -62,10 +64,11 @@ pub(super) struct Key {
 impl Key {
     /// The key for these sources and this program. `None` where the kernel does not show the
     /// program: then nothing is cached.
-    pub(super) fn of(sources: Vec<Stamp>) -> Option<Self> {
+    pub(super) fn of(sources: Vec<Stamp>, scope: Scope) -> Option<Self> {
         let program = Path::new("/proc/self/exe");
         let program = Stamp::of(program, &std::fs::metadata(program).ok()?);
-        Some(Self { version: env!("CARGO_PKG_VERSION").to_owned(), program, sources })
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Some(Self { version, system: scope == Scope::System, program, sources })
     }
 
     /// Whether every source's last change is over long enough.

@@ -96,7 +96,7 @@ impl Sources {
                     .map_err(|error| TrustError::Unreadable(file.clone(), error))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { files, key: Key::of(stamps) })
+        Ok(Self { files, key: Key::of(stamps, directories.scope) })
     }
 
     fn compile(&self, scope: Scope) -> Result<(PolicyIdentity, Document), PolicyError> {

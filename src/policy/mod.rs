@@ -66,7 +66,9 @@ pub use glob::{PathPattern, TokenPattern, VariablePattern};
 pub use quantity::Quantity;
 pub use rule::{Examples, Raise, Require, Rule, RuleEnvironment, Snapshot, Undo};
 pub use tables::{Counts, Table};
-pub use values::{AbsolutePath, ByteSize, Id, Name, OneOrMany, SearchPath, TimeLimit, Version};
+pub use values::{
+    AbsolutePath, ByteSize, Id, Name, OneOrMany, SearchPath, Sentence, TimeLimit, Version,
+};
 pub use verify::TestOutcome;
 pub use words::CommandText;
 

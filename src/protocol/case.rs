@@ -53,7 +53,7 @@ impl<'r> Case<'r> {
             labels: &[],
             directory: &invocation.directory,
             run_as: &invocation.run_as.user,
-            paths: &Machine::new(invocation.requester.uid),
+            paths: &Machine { requester_uid: invocation.requester.uid },
         });
         let (operands, not_covered) = invocation.affected_operands();
         let affected = Affected { declared: verdict.snapshot.paths.clone(), operands, not_covered };
