@@ -164,7 +164,7 @@ complete -c hitl -n "__fish_hitl_using_subcommand audit; and not __fish_seen_sub
 complete -c hitl -n "__fish_hitl_using_subcommand audit; and not __fish_seen_subcommand_from show verify help" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand audit; and not __fish_seen_subcommand_from show verify help" -s h -l help -d 'Print help'
 complete -c hitl -n "__fish_hitl_using_subcommand audit; and not __fish_seen_subcommand_from show verify help" -f -a "show" -d 'Show entries'
-complete -c hitl -n "__fish_hitl_using_subcommand audit; and not __fish_seen_subcommand_from show verify help" -f -a "verify" -d 'Verify the whole log: chain, sequence, and that nothing started without the approvals it needed. Names the first entry that does not hold'
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and not __fish_seen_subcommand_from show verify help" -f -a "verify" -d 'Verify the whole log, and name the first entry that does not hold'
 complete -c hitl -n "__fish_hitl_using_subcommand audit; and not __fish_seen_subcommand_from show verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from show" -l request -d 'Only entries about this request or run' -r
 complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from show" -l user -d 'Only entries of this user' -r
@@ -184,7 +184,7 @@ complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcomm
 complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l json -d 'Print JSON'
 complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show entries'
-complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Verify the whole log: chain, sequence, and that nothing started without the approvals it needed. Names the first entry that does not hold'
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Verify the whole log, and name the first entry that does not hold'
 complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c hitl -n "__fish_hitl_using_subcommand policy; and not __fish_seen_subcommand_from check test help" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
 always\t'Always'
@@ -263,6 +263,6 @@ complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subc
 complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from snapshots" -f -a "show" -d 'Show which files a snapshot holds, and as what'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from snapshots" -f -a "diff" -d 'Show what the command changed'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "show" -d 'Show entries'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "verify" -d 'Verify the whole log: chain, sequence, and that nothing started without the approvals it needed. Names the first entry that does not hold'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "verify" -d 'Verify the whole log, and name the first entry that does not hold'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "check" -d 'Read a policy and say whether it can be used; every error with file, line and column'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "test" -d 'Run a policy\'s own tests and examples'

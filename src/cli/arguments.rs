@@ -154,12 +154,7 @@ pub struct RunArguments {
     #[arg(long, value_name = "N")]
     pub status_fd: Option<i32>,
     /// The command and its arguments.
-    #[arg(
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "COMMAND",
-        required_unless_present = "resume"
-    )]
+    #[arg(trailing_var_arg = true, value_name = "COMMAND", required_unless_present = "resume")]
     pub command: Vec<OsString>,
 }
 
@@ -174,12 +169,7 @@ pub struct CheckArguments {
     #[arg(long)]
     pub json: bool,
     /// The command and its arguments.
-    #[arg(
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        required = true,
-        value_name = "COMMAND"
-    )]
+    #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
 

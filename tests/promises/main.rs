@@ -7,9 +7,13 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
+    unreachable_pub,
     reason = "a test says what it expects by unwrapping, and says loudly when it is skipped"
 )]
 
+mod ci;
+mod command_line;
 mod running;
+mod tools;
 mod tour;
 mod world;

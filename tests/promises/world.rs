@@ -193,6 +193,15 @@ impl World {
         self.mode("etc/hitl/policy.yaml", 0o644);
     }
 
+    /// Installs hitl setuid root: what its users start, a shell or a script, can call it. Kept where
+    /// nobody outside of the world comes by it.
+    pub fn install_setuid(&self) {
+        fs::create_dir(self.outside("installed")).unwrap();
+        self.mode("installed", 0o700);
+        fs::copy(HITL, self.outside("installed/hitl")).unwrap();
+        self.mode("installed/hitl", 0o4755);
+    }
+
     /// Where something of the world stands outside of it: `etc/hitl`, `var-lib/hitl`, `srv`, `home`.
     pub fn outside(&self, inside: &str) -> PathBuf {
         self.root.path().join(inside)
@@ -326,7 +335,9 @@ impl Call<'_> {
             .iter()
             .map(|(from, to)| (path_cstring(&self.world.outside(from)), CString::new(*to).unwrap()))
             .collect();
-        let binary = (path_cstring(Path::new(HITL)), CString::new("/usr/local/bin/hitl").unwrap());
+        let installed = Some(self.world.outside("installed/hitl")).filter(|path| path.exists());
+        let binary = installed.as_deref().unwrap_or(Path::new(HITL));
+        let binary = (path_cstring(binary), CString::new("/usr/local/bin/hitl").unwrap());
         binds.push(binary);
         let directory = path_cstring(&self.directory);
         let identity = self.identity;
