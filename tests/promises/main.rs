@@ -11,5 +11,6 @@
 )]
 
 mod running;
+mod telling;
 mod tour;
 mod world;
