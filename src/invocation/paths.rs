@@ -31,6 +31,10 @@ impl PathLookup for Machine {
         account.ok().flatten().map(|account| account.home)
     }
 
+    fn may_be_link(&self, path: &Path) -> bool {
+        path.is_symlink()
+    }
+
     fn is_directory(&self, path: &Path) -> bool {
         path.is_dir()
     }

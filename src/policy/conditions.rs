@@ -40,7 +40,8 @@ pub struct Conditions {
     /// A group of the host that the requester is in.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub unix_groups: Option<OneOrMany<Name>>,
-    /// What kind of requester.
+    /// What kind of requester. What restricts humans also restricts pipelines and agents, and what
+    /// restricts pipelines also restricts agents; an allow or an exception is for that kind only.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub requester: Option<OneOrMany<RequesterKind>>,
     /// The host's name.

@@ -81,6 +81,11 @@ impl Policy {
     ) {
         let (mut any, mut surely_any) = (false, false);
         for (number, rule) in self.reachable_rules(&command.names, world.lookup) {
+            let Ok(rule) = rule else {
+                judgement.at_least(Decision::Deny);
+                judgement.add_reason(unreadable());
+                continue;
+            };
             let matches = |leaning| rule_matches(rule, command, Some(situation), world, leaning);
             let surely = matches(Leaning::Lenient);
             let counts =
@@ -114,6 +119,11 @@ impl Policy {
             judgement.add_reason(Decision::Confirm, reason_of(protected));
         }
     }
+}
+
+fn unreadable() -> Reason {
+    let text = "a rule that can be about it cannot be read from the policy cache: remove policy-cache.json from the state directory";
+    Reason { rule: None, text: text.to_owned() }
 }
 
 fn reason_of(protected: &Protected) -> Reason {

@@ -144,7 +144,14 @@ impl Conditions {
             && self.unix_groups.as_ref().is_none_or(|groups| {
                 groups.0.iter().any(|group| situation.groups.iter().any(|of| of == group.as_str()))
             })
-            && self.requester.as_ref().is_none_or(|kinds| kinds.0.contains(&situation.kind))
+            && self.requester.as_ref().is_none_or(|kinds| {
+                kinds.0.iter().any(|kind| match leaning {
+                    // Anybody can make themselves look like an agent: that must not lift what is
+                    // demanded of people and pipelines.
+                    Leaning::Restrictive => situation.kind >= *kind,
+                    Leaning::Lenient => situation.kind == *kind,
+                })
+            })
             && self
                 .run_as
                 .as_ref()

@@ -12,7 +12,7 @@
 //! |---|---|
 //! | read the text | `read`, `locate` (shape and places), `document` and its values, `diagnostic` |
 //! | find it sound | `check`, `verify` (examples, tests) |
-//! | keep it | `load`, `cache`, `compiled`, `index` |
+//! | keep it | `load`, `cache`, `compiled`, `index`, `rules` |
 //! | decide | `decide`, `matching` with `command`, `flags`, `paths`, `glob`; `protected`; `verdict` |
 
 mod cache;
@@ -35,6 +35,7 @@ mod protected;
 mod quantity;
 mod read;
 mod rule;
+mod rules;
 mod tables;
 mod values;
 mod verdict;
@@ -65,7 +66,9 @@ pub use glob::{PathPattern, TokenPattern, VariablePattern};
 pub use quantity::Quantity;
 pub use rule::{Examples, Raise, Require, Rule, RuleEnvironment, Snapshot, Undo};
 pub use tables::{Counts, Table};
-pub use values::{AbsolutePath, ByteSize, Id, Name, OneOrMany, SearchPath, TimeLimit, Version};
+pub use values::{
+    AbsolutePath, ByteSize, Id, Name, OneOrMany, SearchPath, Sentence, TimeLimit, Version,
+};
 pub use verify::TestOutcome;
 pub use words::CommandText;
 

@@ -77,7 +77,7 @@ impl<'a> Judgement<'a> {
                     "risk raised to {} by {}: {}",
                     risk.word(),
                     raise.by,
-                    raise.reason.as_str().trim_end_matches('.')
+                    raise.reason.without_full_stop()
                 ),
             });
         }
@@ -121,6 +121,9 @@ impl<'a> Judgement<'a> {
     pub(super) fn apply_thresholds(&mut self) {
         let (document, risk) = (self.document, self.risk);
         for threshold in document.thresholds.iter().filter(|one| one.at <= risk) {
+            if self.decision == Decision::Deny && threshold.decision != Decision::Deny {
+                continue;
+            }
             let before = (self.decision, self.required.clone());
             self.at_least(threshold.decision);
             let require = match &threshold.require[..] {
@@ -128,7 +131,7 @@ impl<'a> Judgement<'a> {
                 written => written,
             };
             self.require(require);
-            if threshold.decision == Decision::Deny && before.0 != Decision::Deny {
+            if threshold.decision == Decision::Deny {
                 self.enforcement = Enforcement::Hard;
             }
             if before != (self.decision, self.required.clone()) {
@@ -274,7 +277,7 @@ fn rule_reason(rule: &Rule, risk: Risk) -> Reason {
     let description = rule
         .description
         .as_ref()
-        .map(|text| format!(": {}", text.as_str().trim_end_matches('.')))
+        .map(|text| format!(": {}", text.without_full_stop()))
         .unwrap_or_default();
     let id = rule.id.as_str();
     let text =

@@ -92,7 +92,8 @@ impl SnapshotStore {
         let mut gatherer = Gatherer::hashing(vec![&before, &wanted], progress);
         self.gather_again(&before, &mut gatherer)?;
         let (after, _) = gatherer.finish(Selection::default(), Vec::new());
-        not_restored.extend(unequal(&steps, &after, &not_restored));
+        let unexplained = unequal(&steps, &after, &not_restored);
+        not_restored.extend(unexplained);
         let after_digest = self.finish(&mut record, &mut undo, &after)?;
         Ok(Undone {
             before: undo.before,
@@ -192,12 +193,17 @@ impl SnapshotStore {
 }
 
 /// What is not what it was, although no step failed, and nothing that was said explains it.
-fn unequal<'a>(steps: &'a [Step], after: &'a Manifest, said: &'a [String]) -> Vec<String> {
+fn unequal(steps: &[Step], after: &Manifest, said: &[String]) -> Vec<String> {
+    let explained = |path: &str| {
+        said.iter()
+            .filter_map(|sentence| sentence.strip_prefix(path))
+            .any(|rest| rest.starts_with([':', ' ']))
+    };
     steps
         .iter()
         .filter(|step| !after.node(&step.path).same_state(&step.before))
         .map(|step| shown(step.path.as_path()))
-        .filter(|path| !said.iter().any(|sentence| sentence.starts_with(path.as_str())))
+        .filter(|path| !explained(path))
         .map(|path| {
             format!("{path} is not what it was: something changed it while it was restored")
         })
