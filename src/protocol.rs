@@ -83,6 +83,8 @@ pub enum Outcome {
     },
     /// The rules refuse it, or nobody can approve it here.
     Denied {
+        /// The id under which it is on record.
+        id: RequestId,
         /// Why, in one sentence.
         why: String,
     },
@@ -435,7 +437,8 @@ fn take_snapshot(
 
 /// The refusal is on record before it is told.
 fn deny(rooms: &Rooms, case: &Case<'_>) -> Result<Outcome, ProtocolError> {
-    let on_record = OnRecord::new(case, &RequestId::random()?, decisions::digest(case)?);
+    let id = RequestId::random()?;
+    let on_record = OnRecord::new(case, &id, decisions::digest(case)?);
     rooms.log.append(&on_record.asked_and_decided(), &Moment::now())?;
-    Ok(Outcome::Denied { why: case.why_denied() })
+    Ok(Outcome::Denied { id, why: case.why_denied() })
 }

@@ -206,6 +206,8 @@ pub struct Verdict {
     pub enforcement: Enforcement,
     /// What the policy takes the requester for.
     pub requester_kind: RequesterKind,
+    /// The first reason that spoke for this very decision, for whoever reads one only.
+    pub decisive: Option<Reason>,
     /// Every reason for decision and risk, in the order in which it came to bear.
     pub reasons: Vec<Reason>,
     /// The ids of the rules that matched, in the order of the policy. Empty: the defaults decided.

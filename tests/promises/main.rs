@@ -14,6 +14,7 @@
 mod ci;
 mod command_line;
 mod running;
+mod telling;
 mod tools;
 mod tour;
 mod world;
