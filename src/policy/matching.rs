@@ -13,7 +13,6 @@ use super::paths::{operands_match, path_matches};
 use super::rule::Rule;
 use super::tokens::arguments_match;
 use crate::invocation::{CommandReading, PathLookup, RequesterKind};
-use crate::system::ByteString;
 
 /// Which way doubt goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
