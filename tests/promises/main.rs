@@ -7,9 +7,16 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a test says what it expects by unwrapping, and says loudly when it is skipped"
+    unreachable_pub,
+    reason = "a test says what it expects by unwrapping, says loudly when it is skipped, and its crate \
+              is reached by nobody"
 )]
 
+mod audit;
 mod running;
+mod snapshots;
 mod tour;
+mod tree;
+mod undo_safety;
+mod undoing;
 mod world;
