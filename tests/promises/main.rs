@@ -8,13 +8,16 @@
     clippy::panic,
     clippy::print_stderr,
     unreachable_pub,
-    reason = "a test says what it expects by unwrapping, and says loudly when it is skipped"
-)]
 
+mod audit;
 mod ci;
 mod command_line;
 mod running;
+mod snapshots;
 mod telling;
 mod tools;
 mod tour;
+mod tree;
+mod undo_safety;
+mod undoing;
 mod world;

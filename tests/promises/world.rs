@@ -360,7 +360,7 @@ impl Call<'_> {
                         Some(from.as_c_str()),
                         to.as_c_str(),
                         None::<&str>,
-                        MsFlags::MS_BIND,
+                        MsFlags::MS_BIND | MsFlags::MS_REC,
                         None::<&str>,
                     )?;
                 }
