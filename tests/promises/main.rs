@@ -10,14 +10,21 @@
     unreachable_pub,
 
 mod audit;
+mod bad_input;
 mod ci;
 mod command_line;
+mod deciding;
+mod environment;
+mod hostile_text;
 mod running;
 mod snapshots;
+mod status;
+mod target;
 mod telling;
 mod tools;
 mod tour;
 mod tree;
 mod undo_safety;
 mod undoing;
+mod user_scope;
 mod world;
