@@ -8,6 +8,8 @@
     clippy::panic,
     clippy::print_stderr,
     unreachable_pub,
+    reason = "a test says what it expects by unwrapping, and says loudly when it is skipped"
+)]
 
 mod audit;
 mod bad_input;

@@ -220,7 +220,8 @@ impl World {
         let file = format!("{config}/hitl/policy.yaml");
         fs::create_dir_all(self.outside(&config).join("hitl")).unwrap();
         self.write(&file, policy);
-        for (path, mode) in [(config.clone(), 0o755), (format!("{config}/hitl"), 0o755), (file, 0o644)]
+        for (path, mode) in
+            [(config.clone(), 0o755), (format!("{config}/hitl"), 0o755), (file, 0o644)]
         {
             self.mode(&path, mode);
             self.own(&path, user);
