@@ -139,6 +139,16 @@ pub enum SnapshotError {
         /// What is wrong with it.
         what: String,
     },
+    /// Content that is to come back is not in the store as it was captured.
+    #[error("run {id} cannot be undone, and nothing was touched: the content of {} is lost: {source}", shown(.path))]
+    ContentLost {
+        /// The run.
+        id: String,
+        /// The first path whose content it is.
+        path: PathBuf,
+        /// What is wrong in the store.
+        source: Box<SnapshotError>,
+    },
     /// Something that cannot be written down.
     #[error("cannot record {}: {source}", shown(.path))]
     Unrecordable {

@@ -5,6 +5,8 @@
 //! has changed; after it, what is *before* already needs nothing, and the rest is still as the
 //! captured state of the first attempt says, or half-way.
 
+use std::collections::BTreeSet;
+
 use super::error::shown;
 use super::gather::{Gatherer, Meter};
 use super::plan::recorded_paths;
@@ -15,6 +17,7 @@ use super::{
     CaptureLimits, Manifest, Node, Progress, RunInformation, RunState, Selection, SnapshotError,
     SnapshotStore, Step, UndoPlan,
 };
+use crate::review::RequestId;
 use crate::system::Digest;
 
 /// An undo that was made.
@@ -42,9 +45,9 @@ impl SnapshotStore {
     /// now is captured first in any case.
     ///
     /// # Errors
-    /// [`SnapshotError::Conflicts`], [`SnapshotError::Overlapping`], [`SnapshotError::PlanChanged`]
-    /// and [`SnapshotError::AlreadyUndone`], with nothing changed; [`SnapshotError::Stopped`] in
-    /// the middle; those of reading and writing.
+    /// [`SnapshotError::Conflicts`], [`SnapshotError::Overlapping`], [`SnapshotError::PlanChanged`],
+    /// [`SnapshotError::AlreadyUndone`] and [`SnapshotError::ContentLost`], with nothing changed;
+    /// [`SnapshotError::Stopped`] in the middle; those of reading and writing.
     pub fn undo(
         &self,
         plan: &UndoPlan,
@@ -66,6 +69,7 @@ impl SnapshotStore {
         }
         let forced = !current.conflicts.is_empty();
         let mut steps = current.all_steps();
+        self.check_content(&id, &steps)?;
         let mut record = self.runs.record(&id)?;
 
         let resumed = match &current.resumes {
@@ -103,6 +107,24 @@ impl SnapshotStore {
             already_before: current.already_before,
             not_restored,
         })
+    }
+
+    /// Refuses to begin what could not be ended: reads all content that is to come back, and holds
+    /// it to its digest.
+    fn check_content(&self, id: &RequestId, steps: &[Step]) -> Result<(), SnapshotError> {
+        let mut sound = BTreeSet::new();
+        for step in steps.iter().filter(|step| step.puts_content()) {
+            let Node::File { content, .. } = &step.before else { continue };
+            if !sound.insert(content) {
+                continue;
+            }
+            self.objects.check(content).map_err(|source| SnapshotError::ContentLost {
+                id: id.to_string(),
+                path: step.path.as_path().to_owned(),
+                source: Box::new(source),
+            })?;
+        }
+        Ok(())
     }
 
     /// Captures what the steps will replace, with its content, as the *before* of the undo's run.

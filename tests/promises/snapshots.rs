@@ -28,7 +28,7 @@ fn the_list_names_every_run_with_its_state_the_newest_first() {
     let listed = place.hitl(&world, &["snapshots"]).run().exits(0).says("there are no snapshots");
     assert_eq!(listed.stdout, "");
     let first = place.run_command(&world, &["rm", "conf/app.conf"]);
-    let second = place.run_command(&world, &["touch", "conf/it is \u{1b}[31mred"]);
+    let second = place.run_command(&world, &["touch", "conf/with a blank"]);
     let undo = place.undo(&world, &first);
     let listed = place.hitl(&world, &["snapshots"]).run().exits(0);
     let rows: Vec<Vec<&str>> =
@@ -96,13 +96,13 @@ fn diff_shows_what_changed_in_content_and_otherwise_and_nothing_in_it_acts_on_a_
         for line in [
             format!("~ {tree}/conf/app.conf (file)").as_str(),
             "    -listen 80",
-            "    +listen 81\\x1b]0;title\\x07",
+            "    +listen 81\\e]0;title\\u{7}",
             "     root /srv/www",
             &format!("- {tree}/conf/other.conf (file)"),
             "    -other",
             &format!("+ {tree}/conf/made (file)"),
             "    +made",
-            &format!("~ {tree}/conf/link (symlink)"),
+            &format!("~ {tree}/conf/link (symbolic link)"),
         ] {
             assert!(shown.stdout.lines().any(|shown| shown == line), "{line:?}: {}", shown.stdout);
         }

@@ -34,12 +34,19 @@ impl Tree {
         Self(seen)
     }
 
+    /// Asserts that one path is the same in two states.
+    #[track_caller]
+    pub fn has_the_same(&self, path: &str, expected: &Self) {
+        assert_eq!(self.0.get(Path::new(path)), expected.0.get(Path::new(path)), "{path}");
+    }
+
     /// Asserts that two states are the same, and shows only where they differ.
     #[track_caller]
     pub fn is(&self, expected: &Self, what: &str) {
         let paths = self.0.keys().chain(expected.0.keys());
         let mut different: Vec<_> =
             paths.filter(|path| self.0.get(*path) != expected.0.get(*path)).collect();
+        different.sort();
         different.dedup();
         let told: Vec<String> = different
             .iter()

@@ -45,25 +45,57 @@ fn names_that_are_no_text_come_back_and_never_reach_the_terminal_raw() {
         let world = world_or_skip!();
         let root = site(&world, place, ALLOW_ALL);
         let before = Tree::of(&root);
-        let name = Path::new("data").join(awkward_name());
-        let id = place.run_command(&world, &["rm".as_ref(), name.as_os_str()]);
-        assert!(!root.join(&name).exists());
-        for arguments in [
-            &["undo", "--dry-run", &id][..],
-            &["snapshots"],
-            &["snapshots", "show", &id],
-            &["snapshots", "diff", &id],
-            &["undo", &id],
-        ] {
-            let ran = place.hitl(&world, arguments).run().exits(0);
-            let told = [ran.stdout_bytes.as_slice(), ran.stderr.as_bytes()].concat();
-            assert!(!told.contains(&0x1b), "{arguments:?}: {ran:?}");
-            assert!(!told.windows(5).any(|part| part == b"\nline"), "{arguments:?}: {ran:?}");
-            let told = String::from_utf8(told).unwrap();
-            assert!(told.contains("new\\nline \\xff"), "{arguments:?}: {told}");
-        }
+        let id = place.run_command(&world, &["rm", "-rf", "data"]);
+        nothing_raw(&world, place, &id, "undo");
         Tree::of(&root).is(&before, "after the undo");
     }
+}
+
+/// Looks at a run in every way and undoes it at last.
+fn nothing_raw(world: &World, place: Place, id: &str, last: &str) {
+    for arguments in [
+        &["snapshots"][..],
+        &["snapshots", "show", id],
+        &["snapshots", "diff", id],
+        &["undo", "--dry-run", id],
+        &[last, id],
+    ] {
+        let ran = place.hitl(world, arguments).run().exits(0);
+        let told = [ran.stdout_bytes.as_slice(), ran.stderr.as_bytes()].concat();
+        assert!(!told.contains(&0x1b), "{arguments:?}: {ran:?}");
+        assert!(!told.windows(5).any(|part| part == b"\nline"), "{arguments:?}: {ran:?}");
+        let told = String::from_utf8(told).unwrap();
+        assert!(
+            arguments == ["snapshots"] || told.contains("new\\nline \\xff\\e[31m"),
+            "{arguments:?}: {told}"
+        );
+    }
+}
+
+/// Where nothing is allowed by itself: bob has to agree.
+const ASK_BOB: &str = r#"
+version: 1
+name: asking
+groups: [{name: others, users: [bob]}]
+defaults: {decision: approve, require: [{group: others, count: 1}]}
+rules: []
+"#;
+
+#[test]
+fn an_operand_that_is_no_text_is_agreed_to_changed_and_brought_back_byte_for_byte() {
+    let world = world_or_skip!();
+    let root = site(&world, Place::System, ASK_BOB);
+    let before = Tree::of(&root);
+    let name = Path::new("data").join(awkward_name());
+    let waiting = Place::System
+        .start(&world, &["rm".as_ref(), name.as_os_str()])
+        .start_and_wait_for_request();
+    let id = waiting.id.clone();
+    world.hitl("bob", &["approve", &id]).run().exits(0);
+    waiting.end().exits(0);
+    assert!(!root.join(&name).exists());
+    nothing_raw(&world, Place::System, &id, "undo");
+    Tree::of(&root).is(&before, "after the undo");
 }
 
 #[test]
@@ -93,13 +125,35 @@ fn a_forced_undo_restores_and_its_own_undo_brings_the_other_work_back() {
         let before = Tree::of(&root);
         let id = place.run_command(&world, &["tee", "conf/app.conf", "conf/new"]);
         fs::write(root.join("conf/app.conf"), "somebody's work\n").unwrap();
-        fs::remove_file(root.join("conf/new")).unwrap();
-        fs::create_dir(root.join("conf/new")).unwrap();
+        fs::write(root.join("conf/new"), "somebody's too\n").unwrap();
         let changed = Tree::of(&root);
         let ran = place.hitl(&world, &["undo", "--force", "--json", &id]).run().exits(0);
         Tree::of(&root).is(&before, "after the forced undo");
         place.undo(&world, &id_of(&ran));
         Tree::of(&root).is(&changed, "after the undo of the forced undo");
+    }
+}
+
+#[test]
+fn a_forced_undo_puts_a_file_back_where_a_directory_was_made_and_the_other_way_round() {
+    let world = world_or_skip!();
+    let root = site(&world, Place::System, ALLOW_ALL);
+    let command = ["rm", "-r", "conf/app.conf", "data/deep"];
+    let before = Tree::of(&root);
+    let id = Place::System.run_command(&world, &command);
+    fs::create_dir_all(root.join("conf/app.conf/of/mine")).unwrap();
+    fs::write(root.join("data/deep"), "mine").unwrap();
+    let changed = Tree::of(&root);
+    Place::System.hitl(&world, &["undo", &id]).run().exits(1);
+    Tree::of(&root).is(&changed, "after the refused undo");
+    // What stands below a directory that the run knew nothing of is never taken away.
+    Place::System.hitl(&world, &["undo", "--force", &id]).run().exits(125).says("conf/app.conf");
+    assert!(root.join("conf/app.conf/of/mine").is_dir());
+    fs::remove_dir_all(root.join("conf/app.conf/of")).unwrap();
+    Place::System.hitl(&world, &["undo", "--force", &id]).run().exits(0);
+    let now = Tree::of(&root);
+    for path in ["conf/app.conf", "data/deep", "data/deep/a", "data/deep/b"] {
+        now.has_the_same(path, &before);
     }
 }
 
@@ -267,7 +321,7 @@ fn what_a_user_cannot_give_back_is_said() {
     std::os::unix::fs::chown(&file, Some(0), Some(0)).unwrap();
     let id = Place::User.run_command(&world, &["rm", "-f", "conf/other.conf"]);
     let ran = Place::User.hitl(&world, &["undo", &id]).run().exits(1);
-    let ran = ran.says("not restored").says("conf/other.conf").says("owner");
+    let ran = ran.says("not restored").says("conf/other.conf").says("should belong to uid 0");
     assert_eq!(fs::read_to_string(&file).unwrap(), "other\n", "{ran:?}");
 }
 
@@ -471,7 +525,7 @@ fn undone_in_turn(
 fn an_argument_that_is_no_text_reaches_the_command_byte_for_byte() {
     let world = world_or_skip!();
     let root = site(&world, Place::System, ALLOW_ALL);
-    let odd = std::ffi::OsStr::from_bytes(b"odd \xfe\n");
+    let odd = std::ffi::OsStr::from_bytes(b"odd \xfe name");
     let id = Place::System.run_command(&world, &["touch".as_ref(), odd]);
     assert!(root.join(odd).exists());
     Place::System.undo(&world, &id);
