@@ -83,7 +83,7 @@ impl Policy {
         for (number, rule) in self.reachable_rules(&command.names, world.lookup) {
             let Ok(rule) = rule else {
                 judgement.at_least(Decision::Deny);
-                judgement.add_reason(unreadable());
+                judgement.add_reason(Decision::Deny, unreadable());
                 continue;
             };
             let matches = |leaning| rule_matches(rule, command, Some(situation), world, leaning);
