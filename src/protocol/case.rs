@@ -67,7 +67,7 @@ impl<'r> Case<'r> {
     }
 
     /// Whether the requester's own human may be asked at this terminal.
-    pub(super) fn may_be_confirmed_in_place(&self) -> bool {
+    pub fn may_be_confirmed_in_place(&self) -> bool {
         self.verdict.decision == Decision::Confirm
             && self.verdict.requester_kind == RequesterKind::Human
     }

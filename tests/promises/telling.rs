@@ -30,6 +30,16 @@ fn a_denial_says_which_rule_denies_and_under_which_id_that_is_on_record() {
 }
 
 #[test]
+fn a_check_promises_no_question_to_a_pipeline() {
+    let world = world_or_skip!();
+    world.policy(POLICY);
+    let asked = world.hitl("alice", &["check", "--", "touch", "/srv/new"]).run().exits(75);
+    asked.prints("you would be asked at your terminal");
+    let pipeline = world.hitl("alice", &["check", "--", "touch", "/srv/new"]).with("CI", "true");
+    pipeline.run().exits(75).prints("a human would have to say yes");
+}
+
+#[test]
 fn nothing_writes_over_the_question_at_the_terminal() {
     let world = world_or_skip!();
     world.policy(POLICY);

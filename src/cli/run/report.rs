@@ -97,7 +97,12 @@ fn decision_words(case: &Case<'_>) -> String {
         .join(" and ");
     match case.verdict.decision {
         Decision::Allow => "allow: it would run at once".to_owned(),
-        Decision::Confirm => "confirm: you would be asked at your terminal".to_owned(),
+        Decision::Confirm if case.may_be_confirmed_in_place() => {
+            "confirm: you would be asked at your terminal".to_owned()
+        }
+        Decision::Confirm => {
+            "confirm: a human would have to say yes, from a terminal of their own".to_owned()
+        }
         Decision::Approve if case.nobody_can_approve() => {
             "approve: but nobody can approve it here, so it would be refused".to_owned()
         }
