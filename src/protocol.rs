@@ -212,8 +212,15 @@ pub enum ProtocolError {
         /// How the command ended.
         ending: String,
         /// Why that is not on record.
-        source: AuditError,
+        source: Box<ProtocolError>,
     },
+}
+
+impl ProtocolError {
+    /// Whether the command was never started.
+    pub fn nothing_ran(&self) -> bool {
+        !matches!(self, Self::EndNotRecorded { .. } | Self::Execute(ExecuteError::Watch(_)))
+    }
 }
 
 /// Walks one command through the rooms.
@@ -370,14 +377,16 @@ fn proceed(
     rooms.log.append(&entries, &Moment::now())?;
     front.event(&Event::Started(&id));
     let begun = Instant::now();
-    let ending = execute::run(&Launch {
+    let executed = execute::run(&Launch {
         invocation: &case.invocation,
         run_as: &case.invocation.run_as,
         environment: &environment,
         timeout: case.verdict.run_timeout,
         caller: manner.caller,
-    })?;
+    });
     let duration = begun.elapsed();
+    // What could not be started has an end as well: the log must not leave it open.
+    let ending = executed.as_ref().map_or_else(ExecuteError::ending, |ending| *ending);
     front.event(&Event::Ended(&id, ending));
 
     // What it changed, and how it ended.
@@ -396,13 +405,21 @@ fn proceed(
     let undoable = snapshot.is_some();
     let ending_text = record::ending_text(ending);
     let after = after.map(|captured| captured.manifest);
-    rooms
-        .log
-        .append(&[on_record.finished(ending, duration, after.as_ref())], &Moment::now())
-        .map_err(|source| ProtocolError::EndNotRecorded { ending: ending_text.clone(), source })?;
-    if approved.is_some() {
-        decisions::finish(rooms, &id, &ending_text)?;
-    }
+    let record_end = || -> Result<(), ProtocolError> {
+        rooms
+            .log
+            .append(&[on_record.finished(ending, duration, after.as_ref())], &Moment::now())?;
+        if approved.is_some() {
+            decisions::finish(rooms, &id, &ending_text)?;
+        }
+        Ok(())
+    };
+    let recorded = record_end();
+    executed?;
+    recorded.map_err(|source| ProtocolError::EndNotRecorded {
+        ending: ending_text.clone(),
+        source: Box::new(source),
+    })?;
     Ok(Outcome::Ended { id, ending, undoable })
 }
 

@@ -82,7 +82,7 @@ fn root_gets_exactly_the_variables_that_the_policy_and_the_allow_list_name() {
     let mut ran = call.run().exits(0);
     let id = ran.json()["id"].as_str().unwrap().to_owned();
     // The last line is hitl's own.
-    ran.stdout.truncate(ran.stdout.rfind("{\"").unwrap());
+    ran.stdout.truncate(ran.stdout.rfind("\n{").unwrap());
     let expected = [
         ("APP_MODE", "x"),
         ("DISPLAY", ":0"),
@@ -207,7 +207,7 @@ fn in_user_scope_the_environment_is_the_callers_and_only_the_request_id_is_added
     ] {
         expected.insert(name.into(), value.into());
     }
-    ran.stdout.truncate(ran.stdout.rfind("{\"").unwrap());
+    ran.stdout.truncate(ran.stdout.rfind("\n{").unwrap());
     assert_eq!(variables(&ran), expected);
 }
 

@@ -60,7 +60,14 @@ impl TerminalFront {
         if let Some(sentence) = report::outcome_sentence(outcome) {
             self.output.say(&format!("hitl: {sentence}"));
         }
-        if self.output.json { self.output.print_json(&object) } else { Ok(()) }
+        if !self.output.json {
+            return Ok(());
+        }
+        if matches!(outcome, Outcome::Ended { .. }) {
+            // The command may have ended within a line: the object stands on one of its own.
+            self.output.print("\n")?;
+        }
+        self.output.print_json(&object)
     }
 
     /// The last word of a run that failed.
