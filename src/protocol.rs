@@ -21,14 +21,16 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use crate::audit::{AuditError, Log};
-use crate::execute::{self, CallerState, Ending, EnvironmentError, ExecuteError, Launch};
+use crate::execute::{
+    self, CallerState, Ending, Environment, EnvironmentError, ExecuteError, Launch,
+};
 use crate::invocation::{Asked, InvocationError};
 use crate::policy::{Decision, Policy, PolicyError, SnapshotFailure};
 use crate::review::{FileStore, Record, RequestId, RequestStore, State, StoreError, Waited};
 use crate::snapshot::{Captured, Progress, SnapshotError, SnapshotStore};
 use crate::system::canonical::CanonicalError;
 use crate::system::identity::IdentityError;
-use crate::system::{Directories, Host, Moment};
+use crate::system::{Digest, Directories, Host, Moment};
 
 pub use case::Case;
 pub use decisions::{approve, cancel, may_see, note_overdue, reject};
@@ -137,6 +139,8 @@ pub enum Answer {
     Confirmed,
     /// No.
     Refused,
+    /// Nothing, and nothing more will come: the terminal is gone. That is no answer.
+    Gone,
 }
 
 /// The steps, as they are told.
@@ -286,16 +290,18 @@ fn pause(
     let mut prompt =
         if case.may_be_confirmed_in_place() { manner.front.prompt(&record) } else { None };
     manner.front.wait_begins().map_err(ProtocolError::Signals)?;
-    let mut wish = Wish::Nothing;
-    let waited = {
+    let begun = Instant::now();
+    let (wish, waited) = loop {
         let question = prompt.as_ref().map(|prompt| prompt.descriptor().try_clone_to_owned());
         let question = question.transpose().map_err(ProtocolError::Signals)?;
+        let mut wish = Wish::Nothing;
         let mut tick = |record: &Record, readable: bool| {
             if let (true, Some(prompt)) = (readable, &mut prompt) {
                 wish = match prompt.answer() {
                     Answer::NotYet => Wish::Nothing,
                     Answer::Confirmed => Wish::Confirm,
                     Answer::Refused => Wish::TakeBack,
+                    Answer::Gone => Wish::StopAsking,
                 };
             }
             if wish == Wish::Nothing && !manner.front.waiting(record) {
@@ -303,7 +309,14 @@ fn pause(
             }
             wish == Wish::Nothing
         };
-        rooms.requests.wait(&record.id, time, question.as_ref().map(AsFd::as_fd), &mut tick)?
+        let left = time.map(|time| time.saturating_sub(begun.elapsed()));
+        let also = question.as_ref().map(AsFd::as_fd);
+        let waited = rooms.requests.wait(&record.id, left, also, &mut tick)?;
+        if wish != Wish::StopAsking {
+            break (wish, waited);
+        }
+        // Nobody has said no: the request waits on, for a decision from elsewhere.
+        prompt = None;
     };
     drop(prompt);
     match (wish, waited) {
@@ -314,12 +327,14 @@ fn pause(
             proceed(rooms, case, Some(record), manner)
         }
         (Wish::TakeBack, _) => Ok(Outcome::Closed(Box::new(decisions::cancel(rooms, &record.id)?))),
-        (Wish::Nothing, Waited::TimeUp(record)) => Ok(Outcome::TimeUp(record)),
-        (Wish::Nothing, Waited::Decided(record)) if record.state == State::Approved => {
+        (Wish::Nothing | Wish::StopAsking, Waited::TimeUp(record)) => Ok(Outcome::TimeUp(record)),
+        (Wish::Nothing | Wish::StopAsking, Waited::Decided(record))
+            if record.state == State::Approved =>
+        {
             manner.front.event(&Event::Approved(&record));
             proceed(rooms, case, Some(*record), manner)
         }
-        (Wish::Nothing, Waited::Decided(record)) => {
+        (Wish::Nothing | Wish::StopAsking, Waited::Decided(record)) => {
             decisions::note_overdue(rooms)?;
             Ok(Outcome::Closed(record))
         }
@@ -332,6 +347,7 @@ enum Wish {
     Nothing,
     Confirm,
     TakeBack,
+    StopAsking,
 }
 
 /// Everything that was needed is there: snapshot, last check, point of no return, execution, record.
@@ -346,41 +362,33 @@ fn proceed(
         Some(record) => record.id.clone(),
         None => RequestId::random()?,
     };
-    let snapshot = take_snapshot(rooms, case, &id, front)?;
-
-    // The last check, after everything slow: what the humans agreed to is still what would run.
-    let again = match &approved {
-        Some(record) => match decisions::take_again(rooms, case, record)? {
-            decisions::Again::Same(again) => Some(*again),
-            decisions::Again::Void(record) => {
-                rooms.snapshots.discard(&id)?;
-                return Ok(Outcome::Closed(record));
-            }
-        },
-        None => None,
-    };
-    let case = again.as_ref().unwrap_or(case);
-
-    // The point of no return: the approval is used up, then the intent is on record, then it runs.
-    let digest = match &approved {
-        Some(_) => decisions::consume(rooms, &id)?.digest,
-        None => decisions::digest(case)?,
-    };
-    let environment = case.environment(Some(&id))?;
-    let on_record = OnRecord::new(case, &id, digest);
-    let mut entries = Vec::new();
-    if approved.is_none() {
-        entries.extend(on_record.asked_and_decided());
+    // From here to the start it is for this process alone.
+    let claim = approved.as_ref().map(|record| rooms.requests.claim(&record.id)).transpose()?;
+    if claim.is_some() {
+        // What a process left that was killed on this stretch is no state before this run.
+        rooms.snapshots.discard(&id)?;
     }
-    entries.extend(snapshot.as_ref().map(|captured| on_record.snapshot(captured)));
-    entries.push(on_record.started());
-    rooms.log.append(&entries, &Moment::now())?;
+    let snapshot = take_snapshot(rooms, case, &id, front)?;
+    let ready = match last_step(rooms, case, &id, approved.as_ref(), snapshot.as_ref()) {
+        Ok(LastStep::Ready(ready)) => ready,
+        // Nothing ran, so that there is nothing to undo.
+        Ok(LastStep::Void(record)) => {
+            rooms.snapshots.discard(&id)?;
+            return Ok(Outcome::Closed(record));
+        }
+        Err(error) => {
+            return Err(rooms.snapshots.discard(&id).err().map_or(error, ProtocolError::from));
+        }
+    };
+    drop(claim);
+    let case = ready.again.as_deref().unwrap_or(case);
+    let on_record = OnRecord::new(case, &id, ready.digest);
     front.event(&Event::Started(&id));
     let begun = Instant::now();
     let executed = execute::run(&Launch {
         invocation: &case.invocation,
         run_as: &case.invocation.run_as,
-        environment: &environment,
+        environment: &ready.environment,
         timeout: case.verdict.run_timeout,
         caller: manner.caller,
     });
@@ -421,6 +429,57 @@ fn proceed(
         source: Box::new(source),
     })?;
     Ok(Outcome::Ended { id, ending, undoable })
+}
+
+/// What came of the last step before the start.
+enum LastStep<'r> {
+    /// The approval is used up and the intent is on record.
+    Ready(Ready<'r>),
+    /// Something changed: nothing runs.
+    Void(Box<Record>),
+}
+
+/// What is needed to start.
+struct Ready<'r> {
+    /// What runs, taken again, where it had to be approved.
+    again: Option<Box<Case<'r>>>,
+    digest: Digest,
+    environment: Environment,
+}
+
+/// The last check, after everything slow, and the point of no return.
+fn last_step<'r>(
+    rooms: &'r Rooms,
+    case: &Case<'r>,
+    id: &RequestId,
+    approved: Option<&Record>,
+    snapshot: Option<&Captured>,
+) -> Result<LastStep<'r>, ProtocolError> {
+    // What the humans agreed to is still what would run.
+    let again = match approved {
+        Some(record) => match decisions::take_again(rooms, case, record)? {
+            decisions::Again::Same(again) => Some(again),
+            decisions::Again::Void(record) => return Ok(LastStep::Void(record)),
+        },
+        None => None,
+    };
+    let case = again.as_deref().unwrap_or(case);
+    let environment = case.environment(Some(id))?;
+
+    // The approval is used up, then the intent is on record, then it runs.
+    let digest = match approved {
+        Some(_) => decisions::consume(rooms, id)?.digest,
+        None => decisions::digest(case)?,
+    };
+    let on_record = OnRecord::new(case, id, digest);
+    let mut entries = Vec::new();
+    if approved.is_none() {
+        entries.extend(on_record.asked_and_decided());
+    }
+    entries.extend(snapshot.map(|captured| on_record.snapshot(captured)));
+    entries.push(on_record.started());
+    rooms.log.append(&entries, &Moment::now())?;
+    Ok(LastStep::Ready(Ready { again, digest, environment }))
 }
 
 /// The state before the command, where anything is to be captured.

@@ -150,7 +150,7 @@ impl From<ProtocolError> for Failure {
             ProtocolError::Store(error) => error.into(),
             ProtocolError::Audit(error) => error.into(),
             ProtocolError::Snapshot(error) => error.into(),
-            error @ ProtocolError::NotYours(_) => Self::new(ExitCode::Denied, error),
+            ProtocolError::NotYours(_) => Self::new(ExitCode::Denied, error),
             other => Self::new(ExitCode::Failed, other),
         }
     }

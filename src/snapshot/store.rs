@@ -121,15 +121,12 @@ impl SnapshotStore {
         self.runs.before(&self.runs.record(id)?)
     }
 
-    /// Takes away the snapshot of a run whose command did not start after all, where there is one.
+    /// Takes away the snapshot of a run whose command did not start after all, and what a killed
+    /// process left of one; fine where there is none.
     ///
     /// # Errors
     /// [`SnapshotError::Write`].
     pub fn discard(&self, id: &RequestId) -> Result<(), SnapshotError> {
-        match self.runs.record(id) {
-            Ok(_) => self.runs.remove(id),
-            Err(SnapshotError::Unknown(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.runs.remove(id)
     }
 }

@@ -132,7 +132,8 @@ fn json_is_one_object_on_the_last_line_after_the_commands_own_output() {
 #[test]
 fn output_without_a_line_feed_at_its_end_does_not_spoil_the_json() {
     let world = prepared(world_or_skip!());
-    let ran = world.hitl("alice", &["run", "--json", "--", "printf", "no line feed"]).run().exits(0);
+    let ran =
+        world.hitl("alice", &["run", "--json", "--", "printf", "no line feed"]).run().exits(0);
     assert_eq!(ran.json()["outcome"], "ended");
     assert!(ran.stdout.starts_with("no line feed\n"), "{ran:?}");
 }

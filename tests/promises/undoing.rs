@@ -167,7 +167,7 @@ fn own_and_date(place: Place, path: &Path, count: &mut u32) {
     }
     let (uid, gid) = match place {
         Place::System => (2000 + *count % 5, 3001),
-        Place::User => (2001, if *count % 2 == 0 { 3001 } else { 2001 }),
+        Place::User => (2001, if (*count).is_multiple_of(2) { 3001 } else { 2001 }),
     };
     lchown(path, Some(uid), Some(gid)).unwrap();
     if !found.is_symlink() {

@@ -16,8 +16,10 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -152,6 +154,7 @@ pub struct Call<'w> {
     environment: Vec<(OsString, OsString)>,
     input: Option<Vec<u8>>,
     terminal: Option<OwnedFd>,
+    login: Option<u32>,
 }
 
 impl World {
@@ -272,6 +275,18 @@ impl World {
         self.call(Identity::Plain(uid_of(user)), user, "/usr/local/bin/hitl", arguments)
     }
 
+    /// Any program that keeps its privileges, as if it were the setuid hitl: `env`, say, that then
+    /// becomes hitl.
+    pub fn as_installed<A: AsRef<OsStr>>(
+        &self,
+        user: &str,
+        program: &str,
+        arguments: &[A],
+    ) -> Call<'_> {
+        let identity = if user == "root" { Identity::Root } else { Identity::Setuid(uid_of(user)) };
+        self.call(identity, user, program, arguments)
+    }
+
     /// Any program, run by a user without privileges (or by root).
     pub fn program<A: AsRef<OsStr>>(&self, user: &str, program: &str, arguments: &[A]) -> Call<'_> {
         let identity = if user == "root" { Identity::Root } else { Identity::Plain(uid_of(user)) };
@@ -331,6 +346,7 @@ impl World {
             environment: environment.iter().map(|(n, v)| (n.into(), v.into())).collect(),
             input: None,
             terminal: None,
+            login: None,
         }
     }
 
@@ -381,6 +397,13 @@ impl Call<'_> {
         self
     }
 
+    /// In the login session of this user, whoever they have become since: the kernel's login uid,
+    /// which root may set.
+    pub fn logged_in_as(mut self, user: &str) -> Self {
+        self.login = Some(uid_of(user));
+        self
+    }
+
     /// The command, ready to be changed further and started.
     pub fn command(self) -> Command {
         let mut command = Command::new(&self.program);
@@ -404,10 +427,19 @@ impl Call<'_> {
         let identity = self.identity;
         let groups = groups_of(identity);
         let terminal = self.terminal;
+        let login = self.login.map(|uid| uid.to_string());
         command.stdin(Stdio::null());
         // SAFETY: only system calls between fork and exec; everything they need was made before.
         unsafe {
             command.pre_exec(move || {
+                if let Some(login) = &login {
+                    let file = nix::fcntl::open(
+                        c"/proc/self/loginuid",
+                        OFlag::O_WRONLY | OFlag::O_CLOEXEC,
+                        Mode::empty(),
+                    )?;
+                    nix::unistd::write(&file, login.as_bytes())?;
+                }
                 unshare(CloneFlags::CLONE_NEWNS)?;
                 mount(
                     None::<&str>,
@@ -585,6 +617,12 @@ impl Waiting {
     /// The next event on the status descriptor; `None` when it is closed.
     pub fn next_event(&mut self) -> Option<Value> {
         read_event(&mut self.events)
+    }
+
+    /// Sends it a signal, and nothing else.
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, signal).unwrap();
     }
 
     /// Waits for its end.
