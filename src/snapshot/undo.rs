@@ -38,6 +38,14 @@ pub struct Undone {
     pub not_restored: Vec<String>,
 }
 
+/// An undo whose intent is written.
+pub(super) struct Begun {
+    current: UndoPlan,
+    steps: Vec<Step>,
+    record: RunRecord,
+    undo: RunRecord,
+}
+
 impl SnapshotStore {
     /// Undoes a run as planned. `information` describes the undo as a run with an id of its own.
     ///
@@ -57,37 +65,8 @@ impl SnapshotStore {
     ) -> Result<Undone, SnapshotError> {
         self.prepare()?;
         let _lock = self.lock()?;
-        let id = parse(&plan.run.id)?;
-        // What people agreed to is the plan they saw; what is done is the one that is true now.
-        let current = self.plan(&id)?;
-        if let Some(path) = plan.differs_from(&current) {
-            let path = path.to_owned();
-            return Err(SnapshotError::PlanChanged { id: id.to_string(), path });
-        }
-        if !force {
-            current.refuse_what_needs_force()?;
-        }
-        let forced = !current.conflicts.is_empty();
-        let mut steps = current.all_steps();
-        self.check_content(&id, &steps)?;
-        let mut record = self.runs.record(&id)?;
-
-        let resumed = match &current.resumes {
-            Some(undo) if !forced => Some(self.runs.record(&parse(undo)?)?),
-            _ => None,
-        };
-        let mut undo = match resumed {
-            Some(undo) => undo,
-            None => {
-                let information = RunInformation { undo_of: Some(id.to_string()), ..information };
-                let before = self.runs.before(&record)?;
-                self.capture_now(&current, &before, &mut steps, information, progress)?
-            }
-        };
-        self.runs.write_intent(&id, &undo.information.id)?;
-        record.information.state = RunState::Undoing;
-        self.runs.write_record(&record)?;
-
+        let Begun { current, steps, mut record, mut undo } =
+            self.begin(plan, information, force, progress)?;
         let mut not_restored = current.not_restorable.clone();
         not_restored.append(&mut self.restore(&current, &steps, progress)?);
 
@@ -107,6 +86,48 @@ impl SnapshotStore {
             already_before: current.already_before,
             not_restored,
         })
+    }
+
+    /// Everything up to the written intent, under the lock: nothing has been touched, and from here
+    /// on the next undo of this run goes on with this one.
+    pub(super) fn begin(
+        &self,
+        plan: &UndoPlan,
+        information: RunInformation,
+        force: bool,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Begun, SnapshotError> {
+        let id = parse(&plan.run.id)?;
+        // What people agreed to is the plan they saw; what is done is the one that is true now.
+        let current = self.plan(&id)?;
+        if let Some(path) = plan.differs_from(&current) {
+            let path = path.to_owned();
+            return Err(SnapshotError::PlanChanged { id: id.to_string(), path });
+        }
+        if !force {
+            current.refuse_what_needs_force()?;
+        }
+        let forced = !current.conflicts.is_empty();
+        let mut steps = current.all_steps();
+        self.check_content(&id, &steps)?;
+        let mut record = self.runs.record(&id)?;
+
+        let resumed = match &current.resumes {
+            Some(undo) if !forced => Some(self.runs.record(&parse(undo)?)?),
+            _ => None,
+        };
+        let undo = match resumed {
+            Some(undo) => undo,
+            None => {
+                let information = RunInformation { undo_of: Some(id.to_string()), ..information };
+                let before = self.runs.before(&record)?;
+                self.capture_now(&current, &before, &mut steps, information, progress)?
+            }
+        };
+        self.runs.write_intent(&id, &undo.information.id)?;
+        record.information.state = RunState::Undoing;
+        self.runs.write_record(&record)?;
+        Ok(Begun { current, steps, record, undo })
     }
 
     /// Refuses to begin what could not be ended: reads all content that is to come back, and holds

@@ -14,8 +14,6 @@ use crate::undoing::{ALLOW_ALL, Place, id_of, site};
 use crate::world::World;
 use crate::world_or_skip;
 
-const CONF: &str = "srv/site/conf/app.conf";
-
 /// A policy whose rule also names what it is about in its own words.
 fn policy(rule: &str) -> String {
     format!("{ALLOW_ALL}{rule}")
@@ -206,7 +204,7 @@ fn last_means_ones_own_last_run_that_is_not_undone() {
     hitl("alice", &["undo", "--last"]).exits(0);
     assert_eq!(conf(), original);
     assert!(!root.join("data").exists(), "bob's run was undone by alice");
-    hitl("alice", &["undo", "--last"]).exits(1).says("no run that could be undone");
+    hitl("alice", &["undo", "--last"]).exits(1).says("no run left to undo");
     hitl("bob", &["undo", "--last"]).exits(0);
     assert!(root.join("data/deep/b").exists());
 }

@@ -195,13 +195,6 @@ impl World {
         world
     }
 
-    /// A world with this system policy.
-    pub fn with_policy(policy: &str) -> Self {
-        let world = Self::new();
-        world.policy(policy);
-        world
-    }
-
     /// Replaces the system policy.
     pub fn policy(&self, policy: &str) {
         self.write("etc/hitl/policy.yaml", policy);
