@@ -65,7 +65,8 @@ fn nothing_writes_over_the_question_at_the_terminal() {
     while screen.read_exact(&mut byte).is_ok() {
         after.push(byte[0]);
     }
+    let status = child.wait().unwrap();
     let after = String::from_utf8_lossy(&after);
     assert_eq!(after, format!("\r\nhitl: {id} is approved by alice\r\n"));
-    assert!(child.wait().unwrap().success());
+    assert!(status.success());
 }
