@@ -14,26 +14,26 @@
 
 mod case;
 mod decisions;
+mod error;
+mod front;
 mod record;
 mod undo;
 
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::audit::{AuditError, Log};
-use crate::execute::{
-    self, CallerState, Ending, Environment, EnvironmentError, ExecuteError, Launch,
-};
-use crate::invocation::{Asked, InvocationError};
-use crate::policy::{Decision, Policy, PolicyError, SnapshotFailure};
-use crate::review::{FileStore, Record, RequestId, RequestStore, State, StoreError, Waited};
-use crate::snapshot::{Captured, Progress, SnapshotError, SnapshotStore};
-use crate::system::canonical::CanonicalError;
-use crate::system::identity::IdentityError;
+use crate::audit::Log;
+use crate::execute::{self, Environment, ExecuteError, Launch};
+use crate::invocation::Asked;
+use crate::policy::{Decision, Policy, SnapshotFailure};
+use crate::review::{FileStore, Record, RequestId, RequestStore, State, Waited};
+use crate::snapshot::{Captured, SnapshotStore};
 use crate::system::{Digest, Directories, Host, Moment};
 
 pub use case::Case;
 pub use decisions::{approve, cancel, may_see, note_overdue, reject};
+pub use error::ProtocolError;
+pub use front::{Answer, Event, Front, Manner, Outcome, Patience, Prompt};
 use record::OnRecord;
 pub use undo::{UndoReport, find_run, runs, undo};
 
@@ -51,171 +51,6 @@ pub struct Rooms {
     pub snapshots: SnapshotStore,
     /// The record.
     pub log: Log,
-}
-
-/// How a command is walked through: for [`run`] and [`resume`].
-pub struct Manner<'m> {
-    /// What to do when a human is needed.
-    pub patience: Patience,
-    /// What the caller had before hitl settled in: the command gets it back.
-    pub caller: &'m CallerState,
-    /// Whoever is told, and asked.
-    pub front: &'m mut dyn Front,
-}
-
-/// What to do when a human is needed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Patience {
-    /// Wait, at most this long (`None`: as long as humans may decide).
-    Wait(Option<Duration>),
-    /// Leave the request and come back.
-    NoWait,
-}
-
-/// How [`run`] ended.
-pub enum Outcome {
-    /// The command was started, and ended like this.
-    Ended {
-        /// The run's id.
-        id: RequestId,
-        /// How.
-        ending: Ending,
-        /// Whether there is a snapshot to undo it with.
-        undoable: bool,
-    },
-    /// The rules refuse it, or nobody can approve it here.
-    Denied {
-        /// Why, in one sentence.
-        why: String,
-    },
-    /// The request waits; nothing ran.
-    Pending(Box<Record>),
-    /// Nobody decided in the time that the caller was ready to wait. The request still waits.
-    TimeUp(Box<Record>),
-    /// The request ended without the command: rejected, expired, cancelled, void.
-    Closed(Box<Record>),
-}
-
-/// Whoever stands between the protocol and the person: prints, asks, shows progress. Never decides.
-pub trait Front {
-    /// A step was taken.
-    fn event(&mut self, event: &Event<'_>);
-
-    /// The requester's own human is asked at their terminal, while others may decide elsewhere.
-    /// `None` where there is no terminal to ask at.
-    fn prompt(&mut self, record: &Record) -> Option<Box<dyn Prompt>>;
-
-    /// A wait for humans begins: from here on ^C takes the request back.
-    ///
-    /// # Errors
-    /// Where the signal cannot be caught.
-    fn wait_begins(&mut self) -> std::io::Result<()>;
-
-    /// The wait goes on: called at once, about once a second and after every signal. `false` takes
-    /// the request back.
-    fn waiting(&mut self, record: &Record) -> bool;
-
-    /// A snapshot is being taken.
-    fn progress(&mut self, progress: Progress<'_>);
-}
-
-/// A question at the requester's terminal.
-pub trait Prompt {
-    /// The descriptor that becomes readable when there is something to read.
-    fn descriptor(&self) -> std::os::fd::BorrowedFd<'_>;
-
-    /// What the person has answered so far.
-    fn answer(&mut self) -> Answer;
-}
-
-/// What the person at the terminal has answered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Answer {
-    /// Nothing yet, or nothing that counts.
-    NotYet,
-    /// Yes: they typed what was asked.
-    Confirmed,
-    /// No.
-    Refused,
-    /// Nothing, and nothing more will come: the terminal is gone. That is no answer.
-    Gone,
-}
-
-/// The steps, as they are told.
-pub enum Event<'a> {
-    /// The policy has given its verdict.
-    Decided(&'a Case<'a>),
-    /// A human is needed; the request is stored.
-    Pending(&'a Record),
-    /// Everything needed was given.
-    Approved(&'a Record),
-    /// The state before the command is captured.
-    Snapshotted(&'a Captured),
-    /// It could not be captured, and the rules let the command run all the same.
-    NotSnapshotted(&'a SnapshotError),
-    /// The command is about to start.
-    Started(&'a RequestId),
-    /// It has ended.
-    Ended(&'a RequestId, Ending),
-    /// It has ended, but its state afterwards could not be recorded.
-    AfterNotRecorded(&'a SnapshotError),
-}
-
-/// What stops the protocol. Nothing has run, unless the message says so.
-#[derive(Debug, thiserror::Error)]
-pub enum ProtocolError {
-    /// The command cannot be resolved.
-    #[error(transparent)]
-    Invocation(#[from] InvocationError),
-    /// The policy.
-    #[error(transparent)]
-    Policy(#[from] PolicyError),
-    /// The requests.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The log.
-    #[error(transparent)]
-    Audit(#[from] AuditError),
-    /// The snapshot.
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
-    /// The execution.
-    #[error(transparent)]
-    Execute(#[from] ExecuteError),
-    /// The environment that the rules ask for.
-    #[error(transparent)]
-    Environment(#[from] EnvironmentError),
-    /// Users and groups.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// A file that the request is bound to.
-    #[error("cannot read {0}, which the request is bound to: {1}")]
-    Bound(std::path::PathBuf, std::io::Error),
-    /// What is bound has no canonical form.
-    #[error("the request cannot be bound: {0}")]
-    Canonical(#[from] CanonicalError),
-    /// No randomness.
-    #[error("the kernel gives no randomness: {0}")]
-    Randomness(#[from] getrandom::Error),
-    /// Signals.
-    #[error("cannot wait for signals: {0}")]
-    Signals(std::io::Error),
-    /// `/proc` does not show this process.
-    #[error(
-        "/proc does not show this process, so that nobody could tell later whether it still runs: mount /proc"
-    )]
-    NoProc,
-    /// Somebody else's request.
-    #[error("{0}")]
-    NotYours(String),
-    /// The command has ended, but its end could not be recorded.
-    #[error("the command ran ({ending}), but its end could not be recorded: {source}")]
-    EndNotRecorded {
-        /// How the command ended.
-        ending: String,
-        /// Why that is not on record.
-        source: AuditError,
-    },
 }
 
 /// Walks one command through the rooms.
@@ -376,14 +211,16 @@ fn proceed(
     let on_record = OnRecord::new(case, &id, ready.digest);
     front.event(&Event::Started(&id));
     let begun = Instant::now();
-    let ending = execute::run(&Launch {
+    let executed = execute::run(&Launch {
         invocation: &case.invocation,
         run_as: &case.invocation.run_as,
         environment: &ready.environment,
         timeout: case.verdict.run_timeout,
         caller: manner.caller,
-    })?;
+    });
     let duration = begun.elapsed();
+    // What could not be started has an end as well: the log must not leave it open.
+    let ending = executed.as_ref().map_or_else(ExecuteError::ending, |ending| *ending);
     front.event(&Event::Ended(&id, ending));
 
     // What it changed, and how it ended.
@@ -402,13 +239,21 @@ fn proceed(
     let undoable = snapshot.is_some();
     let ending_text = record::ending_text(ending);
     let after = after.map(|captured| captured.manifest);
-    rooms
-        .log
-        .append(&[on_record.finished(ending, duration, after.as_ref())], &Moment::now())
-        .map_err(|source| ProtocolError::EndNotRecorded { ending: ending_text.clone(), source })?;
-    if approved.is_some() {
-        decisions::finish(rooms, &id, &ending_text)?;
-    }
+    let record_end = || -> Result<(), ProtocolError> {
+        rooms
+            .log
+            .append(&[on_record.finished(ending, duration, after.as_ref())], &Moment::now())?;
+        if approved.is_some() {
+            decisions::finish(rooms, &id, &ending_text)?;
+        }
+        Ok(())
+    };
+    let recorded = record_end();
+    executed?;
+    recorded.map_err(|source| ProtocolError::EndNotRecorded {
+        ending: ending_text.clone(),
+        source: Box::new(source),
+    })?;
     Ok(Outcome::Ended { id, ending, undoable })
 }
 
@@ -459,7 +304,12 @@ fn last_step<'r>(
     }
     entries.extend(snapshot.map(|captured| on_record.snapshot(captured)));
     entries.push(on_record.started());
-    rooms.log.append(&entries, &Moment::now())?;
+    if let Err(error) = rooms.log.append(&entries, &Moment::now()) {
+        if approved.is_some() {
+            decisions::finish(rooms, id, "not started: its start could not be recorded")?;
+        }
+        return Err(error.into());
+    }
     Ok(LastStep::Ready(Ready { again, digest, environment }))
 }
 
@@ -494,7 +344,8 @@ fn take_snapshot(
 
 /// The refusal is on record before it is told.
 fn deny(rooms: &Rooms, case: &Case<'_>) -> Result<Outcome, ProtocolError> {
-    let on_record = OnRecord::new(case, &RequestId::random()?, decisions::digest(case)?);
+    let id = RequestId::random()?;
+    let on_record = OnRecord::new(case, &id, decisions::digest(case)?);
     rooms.log.append(&on_record.asked_and_decided(), &Moment::now())?;
-    Ok(Outcome::Denied { why: case.why_denied() })
+    Ok(Outcome::Denied { id, why: case.why_denied() })
 }

@@ -125,7 +125,7 @@ fn policies(global: &GlobalArguments, paths: &[PathBuf]) -> Result<Vec<Named>, F
         let directories = rooms::directories(global)?;
         rooms::only_root(&directories, "read the policy")?;
         let name = "the policy in use".to_owned();
-        let policy = Policy::load(&directories);
+        let policy = Policy::load_whole(&directories);
         let one_person = policy.as_ref().is_ok_and(|policy| policy.counts().groups == 0);
         return Ok(vec![Named { name, policy, one_person }]);
     }

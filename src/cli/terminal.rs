@@ -40,6 +40,16 @@ impl Question {
     }
 }
 
+impl Drop for Question {
+    /// Ends the line of a question that was answered elsewhere, or not at all.
+    fn drop(&mut self) {
+        if !self.typed.ends_with(b"\n") {
+            // A terminal that is gone needs no end of line.
+            let _ = writeln!(self.terminal);
+        }
+    }
+}
+
 impl Prompt for Question {
     fn descriptor(&self) -> BorrowedFd<'_> {
         self.terminal.as_fd()

@@ -139,14 +139,15 @@ fn a_program_at_a_terminal_is_not_asked() {
 #[test]
 fn control_c_takes_the_request_back() {
     let world = office_or_skip!();
-    for command in
-        [&["run", "--", "mkdir", "/srv/made"][..], &["run", "--", "sh", "/srv/deploy.sh"]]
-    {
+    for (command, shown) in [
+        (&["run", "--", "mkdir", "/srv/made"][..], "To run it, type"),
+        (&["run", "--", "sh", "/srv/deploy.sh"], "waiting for "),
+    ] {
         let (mut terminal, other_end) = Terminal::new();
         let waiting =
             world.hitl("alice", command).on_terminal(other_end).start_and_wait_for_request();
         let id = waiting.id.clone();
-        terminal.shows("waiting for ");
+        terminal.shows(shown);
         terminal.types("\u{3}");
         waiting.end().exits(77);
         terminal.shows("cancelled by alice");

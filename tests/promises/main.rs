@@ -7,17 +7,32 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
+    unreachable_pub,
     reason = "a test says what it expects by unwrapping, and says loudly when it is skipped"
 )]
-#![allow(unreachable_pub, reason = "what the tests share is public among them, and to nobody else")]
 
+mod audit;
+mod bad_input;
 mod binding;
+mod ci;
+mod command_line;
 mod confirming;
 mod deciding;
+mod environment;
+mod hostile_text;
 mod office;
 mod running;
 mod seeing;
+mod snapshots;
+mod status;
+mod target;
+mod telling;
 mod terminal;
+mod tools;
 mod tour;
+mod tree;
+mod undo_safety;
+mod undoing;
+mod user_scope;
 mod waiting;
 mod world;
