@@ -113,9 +113,10 @@ fn pause(
     let Patience::Wait(time) = manner.patience else {
         return Ok(Outcome::Pending(Box::new(record)));
     };
+    // Before the question: whoever answers it with ^C takes the request back.
+    manner.front.wait_begins().map_err(ProtocolError::Signals)?;
     let mut prompt =
         if case.may_be_confirmed_in_place() { manner.front.prompt(&record) } else { None };
-    manner.front.wait_begins().map_err(ProtocolError::Signals)?;
     let begun = Instant::now();
     let (wish, waited) = loop {
         let question = prompt.as_ref().map(|prompt| prompt.descriptor().try_clone_to_owned());
