@@ -40,9 +40,8 @@ fn bind(case: &Case<'_>, salt: &Salt, nonce: String, now: &Moment) -> Result<Bou
     let executable = invocation
         .bound_executable()
         .map_err(|error| ProtocolError::Bound(invocation.executable.path.clone(), error))?;
-    let operands = invocation
-        .bound_operands()
-        .map_err(|error| ProtocolError::Bound(invocation.directory.clone(), error))?;
+    let operands =
+        invocation.bound_operands().map_err(|(path, error)| ProtocolError::Bound(path, error))?;
     describe(case, executable, operands, salt, nonce, now)
 }
 

@@ -339,3 +339,20 @@ fn a_program_that_takes_over_an_approved_request_voids_it() {
     }
     .voids(&world);
 }
+
+#[test]
+fn an_approver_whose_account_is_gone_no_longer_counts() {
+    let world = office_or_skip!();
+    let accounts = world.read("etc/passwd");
+    Change {
+        ask: ask(&world, &["sh", "/srv/deploy.sh"]),
+        happens: &|| {
+            let line = |line: &&str| !line.starts_with("bob:");
+            let left: Vec<&str> = accounts.lines().filter(line).collect();
+            world.write("etc/passwd", &(left.join("\n") + "\n"));
+        },
+        resume: &|id| resume(&world, id, &[]),
+        told: "bob has left group ops",
+    }
+    .voids(&world);
+}

@@ -186,3 +186,28 @@ fn a_thousand_pending_requests_are_listed_whole() {
     let show = started.elapsed();
     eprintln!("1,000 pending requests, this build: table {table:?}, JSON {json:?}, show {show:?}");
 }
+
+#[test]
+fn a_damaged_request_is_named_and_hides_no_other() {
+    let world = office_or_skip!();
+    let (good, bad) = (world.ask("alice", &DEPLOY), world.ask("alice", &DEPLOY));
+    let file = format!("var-lib/hitl/requests/pending/{}.json", bad.replace('-', ""));
+    let whole = world.read(&file);
+    world.write(&file, &whole[..whole.len() / 2]);
+    let ran = world.hitl("bob", &["pending"]).run().exits(125).prints(&good);
+    ran.says(&bad.replace('-', "")).says("damaged");
+    world.approve("bob", &bad).exits(125).says("damaged");
+    world.approve("bob", &good).exits(0);
+    world.resume("alice", &good).exits(0);
+}
+
+#[test]
+fn a_request_that_was_edited_on_disk_is_not_run() {
+    let world = office_or_skip!();
+    let id = world.ask("alice", &DEPLOY);
+    world.approve("bob", &id).exits(0);
+    let file = format!("var-lib/hitl/requests/pending/{}.json", id.replace('-', ""));
+    world.write(&file, &world.read(&file).replace("/srv/deploy.sh", "/srv/evil.sh"));
+    world.resume("alice", &id).exits(125).says("damaged");
+    assert_eq!(world.times_run(), 0);
+}

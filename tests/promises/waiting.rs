@@ -286,3 +286,43 @@ fn an_approval_that_nobody_uses_expires_and_that_is_on_record() {
     assert_eq!(world.times_run(), 0);
     world.audited(&id, "request-expired", 1);
 }
+
+#[test]
+fn of_two_processes_that_wait_for_one_request_one_runs_it() {
+    let world = office_or_skip!();
+    let waiting = world.hitl("alice", &["run", "--", "sh", "/srv/deploy.sh"]);
+    let first = waiting.start_and_wait_for_request();
+    let id = first.id.clone();
+    let mut second = world.hitl("alice", &["run", "--resume", &id]).command();
+    let second = second.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    world.approve("bob", &id).exits(0);
+    let second = second.wait_with_output().unwrap().status.code().unwrap();
+    let mut codes = [first.end().code(), second];
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 77]);
+    assert_eq!(world.times_run(), 1);
+    world.audited(&id, "command-started", 1);
+}
+
+#[test]
+fn in_user_scope_the_own_human_confirms_and_nobody_else_is_there_to_approve() {
+    let world = office_or_skip!();
+    std::fs::create_dir_all(world.outside("home/alice/.config/hitl")).unwrap();
+    world.write("home/alice/.config/hitl/policy.yaml", POLICY);
+    for place in [".config", ".config/hitl", ".config/hitl/policy.yaml"] {
+        world.own(&format!("home/alice/{place}"), "alice");
+    }
+    let made = ["run", "--no-wait", "--json", "--", "mkdir", "/home/alice/made"];
+    let id = asked(&world.plain_hitl("alice", &made).run());
+    // The system's store is another one: there the id means nothing.
+    world.approve("alice", &id).exits(1);
+    world.plain_hitl("alice", &["approve", &id]).run().exits(0);
+    world.plain_hitl("alice", &["run", "--resume", &id]).run().exits(0);
+    assert!(world.outside("home/alice/made").exists());
+
+    let deploy = ["run", "--no-wait", "--json", "--", "sh", "/srv/deploy.sh"];
+    let id = asked(&world.plain_hitl("alice", &deploy).run());
+    let refused = world.plain_hitl("alice", &["approve", &id]).run().exits(77);
+    refused.says("you asked for it yourself");
+    assert_eq!(world.times_run(), 0);
+}
