@@ -28,7 +28,7 @@ pub struct Conditions {
     /// The only flags that may be given, for rules that allow: an option that nobody thought of
     /// (`--output`, `--exec`) then takes the command out of the rule. Empty: none at all.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub flags_only: Option<OneOrMany<PermittedFlag>>,
+    pub flags_only: Option<Vec<PermittedFlag>>,
     /// A flag with a number.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub flag: Option<FlagCondition>,

@@ -123,7 +123,7 @@ impl Conditions {
         }) && self.args.as_ref().is_none_or(|args| arguments_match(args, arguments, leaning))
             && self.flags_any.as_ref().is_none_or(|flags| flags.0.iter().any(given))
             && self.flags_all.as_ref().is_none_or(|flags| flags.0.iter().all(given))
-            && self.flags_only.as_ref().is_none_or(|flags| only_flags(arguments, &flags.0, leaning))
+            && self.flags_only.as_ref().is_none_or(|flags| only_flags(arguments, flags, leaning))
             && self.flag.as_ref().is_none_or(|flag| number_matches(arguments, flag, leaning))
             && self
                 .paths

@@ -331,3 +331,16 @@ fn an_undone_run_is_not_undone_twice() {
     }
     assert!(Path::new(&fixture.path("file")).exists());
 }
+
+#[test]
+fn the_time_of_a_directory_comes_back_also_where_a_name_got_another_inode_and_the_same_content() {
+    let fixture = Fixture::new();
+    symlink("target", fixture.path("link")).unwrap();
+    let before = fixture.seen();
+    let id = fixture.run(&fixture.operand("link", false), || {
+        fs::remove_file(fixture.path("link")).unwrap();
+        symlink("target", fixture.path("link")).unwrap();
+    });
+    fixture.undo_wholly(&id);
+    assert_eq!(fixture.seen(), before);
+}
