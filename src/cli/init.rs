@@ -58,9 +58,14 @@ pub(super) fn init(
         output.print_json(&json!({"v": 1, "made": report.made, "kept": report.kept}))?;
     } else {
         output.print(&report.to_text())?;
-        output.say(
-            "next: read the policy, name your own people in it, then run \"hitl policy test\"",
-        );
+        output.say(match wanted {
+            Scope::System => {
+                "next: read the policy, name your own people in it, then run \"hitl policy test\""
+            }
+            Scope::User => {
+                "next: read the policy, change what does not suit you, then run \"hitl policy test\""
+            }
+        });
     }
     Ok(Exit::Status(0))
 }

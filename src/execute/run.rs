@@ -26,16 +26,16 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
     /// The executable or directory can no longer be opened.
-    #[error("{0} can no longer be opened: {1}: nothing ran, ask again")]
+    #[error("{0} can no longer be opened: {1}: ask again")]
     Gone(PathBuf, io::Error),
     /// Another file or directory is in its place.
-    #[error("{0} is no longer the one that was judged: nothing ran, ask again")]
+    #[error("{0} is no longer the one that was judged: ask again")]
     Changed(PathBuf),
     /// A step between fork and exec.
-    #[error("cannot {0}: {1}: nothing ran")]
+    #[error("cannot {0}: {1}")]
     Setup(&'static str, io::Error),
     /// A process could not be made.
-    #[error("cannot start the command: {0}: nothing ran")]
+    #[error("cannot start the command: {0}")]
     Start(io::Error),
     /// The command runs but can no longer be watched; it was killed.
     #[error("the command was killed because it could no longer be watched: {0}")]
@@ -43,6 +43,17 @@ pub enum ExecuteError {
 }
 
 impl ExecuteError {
+    /// How the command's end stands on record.
+    pub fn ending(&self) -> Ending {
+        match self {
+            Self::Gone(_, error) | Self::Setup(_, error) | Self::Start(error) => {
+                Ending::NotExecuted(error.raw_os_error().unwrap_or(libc::EINVAL))
+            }
+            Self::Changed(_) => Ending::NotExecuted(libc::ESTALE),
+            Self::Watch(_) => Ending::Signalled(libc::SIGKILL),
+        }
+    }
+
     pub(super) fn start(error: nix::Error) -> Self {
         Self::Start(error.into())
     }

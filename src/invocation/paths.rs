@@ -53,7 +53,7 @@ impl PathLookup for Imagined {
         match user {
             Some("root") => Some("/root".into()),
             Some(name) => Some(Path::new("/home").join(name)),
-            None => Some("/home/user".into()),
+            None => Some("/home/someone".into()),
         }
     }
 }

@@ -205,17 +205,6 @@ impl Check<'_> {
                 "add gt, ge, lt, le or eq; for a flag without a number use flags_any",
             )?;
         }
-        let args = conditions.args.as_deref().unwrap_or_default();
-        let before_last = args.split_last().map_or(&[][..], |(_, before)| before);
-        if let Some(index) = before_last.iter().position(|one| one.as_str() == "**") {
-            let place = [place, &[Key("args"), Element(index)]].concat();
-            let message = "\"**\" before the end of args".to_owned();
-            self.wrong(
-                &place,
-                message,
-                "only the last one is the rest; \"*\" is any one argument",
-            )?;
-        }
         if conditions.labels.as_ref().is_some_and(Table::is_empty) {
             let place = [place, &[Key("labels")]].concat();
             self.wrong(&place, "no label at all".to_owned(), "write one, or take the field out")?;

@@ -39,7 +39,7 @@ impl Policy {
         judgement.apply_thresholds();
         for fragment in &facts.reading.dynamic {
             judgement.at_least(DYNAMIC_FLOOR);
-            judgement.add_reason(dynamic_reason(fragment));
+            judgement.add_reason(DYNAMIC_FLOOR, dynamic_reason(fragment));
         }
         judgement.finish()
     }
@@ -83,7 +83,7 @@ impl Policy {
         for (number, rule) in self.reachable_rules(&command.names, world.lookup) {
             let Ok(rule) = rule else {
                 judgement.at_least(Decision::Deny);
-                judgement.add_reason(unreadable());
+                judgement.add_reason(Decision::Deny, unreadable());
                 continue;
             };
             let matches = |leaning| rule_matches(rule, command, Some(situation), world, leaning);
@@ -116,7 +116,7 @@ impl Policy {
         for protected in self.protected().iter().filter(|it| it.can_be_changed_by(command)) {
             judgement.risk_at_least(Risk::Critical);
             judgement.at_least(Decision::Confirm);
-            judgement.add_reason(reason_of(protected));
+            judgement.add_reason(Decision::Confirm, reason_of(protected));
         }
     }
 }

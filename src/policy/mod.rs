@@ -13,7 +13,7 @@
 //! | read the text | `read`, `locate` (shape and places), `document` and its values, `diagnostic` |
 //! | find it sound | `check`, `verify` (examples, tests) |
 //! | keep it | `load`, `cache`, `compiled`, `index`, `rules` |
-//! | decide | `decide`, `matching` with `command`, `flags`, `paths`, `glob`; `protected`; `verdict` |
+//! | decide | `decide`, `matching` with `command`, `tokens`, `flags`, `paths`, `glob`; `protected`; `verdict` |
 
 mod cache;
 mod check;
@@ -37,6 +37,7 @@ mod read;
 mod rule;
 mod rules;
 mod tables;
+mod tokens;
 mod values;
 mod verdict;
 mod verify;
@@ -55,7 +56,7 @@ use crate::system::{ByteString, Digest};
 
 pub use command::CommandPattern;
 pub use compiled::{Policy, PolicyCounts};
-pub use conditions::{Conditions, FlagCondition, FlagName};
+pub use conditions::{Conditions, FlagCondition, FlagName, PermittedFlag};
 pub use diagnostic::Diagnostic;
 pub use document::{
     BreakGlass, Channel, ChannelKind, DefaultEnvironment, Defaults, Document, Expectation, Group,
@@ -206,6 +207,8 @@ pub struct Verdict {
     pub enforcement: Enforcement,
     /// What the policy takes the requester for.
     pub requester_kind: RequesterKind,
+    /// The first reason that spoke for this very decision, for whoever reads one only.
+    pub decisive: Option<Reason>,
     /// Every reason for decision and risk, in the order in which it came to bear.
     pub reasons: Vec<Reason>,
     /// The ids of the rules that matched, in the order of the policy. Empty: the defaults decided.

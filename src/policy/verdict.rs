@@ -21,7 +21,8 @@ pub(super) struct Judgement<'a> {
     decision: Decision,
     risk: Risk,
     enforcement: Enforcement,
-    reasons: Vec<Reason>,
+    /// With the decision that each speaks for.
+    reasons: Vec<(Decision, Reason)>,
     required: BTreeMap<String, u32>,
     /// The rules that count, by their number, and whether they surely match.
     rules: BTreeMap<usize, (&'a Rule, bool)>,
@@ -51,9 +52,10 @@ impl<'a> Judgement<'a> {
         self.risk = self.risk.max(risk);
     }
 
-    pub(super) fn add_reason(&mut self, reason: Reason) {
-        if !self.reasons.contains(&reason) {
-            self.reasons.push(reason);
+    /// A reason, and the decision that it speaks for.
+    pub(super) fn add_reason(&mut self, decision: Decision, reason: Reason) {
+        if !self.reasons.iter().any(|(_, known)| *known == reason) {
+            self.reasons.push((decision, reason));
         }
     }
 
@@ -79,7 +81,7 @@ impl<'a> Judgement<'a> {
                 ),
             });
         }
-        reasons.into_iter().for_each(|reason| self.add_reason(reason));
+        reasons.into_iter().for_each(|reason| self.add_reason(rule.decision, reason));
         self.at_least(rule.decision);
         self.risk_at_least(risk);
         if rule.decision == Decision::Deny {
@@ -95,14 +97,15 @@ impl<'a> Judgement<'a> {
     /// The defaults count, for this reason.
     pub(super) fn defaults_apply(&mut self, why: String) {
         let defaults = &self.document.defaults;
-        self.add_reason(Reason {
+        let reason = Reason {
             rule: None,
             text: format!(
                 "{why}: the defaults apply ({}, {})",
                 defaults.decision.word(),
                 defaults.risk.word()
             ),
-        });
+        };
+        self.add_reason(defaults.decision, reason);
         self.at_least(defaults.decision);
         self.risk_at_least(defaults.risk);
         if defaults.decision == Decision::Deny {
@@ -132,10 +135,8 @@ impl<'a> Judgement<'a> {
                 self.enforcement = Enforcement::Hard;
             }
             if before != (self.decision, self.required.clone()) {
-                self.add_reason(Reason {
-                    rule: None,
-                    text: threshold_text(threshold.at, threshold.decision, require),
-                });
+                let text = threshold_text(threshold.at, threshold.decision, require);
+                self.add_reason(threshold.decision, Reason { rule: None, text });
             }
         }
     }
@@ -178,7 +179,12 @@ impl<'a> Judgement<'a> {
             run_timeout: timeout,
             environment: self.environment(),
             notify: self.notify(),
-            reasons: self.reasons,
+            decisive: self
+                .reasons
+                .iter()
+                .find(|(decision, _)| *decision == self.decision)
+                .map(|(_, reason)| reason.clone()),
+            reasons: self.reasons.into_iter().map(|(_, reason)| reason).collect(),
         }
     }
 

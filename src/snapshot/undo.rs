@@ -5,6 +5,8 @@
 //! has changed; after it, what is *before* already needs nothing, and the rest is still as the
 //! captured state of the first attempt says, or half-way.
 
+use std::collections::BTreeSet;
+
 use super::error::shown;
 use super::gather::{Gatherer, Meter};
 use super::plan::recorded_paths;
@@ -15,6 +17,7 @@ use super::{
     CaptureLimits, Manifest, Node, Progress, RunInformation, RunState, Selection, SnapshotError,
     SnapshotStore, Step, UndoPlan,
 };
+use crate::review::RequestId;
 use crate::system::Digest;
 
 /// An undo that was made.
@@ -35,6 +38,14 @@ pub struct Undone {
     pub not_restored: Vec<String>,
 }
 
+/// An undo whose intent is written.
+pub(super) struct Begun {
+    current: UndoPlan,
+    steps: Vec<Step>,
+    record: RunRecord,
+    undo: RunRecord,
+}
+
 impl SnapshotStore {
     /// Undoes a run as planned. `information` describes the undo as a run with an id of its own.
     ///
@@ -42,9 +53,9 @@ impl SnapshotStore {
     /// now is captured first in any case.
     ///
     /// # Errors
-    /// [`SnapshotError::Conflicts`], [`SnapshotError::Overlapping`], [`SnapshotError::PlanChanged`]
-    /// and [`SnapshotError::AlreadyUndone`], with nothing changed; [`SnapshotError::Stopped`] in
-    /// the middle; those of reading and writing.
+    /// [`SnapshotError::Conflicts`], [`SnapshotError::Overlapping`], [`SnapshotError::PlanChanged`],
+    /// [`SnapshotError::AlreadyUndone`] and [`SnapshotError::ContentLost`], with nothing changed;
+    /// [`SnapshotError::Stopped`] in the middle; those of reading and writing.
     pub fn undo(
         &self,
         plan: &UndoPlan,
@@ -54,36 +65,8 @@ impl SnapshotStore {
     ) -> Result<Undone, SnapshotError> {
         self.prepare()?;
         let _lock = self.lock()?;
-        let id = parse(&plan.run.id)?;
-        // What people agreed to is the plan they saw; what is done is the one that is true now.
-        let current = self.plan(&id)?;
-        if let Some(path) = plan.differs_from(&current) {
-            let path = path.to_owned();
-            return Err(SnapshotError::PlanChanged { id: id.to_string(), path });
-        }
-        if !force {
-            current.refuse_what_needs_force()?;
-        }
-        let forced = !current.conflicts.is_empty();
-        let mut steps = current.all_steps();
-        let mut record = self.runs.record(&id)?;
-
-        let resumed = match &current.resumes {
-            Some(undo) if !forced => Some(self.runs.record(&parse(undo)?)?),
-            _ => None,
-        };
-        let mut undo = match resumed {
-            Some(undo) => undo,
-            None => {
-                let information = RunInformation { undo_of: Some(id.to_string()), ..information };
-                let before = self.runs.before(&record)?;
-                self.capture_now(&current, &before, &mut steps, information, progress)?
-            }
-        };
-        self.runs.write_intent(&id, &undo.information.id)?;
-        record.information.state = RunState::Undoing;
-        self.runs.write_record(&record)?;
-
+        let Begun { current, steps, mut record, mut undo } =
+            self.begin(plan, information, force, progress)?;
         let mut not_restored = current.not_restorable.clone();
         not_restored.append(&mut self.restore(&current, &steps, progress)?);
 
@@ -103,6 +86,66 @@ impl SnapshotStore {
             already_before: current.already_before,
             not_restored,
         })
+    }
+
+    /// Everything up to the written intent, under the lock: nothing has been touched, and from here
+    /// on the next undo of this run goes on with this one.
+    pub(super) fn begin(
+        &self,
+        plan: &UndoPlan,
+        information: RunInformation,
+        force: bool,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Begun, SnapshotError> {
+        let id = parse(&plan.run.id)?;
+        // What people agreed to is the plan they saw; what is done is the one that is true now.
+        let current = self.plan(&id)?;
+        if let Some(path) = plan.differs_from(&current) {
+            let path = path.to_owned();
+            return Err(SnapshotError::PlanChanged { id: id.to_string(), path });
+        }
+        if !force {
+            current.refuse_what_needs_force()?;
+        }
+        let forced = !current.conflicts.is_empty();
+        let mut steps = current.all_steps();
+        self.check_content(&id, &steps)?;
+        let mut record = self.runs.record(&id)?;
+
+        let resumed = match &current.resumes {
+            Some(undo) if !forced => Some(self.runs.record(&parse(undo)?)?),
+            _ => None,
+        };
+        let undo = match resumed {
+            Some(undo) => undo,
+            None => {
+                let information = RunInformation { undo_of: Some(id.to_string()), ..information };
+                let before = self.runs.before(&record)?;
+                self.capture_now(&current, &before, &mut steps, information, progress)?
+            }
+        };
+        self.runs.write_intent(&id, &undo.information.id)?;
+        record.information.state = RunState::Undoing;
+        self.runs.write_record(&record)?;
+        Ok(Begun { current, steps, record, undo })
+    }
+
+    /// Refuses to begin what could not be ended: reads all content that is to come back, and holds
+    /// it to its digest.
+    fn check_content(&self, id: &RequestId, steps: &[Step]) -> Result<(), SnapshotError> {
+        let mut sound = BTreeSet::new();
+        for step in steps.iter().filter(|step| step.puts_content()) {
+            let Node::File { content, .. } = &step.before else { continue };
+            if !sound.insert(content) {
+                continue;
+            }
+            self.objects.check(content).map_err(|source| SnapshotError::ContentLost {
+                id: id.to_string(),
+                path: step.path.as_path().to_owned(),
+                source: Box::new(source),
+            })?;
+        }
+        Ok(())
     }
 
     /// Captures what the steps will replace, with its content, as the *before* of the undo's run.

@@ -82,7 +82,7 @@ fn every_command_teaches_with_examples_that_fit_a_screen() {
     for command in COMMANDS {
         for flag in ["--help", "-h"] {
             let help = printed(&[&words(command)[..], &[flag]].concat());
-            assert!(help.contains(&format!("Usage: hitl {command}").trim_end()), "{help}");
+            assert!(help.contains(format!("Usage: hitl {command}").trim_end()), "{help}");
             assert!(help.contains("\nExamples:\n  "), "{command}: no examples\n{help}");
             for line in help.lines() {
                 assert!(line.chars().count() <= 100, "{command}: too long: {line:?}");

@@ -16,8 +16,10 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -34,6 +36,18 @@ pub const USERS: [(&str, u32); 6] = [
     ("svc-agent", 2005),
     ("mallory", 2006),
 ];
+
+/// In which of its two scopes hitl works.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// Installed setuid root.
+    System,
+    /// Without privileges.
+    User,
+}
+
+/// Both, for promises that hold in both.
+pub const BOTH_SCOPES: [Scope; 2] = [Scope::System, Scope::User];
 
 /// Whether this test can have a world. Says loudly that it is skipped where it cannot, and fails in
 /// CI, where it always can.
@@ -140,6 +154,7 @@ pub struct Call<'w> {
     environment: Vec<(OsString, OsString)>,
     input: Option<Vec<u8>>,
     terminal: Option<OwnedFd>,
+    login: Option<u32>,
 }
 
 impl World {
@@ -180,13 +195,6 @@ impl World {
         world
     }
 
-    /// A world with this system policy.
-    pub fn with_policy(policy: &str) -> Self {
-        let world = Self::new();
-        world.policy(policy);
-        world
-    }
-
     /// Replaces the system policy.
     pub fn policy(&self, policy: &str) {
         self.write("etc/hitl/policy.yaml", policy);
@@ -200,6 +208,26 @@ impl World {
         self.mode("installed", 0o700);
         fs::copy(HITL, self.outside("installed/hitl")).unwrap();
         self.mode("installed/hitl", 0o4755);
+    }
+
+    /// Gives a user this policy of their own.
+    pub fn user_policy(&self, user: &str, policy: &str) {
+        let config = format!("home/{user}/.config");
+        let file = format!("{config}/hitl/policy.yaml");
+        fs::create_dir_all(self.outside(&config).join("hitl")).unwrap();
+        self.write(&file, policy);
+        for (path, mode) in
+            [(config.clone(), 0o755), (format!("{config}/hitl"), 0o755), (file, 0o644)]
+        {
+            self.mode(&path, mode);
+            self.own(&path, user);
+        }
+    }
+
+    /// A program of the world: `/usr/local/bin/NAME`.
+    pub fn install(&self, name: &str, text: &str) {
+        self.write(&format!("bin/{name}"), text);
+        self.mode(&format!("bin/{name}"), 0o755);
     }
 
     /// Where something of the world stands outside of it: `etc/hitl`, `var-lib/hitl`, `srv`, `home`.
@@ -240,10 +268,51 @@ impl World {
         self.call(Identity::Plain(uid_of(user)), user, "/usr/local/bin/hitl", arguments)
     }
 
+    /// Any program that keeps its privileges, as if it were the setuid hitl: `env`, say, that then
+    /// becomes hitl.
+    pub fn as_installed<A: AsRef<OsStr>>(
+        &self,
+        user: &str,
+        program: &str,
+        arguments: &[A],
+    ) -> Call<'_> {
+        let identity = if user == "root" { Identity::Root } else { Identity::Setuid(uid_of(user)) };
+        self.call(identity, user, program, arguments)
+    }
+
     /// Any program, run by a user without privileges (or by root).
     pub fn program<A: AsRef<OsStr>>(&self, user: &str, program: &str, arguments: &[A]) -> Call<'_> {
         let identity = if user == "root" { Identity::Root } else { Identity::Plain(uid_of(user)) };
         self.call(identity, user, program, arguments)
+    }
+
+    /// A bash line that calls hitl, of a user where it is installed setuid root: for limits, masks
+    /// and closed descriptors. (The shell itself has the effective uid 0 here; only its real uid, and
+    /// what hitl makes of it, is like the user's.)
+    pub fn script(&self, user: &str, line: &str) -> Call<'_> {
+        let identity = if user == "root" { Identity::Root } else { Identity::Setuid(uid_of(user)) };
+        self.call(identity, user, "/bin/bash", &["-p", "-c", line])
+    }
+
+    /// A bash line that calls hitl, of a user without privileges.
+    pub fn plain_script(&self, user: &str, line: &str) -> Call<'_> {
+        self.program(user, "/bin/bash", &["-c", line])
+    }
+
+    /// [`World::hitl`] or [`World::plain_hitl`].
+    pub fn in_scope<A: AsRef<OsStr>>(&self, scope: Scope, user: &str, words: &[A]) -> Call<'_> {
+        match scope {
+            Scope::System => self.hitl(user, words),
+            Scope::User => self.plain_hitl(user, words),
+        }
+    }
+
+    /// [`World::script`] or [`World::plain_script`].
+    pub fn script_in_scope(&self, scope: Scope, user: &str, line: &str) -> Call<'_> {
+        match scope {
+            Scope::System => self.script(user, line),
+            Scope::User => self.plain_script(user, line),
+        }
     }
 
     fn call<A: AsRef<OsStr>>(
@@ -270,6 +339,7 @@ impl World {
             environment: environment.iter().map(|(n, v)| (n.into(), v.into())).collect(),
             input: None,
             terminal: None,
+            login: None,
         }
     }
 
@@ -320,6 +390,13 @@ impl Call<'_> {
         self
     }
 
+    /// In the login session of this user, whoever they have become since: the kernel's login uid,
+    /// which root may set.
+    pub fn logged_in_as(mut self, user: &str) -> Self {
+        self.login = Some(uid_of(user));
+        self
+    }
+
     /// The command, ready to be changed further and started.
     pub fn command(self) -> Command {
         let mut command = Command::new(&self.program);
@@ -343,10 +420,19 @@ impl Call<'_> {
         let identity = self.identity;
         let groups = groups_of(identity);
         let terminal = self.terminal;
+        let login = self.login.map(|uid| uid.to_string());
         command.stdin(Stdio::null());
         // SAFETY: only system calls between fork and exec; everything they need was made before.
         unsafe {
             command.pre_exec(move || {
+                if let Some(login) = &login {
+                    let file = nix::fcntl::open(
+                        c"/proc/self/loginuid",
+                        OFlag::O_WRONLY | OFlag::O_CLOEXEC,
+                        Mode::empty(),
+                    )?;
+                    nix::unistd::write(&file, login.as_bytes())?;
+                }
                 unshare(CloneFlags::CLONE_NEWNS)?;
                 mount(
                     None::<&str>,
@@ -360,7 +446,7 @@ impl Call<'_> {
                         Some(from.as_c_str()),
                         to.as_c_str(),
                         None::<&str>,
-                        MsFlags::MS_BIND,
+                        MsFlags::MS_BIND | MsFlags::MS_REC,
                         None::<&str>,
                     )?;
                 }
@@ -423,33 +509,92 @@ impl Call<'_> {
         finish(child)
     }
 
+    /// Starts `hitl run …` with a status descriptor, and does not wait for anything.
+    pub fn start(self) -> Running {
+        let (child, events) = self.spawn_with_status();
+        Running { child, events }
+    }
+
     /// Starts `hitl run …` and returns once it has said, on its status descriptor, that the request
     /// is pending. The descriptor is the writing end of a pipe, passed by `--status-fd`.
-    pub fn start_and_wait_for_request(mut self) -> Waiting {
-        let (reader, writer) = nix::unistd::pipe().unwrap();
-        let number = writer.as_raw_fd();
-        let place = self.arguments.iter().position(|argument| argument == "run").unwrap() + 1;
-        self.arguments.insert(place, format!("--status-fd={number}").into());
-        let mut command = self.command();
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        // nix's pipe() does not set close-on-exec: the child inherits the writing end.
-        let child = command.spawn().unwrap();
-        drop(writer);
-        let mut events = BufReader::new(fs::File::from(reader));
+    pub fn start_and_wait_for_request(self) -> Waiting {
+        let (child, mut events) = self.spawn_with_status();
         let mut seen = Vec::new();
         loop {
-            let mut line = String::new();
-            if events.read_line(&mut line).unwrap() == 0 {
+            let Some(event) = read_event(&mut events) else {
                 let ran = finish(child);
                 panic!("ended before a request was pending; events {seen:?}; {ran:?}");
-            }
-            let event: Value = serde_json::from_str(&line).unwrap();
+            };
             if event["event"] == "pending" {
                 let id = event["id"].as_str().unwrap().to_owned();
                 return Waiting { child, id, events };
             }
             seen.push(event);
         }
+    }
+
+    fn spawn_with_status(mut self) -> (Child, BufReader<fs::File>) {
+        let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).unwrap();
+        let number = writer.as_raw_fd();
+        let place = self.arguments.iter().position(|argument| argument == "run").unwrap() + 1;
+        self.arguments.insert(place, format!("--status-fd={number}").into());
+        let mut command = self.command();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Only in this child: another test's child that inherited it would keep the pipe open.
+        // SAFETY: a system call on integers between fork and exec.
+        unsafe {
+            command.pre_exec(move || {
+                if libc::fcntl(number, libc::F_SETFD, 0) < 0 {
+                    return Err(std::io::Error::last_os_error());
+                }
+                Ok(())
+            });
+        }
+        let child = command.spawn().unwrap();
+        drop(writer);
+        (child, BufReader::new(fs::File::from(reader)))
+    }
+}
+
+fn read_event(events: &mut BufReader<fs::File>) -> Option<Value> {
+    let mut line = String::new();
+    if events.read_line(&mut line).unwrap() == 0 {
+        return None;
+    }
+    Some(serde_json::from_str(&line).unwrap())
+}
+
+/// A `hitl run` that was started.
+pub struct Running {
+    pub child: Child,
+    events: BufReader<fs::File>,
+}
+
+impl Running {
+    /// Reads events up to the one with this name.
+    #[track_caller]
+    pub fn wait_for(&mut self, name: &str) -> Value {
+        let mut seen = Vec::new();
+        while let Some(event) = read_event(&mut self.events) {
+            if event["event"] == name {
+                return event;
+            }
+            seen.push(event);
+        }
+        panic!("no {name:?} among {seen:?}");
+    }
+
+    /// Sends hitl a signal.
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        nix::sys::signal::kill(pid, signal).unwrap();
+    }
+
+    /// Waits for its end: the events that were not read yet, and what it did.
+    #[track_caller]
+    pub fn end(mut self) -> (Vec<Value>, Ran) {
+        let events = std::iter::from_fn(|| read_event(&mut self.events)).collect();
+        (events, finish(self.child))
     }
 }
 
@@ -464,11 +609,13 @@ pub struct Waiting {
 impl Waiting {
     /// The next event on the status descriptor; `None` when it is closed.
     pub fn next_event(&mut self) -> Option<Value> {
-        let mut line = String::new();
-        if self.events.read_line(&mut line).unwrap() == 0 {
-            return None;
-        }
-        Some(serde_json::from_str(&line).unwrap())
+        read_event(&mut self.events)
+    }
+
+    /// Sends it a signal, and nothing else.
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, signal).unwrap();
     }
 
     /// Waits for its end.

@@ -9,7 +9,7 @@ use super::failure::{ExitCode, Failure};
 use super::{Exit, Output, rooms};
 use crate::execute::CallerState;
 use crate::invocation::Asked;
-use crate::protocol::{self, Case, Manner, Outcome, Patience};
+use crate::protocol::{self, Case, Manner, Outcome, Patience, ProtocolError};
 use crate::review::{RequestStore, State};
 use front::TerminalFront;
 use status::StatusDescriptor;
@@ -49,12 +49,30 @@ fn attempt(
     let outcome = match &arguments.resume {
         Some(typed) => {
             let id = rooms.requests.find(typed, &protocol::may_see(&rooms)?)?;
-            protocol::resume(&rooms, &id, asked, manner)?
+            protocol::resume(&rooms, &id, asked, manner)
         }
-        None => protocol::run(&rooms, asked, arguments.reason.clone(), manner)?,
+        None => protocol::run(&rooms, asked, arguments.reason.clone(), manner),
     };
-    front.outcome(&outcome)?;
+    let outcome = outcome.map_err(failure)?;
+    // The command's own end is passed on also where nobody listens any more.
+    match (front.outcome(&outcome), &outcome) {
+        (Err(failure), Outcome::Ended { .. }) if !failure.message.is_empty() => {
+            output.say(&format!("hitl: {}", failure.message));
+        }
+        (Err(_), Outcome::Ended { .. }) | (Ok(()), _) => {}
+        (Err(failure), _) => return Err(failure),
+    }
     Ok(exit(&outcome))
+}
+
+/// What went wrong with a run, and that nothing ran where that is not plain from the exit code.
+fn failure(error: ProtocolError) -> Failure {
+    let nothing_ran = error.nothing_ran();
+    let mut failure = Failure::from(error);
+    if nothing_ran && failure.code == ExitCode::Failed {
+        failure.message.push_str("; nothing ran");
+    }
+    failure
 }
 
 /// What is asked for, from the command line.

@@ -56,6 +56,8 @@ fn reasons_are_sentences_that_a_reviewer_understands() {
             "threshold: critical risk needs ops ×1 and security ×1",
         ]
     );
+    let decisive = verdict.decisive.as_ref().map(|reason| reason.text.as_str());
+    assert_eq!(decisive, Some("threshold: high risk needs ops ×1"));
     assert_eq!(requirements(&verdict), [("ops", 1), ("security", 1)]);
     let verdict = decide(&policy, "make install");
     assert_eq!(reasons(&verdict), ["no rule matches: the defaults apply (approve, high)"]);

@@ -117,7 +117,6 @@ fn what_is_wrong_is_refused_at_its_place() {
         ),
         ("thresholds: [{at: low, decision: allow}]", "5:34", "only ever makes a decision stricter"),
         ("tests: [{name: n, run: x, expect: {}}]", "5:35", "expects nothing"),
-        ("rules: [{id: a, match: {args: [a, '**', b]}, decision: deny}]", "5:35", "before the end"),
         ("tests: [{name: n, run: x, expect: {rules: [a]}}]", "5:44", "unknown rule"),
         ("rules: [", "", "policy.yaml:"),
         (
