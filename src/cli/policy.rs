@@ -49,12 +49,12 @@ fn check(global: &GlobalArguments, paths: &[PathBuf], output: &Output) -> Result
                     let alone =
                         if one_person { "; for user scope only: it names no groups" } else { "" };
                     output.print(&format!(
-                        "{}: good ({} rules, {} groups, {} examples, {} tests{alone})\n",
+                        "{}: good ({}, {}, {}, {}{alone})\n",
                         visible(&name),
-                        counts.rules,
-                        counts.groups,
-                        counts.examples,
-                        counts.tests,
+                        counted(counts.rules, "rule"),
+                        counted(counts.groups, "group"),
+                        counted(counts.examples, "example"),
+                        counted(counts.tests, "test"),
                     ))?;
                 }
             }
@@ -65,6 +65,10 @@ fn check(global: &GlobalArguments, paths: &[PathBuf], output: &Output) -> Result
         }
     }
     Ok(Exit::Status(if wrong { ExitCode::Policy as i32 } else { 0 }))
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn test(

@@ -95,7 +95,7 @@ fn a_good_policy_is_counted_and_a_wrong_one_names_the_place() {
     let world = world_or_skip!();
     world.write("srv/good.yaml", POLICY);
     let checked = world.plain_hitl("alice", &["policy", "check", "good.yaml"]).run().exits(0);
-    assert_eq!(checked.stdout, "good.yaml: good (4 rules, 1 groups, 2 examples, 1 tests)\n");
+    assert_eq!(checked.stdout, "good.yaml: good (4 rules, 1 group, 2 examples, 1 test)\n");
 
     world.write("srv/bad.yaml", &POLICY.replace("decision: confirm,", "decison: confirm,"));
     let checked = world.plain_hitl("alice", &["policy", "check", "bad.yaml"]).run().exits(78);
@@ -133,14 +133,12 @@ fn every_kind_of_fault_refuses_the_policy_with_file_line_and_column() {
         assert!(POLICY.contains(from), "{from}");
         world.write("srv/bad.yaml", &POLICY.replacen(from, to, 1));
         let checked = world.plain_hitl("alice", &["policy", "check", "bad.yaml"]).run().exits(78);
-        let place = checked.stderr.split("bad.yaml:").nth(1).unwrap_or_default().to_owned();
-        let place = place.split_whitespace().next().unwrap_or_default();
-        let numbers: Vec<_> = place.split(':').take(2).map(str::parse::<usize>).collect();
-        assert!(
-            numbers.len() == 2 && numbers.iter().all(Result::is_ok),
-            "{to}: {}",
-            checked.stderr
-        );
+        let place = checked.stderr.split("bad.yaml:").nth(1).and_then(|rest| rest.lines().next());
+        let numbers = place.and_then(|place| place.split_once(':'));
+        let is_place = numbers.is_some_and(|(line, column)| {
+            line.parse::<usize>().is_ok() && column.parse::<usize>().is_ok()
+        });
+        assert!(is_place, "{to}: {}", checked.stderr);
         assert!(checked.stderr.contains('^'), "{to}: {}", checked.stderr);
         assert!(checked.stderr.contains(named), "{to}: {}", checked.stderr);
         // The installed policy is refused alike, and then nothing runs.
