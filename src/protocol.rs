@@ -14,24 +14,26 @@
 
 mod case;
 mod decisions;
+mod error;
+mod front;
 mod record;
 mod undo;
 
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::audit::{AuditError, Log};
-use crate::execute::{self, CallerState, Ending, EnvironmentError, ExecuteError, Launch};
-use crate::invocation::{Asked, InvocationError};
-use crate::policy::{Decision, Policy, PolicyError, SnapshotFailure};
-use crate::review::{FileStore, Record, RequestId, RequestStore, State, StoreError, Waited};
-use crate::snapshot::{Captured, Progress, SnapshotError, SnapshotStore};
-use crate::system::canonical::CanonicalError;
-use crate::system::identity::IdentityError;
-use crate::system::{Directories, Host, Moment};
+use crate::audit::Log;
+use crate::execute::{self, Environment, ExecuteError, Launch};
+use crate::invocation::Asked;
+use crate::policy::{Decision, Policy, SnapshotFailure};
+use crate::review::{FileStore, Record, RequestId, RequestStore, State, Waited};
+use crate::snapshot::{Captured, SnapshotStore};
+use crate::system::{Digest, Directories, Host, Moment};
 
 pub use case::Case;
 pub use decisions::{approve, cancel, may_see, note_overdue, reject};
+pub use error::ProtocolError;
+pub use front::{Answer, Event, Front, Manner, Outcome, Patience, Prompt};
 use record::OnRecord;
 pub use undo::{UndoReport, find_run, runs, undo};
 
@@ -49,176 +51,6 @@ pub struct Rooms {
     pub snapshots: SnapshotStore,
     /// The record.
     pub log: Log,
-}
-
-/// How a command is walked through: for [`run`] and [`resume`].
-pub struct Manner<'m> {
-    /// What to do when a human is needed.
-    pub patience: Patience,
-    /// What the caller had before hitl settled in: the command gets it back.
-    pub caller: &'m CallerState,
-    /// Whoever is told, and asked.
-    pub front: &'m mut dyn Front,
-}
-
-/// What to do when a human is needed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Patience {
-    /// Wait, at most this long (`None`: as long as humans may decide).
-    Wait(Option<Duration>),
-    /// Leave the request and come back.
-    NoWait,
-}
-
-/// How [`run`] ended.
-pub enum Outcome {
-    /// The command was started, and ended like this.
-    Ended {
-        /// The run's id.
-        id: RequestId,
-        /// How.
-        ending: Ending,
-        /// Whether there is a snapshot to undo it with.
-        undoable: bool,
-    },
-    /// The rules refuse it, or nobody can approve it here.
-    Denied {
-        /// Why, in one sentence.
-        why: String,
-    },
-    /// The request waits; nothing ran.
-    Pending(Box<Record>),
-    /// Nobody decided in the time that the caller was ready to wait. The request still waits.
-    TimeUp(Box<Record>),
-    /// The request ended without the command: rejected, expired, cancelled, void.
-    Closed(Box<Record>),
-}
-
-/// Whoever stands between the protocol and the person: prints, asks, shows progress. Never decides.
-pub trait Front {
-    /// A step was taken.
-    fn event(&mut self, event: &Event<'_>);
-
-    /// The requester's own human is asked at their terminal, while others may decide elsewhere.
-    /// `None` where there is no terminal to ask at.
-    fn prompt(&mut self, record: &Record) -> Option<Box<dyn Prompt>>;
-
-    /// A wait for humans begins: from here on ^C takes the request back.
-    ///
-    /// # Errors
-    /// Where the signal cannot be caught.
-    fn wait_begins(&mut self) -> std::io::Result<()>;
-
-    /// The wait goes on: called at once, about once a second and after every signal. `false` takes
-    /// the request back.
-    fn waiting(&mut self, record: &Record) -> bool;
-
-    /// A snapshot is being taken.
-    fn progress(&mut self, progress: Progress<'_>);
-}
-
-/// A question at the requester's terminal.
-pub trait Prompt {
-    /// The descriptor that becomes readable when there is something to read.
-    fn descriptor(&self) -> std::os::fd::BorrowedFd<'_>;
-
-    /// What the person has answered so far.
-    fn answer(&mut self) -> Answer;
-}
-
-/// What the person at the terminal has answered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Answer {
-    /// Nothing yet, or nothing that counts.
-    NotYet,
-    /// Yes: they typed what was asked.
-    Confirmed,
-    /// No.
-    Refused,
-}
-
-/// The steps, as they are told.
-pub enum Event<'a> {
-    /// The policy has given its verdict.
-    Decided(&'a Case<'a>),
-    /// A human is needed; the request is stored.
-    Pending(&'a Record),
-    /// Everything needed was given.
-    Approved(&'a Record),
-    /// The state before the command is captured.
-    Snapshotted(&'a Captured),
-    /// It could not be captured, and the rules let the command run all the same.
-    NotSnapshotted(&'a SnapshotError),
-    /// The command is about to start.
-    Started(&'a RequestId),
-    /// It has ended.
-    Ended(&'a RequestId, Ending),
-    /// It has ended, but its state afterwards could not be recorded.
-    AfterNotRecorded(&'a SnapshotError),
-}
-
-/// What stops the protocol. Nothing has run, unless the message says so.
-#[derive(Debug, thiserror::Error)]
-pub enum ProtocolError {
-    /// The command cannot be resolved.
-    #[error(transparent)]
-    Invocation(#[from] InvocationError),
-    /// The policy.
-    #[error(transparent)]
-    Policy(#[from] PolicyError),
-    /// The requests.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The log.
-    #[error(transparent)]
-    Audit(#[from] AuditError),
-    /// The snapshot.
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
-    /// The execution.
-    #[error(transparent)]
-    Execute(#[from] ExecuteError),
-    /// The environment that the rules ask for.
-    #[error(transparent)]
-    Environment(#[from] EnvironmentError),
-    /// Users and groups.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// A file that the request is bound to.
-    #[error("cannot read {0}, which the request is bound to: {1}")]
-    Bound(std::path::PathBuf, std::io::Error),
-    /// What is bound has no canonical form.
-    #[error("the request cannot be bound: {0}")]
-    Canonical(#[from] CanonicalError),
-    /// No randomness.
-    #[error("the kernel gives no randomness: {0}")]
-    Randomness(#[from] getrandom::Error),
-    /// Signals.
-    #[error("cannot wait for signals: {0}")]
-    Signals(std::io::Error),
-    /// `/proc` does not show this process.
-    #[error(
-        "/proc does not show this process, so that nobody could tell later whether it still runs: mount /proc"
-    )]
-    NoProc,
-    /// Somebody else's request.
-    #[error("{0}")]
-    NotYours(String),
-    /// The command has ended, but its end could not be recorded.
-    #[error("the command ran ({ending}), but its end could not be recorded: {source}")]
-    EndNotRecorded {
-        /// How the command ended.
-        ending: String,
-        /// Why that is not on record.
-        source: Box<ProtocolError>,
-    },
-}
-
-impl ProtocolError {
-    /// Whether the command was never started.
-    pub fn nothing_ran(&self) -> bool {
-        !matches!(self, Self::EndNotRecorded { .. } | Self::Execute(ExecuteError::Watch(_)))
-    }
 }
 
 /// Walks one command through the rooms.
@@ -281,19 +113,22 @@ fn pause(
     let Patience::Wait(time) = manner.patience else {
         return Ok(Outcome::Pending(Box::new(record)));
     };
+    // Before the question: whoever answers it with ^C takes the request back.
+    manner.front.wait_begins().map_err(ProtocolError::Signals)?;
     let mut prompt =
         if case.may_be_confirmed_in_place() { manner.front.prompt(&record) } else { None };
-    manner.front.wait_begins().map_err(ProtocolError::Signals)?;
-    let mut wish = Wish::Nothing;
-    let waited = {
+    let begun = Instant::now();
+    let (wish, waited) = loop {
         let question = prompt.as_ref().map(|prompt| prompt.descriptor().try_clone_to_owned());
         let question = question.transpose().map_err(ProtocolError::Signals)?;
+        let mut wish = Wish::Nothing;
         let mut tick = |record: &Record, readable: bool| {
             if let (true, Some(prompt)) = (readable, &mut prompt) {
                 wish = match prompt.answer() {
                     Answer::NotYet => Wish::Nothing,
                     Answer::Confirmed => Wish::Confirm,
                     Answer::Refused => Wish::TakeBack,
+                    Answer::Gone => Wish::StopAsking,
                 };
             }
             if wish == Wish::Nothing && !manner.front.waiting(record) {
@@ -301,7 +136,14 @@ fn pause(
             }
             wish == Wish::Nothing
         };
-        rooms.requests.wait(&record.id, time, question.as_ref().map(AsFd::as_fd), &mut tick)?
+        let left = time.map(|time| time.saturating_sub(begun.elapsed()));
+        let also = question.as_ref().map(AsFd::as_fd);
+        let waited = rooms.requests.wait(&record.id, left, also, &mut tick)?;
+        if wish != Wish::StopAsking {
+            break (wish, waited);
+        }
+        // Nobody has said no: the request waits on, for a decision from elsewhere.
+        prompt = None;
     };
     drop(prompt);
     match (wish, waited) {
@@ -312,12 +154,14 @@ fn pause(
             proceed(rooms, case, Some(record), manner)
         }
         (Wish::TakeBack, _) => Ok(Outcome::Closed(Box::new(decisions::cancel(rooms, &record.id)?))),
-        (Wish::Nothing, Waited::TimeUp(record)) => Ok(Outcome::TimeUp(record)),
-        (Wish::Nothing, Waited::Decided(record)) if record.state == State::Approved => {
+        (Wish::Nothing | Wish::StopAsking, Waited::TimeUp(record)) => Ok(Outcome::TimeUp(record)),
+        (Wish::Nothing | Wish::StopAsking, Waited::Decided(record))
+            if record.state == State::Approved =>
+        {
             manner.front.event(&Event::Approved(&record));
             proceed(rooms, case, Some(*record), manner)
         }
-        (Wish::Nothing, Waited::Decided(record)) => {
+        (Wish::Nothing | Wish::StopAsking, Waited::Decided(record)) => {
             decisions::note_overdue(rooms)?;
             Ok(Outcome::Closed(record))
         }
@@ -330,6 +174,7 @@ enum Wish {
     Nothing,
     Confirm,
     TakeBack,
+    StopAsking,
 }
 
 /// Everything that was needed is there: snapshot, last check, point of no return, execution, record.
@@ -344,41 +189,33 @@ fn proceed(
         Some(record) => record.id.clone(),
         None => RequestId::random()?,
     };
-    let snapshot = take_snapshot(rooms, case, &id, front)?;
-
-    // The last check, after everything slow: what the humans agreed to is still what would run.
-    let again = match &approved {
-        Some(record) => match decisions::take_again(rooms, case, record)? {
-            decisions::Again::Same(again) => Some(*again),
-            decisions::Again::Void(record) => {
-                rooms.snapshots.discard(&id)?;
-                return Ok(Outcome::Closed(record));
-            }
-        },
-        None => None,
-    };
-    let case = again.as_ref().unwrap_or(case);
-
-    // The point of no return: the approval is used up, then the intent is on record, then it runs.
-    let digest = match &approved {
-        Some(_) => decisions::consume(rooms, &id)?.digest,
-        None => decisions::digest(case)?,
-    };
-    let environment = case.environment(Some(&id))?;
-    let on_record = OnRecord::new(case, &id, digest);
-    let mut entries = Vec::new();
-    if approved.is_none() {
-        entries.extend(on_record.asked_and_decided());
+    // From here to the start it is for this process alone.
+    let claim = approved.as_ref().map(|record| rooms.requests.claim(&record.id)).transpose()?;
+    if claim.is_some() {
+        // What a process left that was killed on this stretch is no state before this run.
+        rooms.snapshots.discard(&id)?;
     }
-    entries.extend(snapshot.as_ref().map(|captured| on_record.snapshot(captured)));
-    entries.push(on_record.started());
-    rooms.log.append(&entries, &Moment::now())?;
+    let snapshot = take_snapshot(rooms, case, &id, front)?;
+    let ready = match last_step(rooms, case, &id, approved.as_ref(), snapshot.as_ref()) {
+        Ok(LastStep::Ready(ready)) => ready,
+        // Nothing ran, so that there is nothing to undo.
+        Ok(LastStep::Void(record)) => {
+            rooms.snapshots.discard(&id)?;
+            return Ok(Outcome::Closed(record));
+        }
+        Err(error) => {
+            return Err(rooms.snapshots.discard(&id).err().map_or(error, ProtocolError::from));
+        }
+    };
+    drop(claim);
+    let case = ready.again.as_deref().unwrap_or(case);
+    let on_record = OnRecord::new(case, &id, ready.digest);
     front.event(&Event::Started(&id));
     let begun = Instant::now();
     let executed = execute::run(&Launch {
         invocation: &case.invocation,
         run_as: &case.invocation.run_as,
-        environment: &environment,
+        environment: &ready.environment,
         timeout: case.verdict.run_timeout,
         caller: manner.caller,
     });
@@ -423,6 +260,62 @@ fn proceed(
     Ok(Outcome::Ended { id, ending, undoable })
 }
 
+/// What came of the last step before the start.
+enum LastStep<'r> {
+    /// The approval is used up and the intent is on record.
+    Ready(Ready<'r>),
+    /// Something changed: nothing runs.
+    Void(Box<Record>),
+}
+
+/// What is needed to start.
+struct Ready<'r> {
+    /// What runs, taken again, where it had to be approved.
+    again: Option<Box<Case<'r>>>,
+    digest: Digest,
+    environment: Environment,
+}
+
+/// The last check, after everything slow, and the point of no return.
+fn last_step<'r>(
+    rooms: &'r Rooms,
+    case: &Case<'r>,
+    id: &RequestId,
+    approved: Option<&Record>,
+    snapshot: Option<&Captured>,
+) -> Result<LastStep<'r>, ProtocolError> {
+    // What the humans agreed to is still what would run.
+    let again = match approved {
+        Some(record) => match decisions::take_again(rooms, case, record)? {
+            decisions::Again::Same(again) => Some(again),
+            decisions::Again::Void(record) => return Ok(LastStep::Void(record)),
+        },
+        None => None,
+    };
+    let case = again.as_deref().unwrap_or(case);
+    let environment = case.environment(Some(id))?;
+
+    // The approval is used up, then the intent is on record, then it runs.
+    let digest = match approved {
+        Some(_) => decisions::consume(rooms, id)?.digest,
+        None => decisions::digest(case)?,
+    };
+    let on_record = OnRecord::new(case, id, digest);
+    let mut entries = Vec::new();
+    if approved.is_none() {
+        entries.extend(on_record.asked_and_decided());
+    }
+    entries.extend(snapshot.map(|captured| on_record.snapshot(captured)));
+    entries.push(on_record.started());
+    if let Err(error) = rooms.log.append(&entries, &Moment::now()) {
+        if approved.is_some() {
+            decisions::finish(rooms, id, "not started: its start could not be recorded")?;
+        }
+        return Err(error.into());
+    }
+    Ok(LastStep::Ready(Ready { again, digest, environment }))
+}
+
 /// The state before the command, where anything is to be captured.
 fn take_snapshot(
     rooms: &Rooms,
@@ -454,7 +347,8 @@ fn take_snapshot(
 
 /// The refusal is on record before it is told.
 fn deny(rooms: &Rooms, case: &Case<'_>) -> Result<Outcome, ProtocolError> {
-    let on_record = OnRecord::new(case, &RequestId::random()?, decisions::digest(case)?);
+    let id = RequestId::random()?;
+    let on_record = OnRecord::new(case, &id, decisions::digest(case)?);
     rooms.log.append(&on_record.asked_and_decided(), &Moment::now())?;
-    Ok(Outcome::Denied { why: case.why_denied() })
+    Ok(Outcome::Denied { id, why: case.why_denied() })
 }

@@ -143,15 +143,20 @@ impl Lives {
 
     fn finished(&mut self, digest: Digest, outcome: Outcome) -> Result<(), String> {
         let life = self.life(&digest)?;
-        if life.started.is_none() {
-            return Err(format!("request {} had not started", life.id));
-        }
-        if outcome == Outcome::Unknown {
+        match (outcome, life.started) {
             // Lost, not ended: its end may still become known.
-            return Ok(());
+            (Outcome::Unknown, Some(_)) => Ok(()),
+            // Lost between the use of the approval and the start: it never starts.
+            (Outcome::Unknown, None) => {
+                self.close(digest, "was lost before it started");
+                Ok(())
+            }
+            (_, None) => Err(format!("request {} had not started", life.id)),
+            (_, Some(_)) => {
+                self.close(digest, "has finished");
+                Ok(())
+            }
         }
-        self.close(digest, "has finished");
-        Ok(())
     }
 
     fn refused(&mut self, digest: Digest, how: &'static str) -> Result<(), String> {

@@ -6,7 +6,7 @@ use super::node::Node;
 use super::read::Stored;
 use super::{Action, Outcome};
 use crate::system::ByteString;
-use crate::system::text::{visible, visible_argument};
+use crate::system::text::{counted, visible, visible_argument};
 
 /// A stored line as a person reads it: time (UTC), sequence number, request, user, what happened and
 /// what belongs to it. Nothing in it can act on a terminal; `colour` adds colour to words that say
@@ -90,13 +90,13 @@ fn parts(line: &Line<'_>) -> Vec<String> {
         }
         Action::ApprovalRejected => parts.extend(labelled("message: ", field::MESSAGE)),
         Action::SnapshotCreated => {
-            parts.extend(number(field::FILES).map(|files| format!("{files} paths")));
-            parts.extend(number(field::BYTES).map(|bytes| format!("{bytes} bytes")));
+            parts.extend(number(field::FILES).map(|files| counted(files, "path")));
+            parts.extend(number(field::BYTES).map(|bytes| counted(bytes, "byte")));
         }
         Action::CommandFinished => parts.extend(labelled("", field::ENDING)),
         Action::UndoApplied => {
             parts.extend(labelled("run ", field::UNDONE));
-            parts.extend(number(field::FILES).map(|files| format!("{files} paths")));
+            parts.extend(number(field::FILES).map(|files| counted(files, "path")));
         }
         Action::RequestVoid => parts.extend(labelled("", field::BECAUSE)),
         Action::SegmentOpened => parts.extend(labelled("", field::ORIGIN)),

@@ -7,32 +7,22 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::help;
 use super::output::ColorChoice;
 use crate::system::{DirectoryOverrides, parse_duration};
 
-/// Run privileged work with a human in the loop.
-///
-/// hitl matches a command against YAML rules and then lets it run, asks you, waits for a second
-/// human, or refuses. Before a command runs it snapshots the files that the command can touch, so
-/// that "hitl undo" puts them back. Everything is written to a hash-chained audit log.
+mod tools;
+
+pub use tools::{AuditCommand, InitArguments, ManArguments, PolicyCommand, TourArguments};
+
+/// The whole command line.
 #[derive(Parser, Debug)]
 #[command(
     name = "hitl",
     version,
-    propagate_version = true,
+    about = help::ABOUT,
     max_term_width = 100,
-    after_help = "Examples:
-  hitl tour                                   see it all at work, on files of its own
-  hitl check -- rm -rf build                  what would be decided, and why
-  hitl run -- systemctl restart nginx         run it, if the rules and the humans let it
-  hitl pending                                what waits for a human
-  hitl approve K7Q2-MX4P                      say yes to it
-  hitl undo --last                            put back what the last command changed
-  hitl audit verify                           prove that the record was not rewritten
-
-Exit codes of hitl itself (the command's own status is passed through by \"hitl run\"):
-  75 pending   77 denied, rejected or void   78 policy missing, unsafe or wrong
-  124 nobody decided in time   125 hitl failed, nothing ran   126/127 not executable / not found"
+    after_help = help::HITL
 )]
 pub struct Arguments {
     /// What applies to every command.
@@ -45,16 +35,23 @@ pub struct Arguments {
 
 /// Options that every command takes.
 #[derive(Args, Debug)]
+#[command(next_help_heading = help::GLOBAL_OPTIONS)]
 pub struct GlobalArguments {
-    /// When to use colour.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    /// When to use colour: auto (on a terminal), always or never.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        hide_default_value = true,
+        value_name = "WHEN"
+    )]
     pub color: ColorChoice,
-    /// The policy file to use instead of the usual ones (also HITL_POLICY). Only without setuid
-    /// privileges, or for root.
+    /// Use this policy instead of the installed one (root and unprivileged hitl only).
     #[arg(long, global = true, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// The state directory to use instead of the usual one (also HITL_STATE_DIR). Only without
-    /// setuid privileges, or for root.
+    /// Keep requests, snapshots and the log here (root and unprivileged hitl only).
     #[arg(long, global = true, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 }
@@ -90,23 +87,22 @@ pub enum Command {
     /// Put back what a command changed.
     Undo(UndoArguments),
     /// Show or verify the audit log.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::AUDIT)]
     Audit(AuditCommand),
     /// Check and test policies.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::POLICY)]
     Policy(PolicyCommand),
     /// Write a commented starter policy and the directories. Never overwrites.
     Init(InitArguments),
     /// Print a completion script for a shell.
-    #[command(after_help = "Example:
-  hitl completions bash > /etc/bash_completion.d/hitl")]
+    #[command(after_help = help::COMPLETIONS)]
     Completions {
         /// The shell.
         shell: Shell,
     },
     /// Print a man page, or write all of them to a directory.
     Man(ManArguments),
-    /// See the whole of hitl at work on files of its own: decide, ask, snapshot, run, undo, prove.
+    /// See hitl at work on files of its own: decide, ask, snapshot, run, undo, prove.
     Tour(TourArguments),
 }
 
@@ -126,17 +122,11 @@ pub struct TargetArguments {
 
 /// Arguments of `hitl run`.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:
-  hitl run -- systemctl restart nginx
-  hitl run --reason 'ticket 4711' -u postgres -- psql -f migrate.sql
-  hitl run --wait 30m --reason \"$CI_JOB_URL\" -- terraform apply plan.out
-  id=$(hitl run --no-wait --json -- make deploy | jq -r .id)
-  hitl wait \"$id\" && hitl run --resume \"$id\"
-
-The command's exit status is passed through, and so is death by a signal. hitl's own exit codes:
-  75 pending (--no-wait)   77 denied, rejected or void   78 policy missing, unsafe or wrong
-  124 nobody decided in time   125 hitl failed, nothing ran   126/127 not executable / not found
-A command may exit with the same numbers: --status-fd and --json say who spoke.")]
+#[command(
+    override_usage = "hitl run [OPTIONS] -- COMMAND [ARGUMENT]...
+       hitl run [OPTIONS] --resume ID",
+    after_help = help::RUN
+)]
 pub struct RunArguments {
     /// As whom and where.
     #[command(flatten)]
@@ -170,12 +160,7 @@ pub struct RunArguments {
 
 /// Arguments of `hitl check`.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:
-  hitl check -- systemctl restart nginx
-  hitl check --json -- kubectl scale deploy/web --replicas 30 | jq .decision
-
-Exits with 0 where the command would be allowed, 75 where a human would be asked, 77 where it would
-be denied.")]
+#[command(override_usage = "hitl check [OPTIONS] -- COMMAND [ARGUMENT]...", after_help = help::CHECK)]
 pub struct CheckArguments {
     /// As whom and where.
     #[command(flatten)]
@@ -190,6 +175,7 @@ pub struct CheckArguments {
 
 /// Arguments of `hitl pending`.
 #[derive(Args, Debug)]
+#[command(after_help = help::PENDING)]
 pub struct PendingArguments {
     /// Also list requests that are closed.
     #[arg(long)]
@@ -201,6 +187,7 @@ pub struct PendingArguments {
 
 /// Arguments of `hitl show`.
 #[derive(Args, Debug)]
+#[command(after_help = help::SHOW)]
 pub struct ShowArguments {
     /// The request's id, or the beginning of it.
     pub id: String,
@@ -211,9 +198,7 @@ pub struct ShowArguments {
 
 /// Arguments of `hitl approve`.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:
-  hitl show K7Q2-MX4P
-  hitl approve K7Q2-MX4P -m 'agreed with the on-call'")]
+#[command(after_help = help::APPROVE)]
 pub struct ApproveArguments {
     /// The request's id, or the beginning of it.
     pub id: String,
@@ -227,6 +212,7 @@ pub struct ApproveArguments {
 
 /// Arguments of `hitl reject`.
 #[derive(Args, Debug)]
+#[command(after_help = help::REJECT)]
 pub struct RejectArguments {
     /// The request's id, or the beginning of it.
     pub id: String,
@@ -240,6 +226,7 @@ pub struct RejectArguments {
 
 /// Arguments of `hitl cancel`.
 #[derive(Args, Debug)]
+#[command(after_help = help::CANCEL)]
 pub struct CancelArguments {
     /// The request's id, or the beginning of it.
     pub id: String,
@@ -250,11 +237,7 @@ pub struct CancelArguments {
 
 /// Arguments of `hitl wait`.
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Exits with 0 when the request is approved (or has already run), 77 when it was
-rejected, cancelled or void, 124 when its time is over, and 75 when it is still pending after
---timeout."
-)]
+#[command(after_help = help::WAIT)]
 pub struct WaitArguments {
     /// The request's id, or the beginning of it.
     pub id: String,
@@ -270,10 +253,7 @@ pub struct WaitArguments {
 #[derive(Args, Debug)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Examples:
-  hitl snapshots                      the runs that can be undone, newest first
-  hitl snapshots show K7Q2-MX4P       which files a snapshot holds
-  hitl snapshots diff K7Q2-MX4P       what the command changed"
+    after_help = help::SNAPSHOTS
 )]
 pub struct SnapshotsArguments {
     /// What to do; without it, list.
@@ -288,6 +268,7 @@ pub struct SnapshotsArguments {
 #[derive(Subcommand, Debug)]
 pub enum SnapshotsCommand {
     /// Show which files a snapshot holds, and as what.
+    #[command(after_help = help::SNAPSHOTS_SHOW)]
     Show {
         /// The run's id, or the beginning of it.
         id: String,
@@ -296,6 +277,7 @@ pub enum SnapshotsCommand {
         json: bool,
     },
     /// Show what the command changed.
+    #[command(after_help = help::SNAPSHOTS_DIFF)]
     Diff {
         /// The run's id, or the beginning of it.
         id: String,
@@ -309,11 +291,7 @@ pub enum SnapshotsCommand {
 
 /// Arguments of `hitl undo`.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:
-  hitl undo --last --dry-run          what would be put back
-  hitl undo --last                    put it back
-  hitl undo K7Q2-MX4P                 undo that run
-An undo is a run of its own: undoing it brings the changes back.")]
+#[command(after_help = help::UNDO)]
 pub struct UndoArguments {
     /// The run's id, or the beginning of it.
     #[arg(required_unless_present = "last", conflicts_with = "last")]
@@ -331,110 +309,4 @@ pub struct UndoArguments {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-/// Commands of `hitl audit`.
-#[derive(Subcommand, Debug)]
-pub enum AuditCommand {
-    /// Show entries.
-    #[command(after_help = "Examples:
-  hitl audit show --request K7Q2-MX4P
-  hitl audit show --user alice --since 7d --json")]
-    Show {
-        /// Only entries about this request or run.
-        #[arg(long, value_name = "ID")]
-        request: Option<String>,
-        /// Only entries of this user.
-        #[arg(long, value_name = "USER")]
-        user: Option<String>,
-        /// Only entries of the last while (15m, 7d).
-        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-        since: Option<Duration>,
-        /// Print the entries as they are stored, one JSON object a line.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Verify the whole log: chain, sequence, and that nothing started without the approvals it
-    /// needed. Names the first entry that does not hold.
-    #[command(after_help = "Examples:
-  hitl audit verify
-  hitl audit verify copy-of/audit     a copy, anywhere, without privileges
-
-Exits with 0 where the log holds and 1 where it does not.")]
-    Verify {
-        /// The log's directory, or one of its files; by default this host's own.
-        path: Option<PathBuf>,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// Commands of `hitl policy`.
-#[derive(Subcommand, Debug)]
-pub enum PolicyCommand {
-    /// Read a policy and say whether it can be used; every error with file, line and column.
-    Check {
-        /// Policy files, or directories of them; by default the policy in use.
-        paths: Vec<PathBuf>,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Run a policy's own tests and examples.
-    #[command(after_help = "Examples:
-  hitl policy test                    the policy in use
-  hitl policy test policies/          every policy in a directory
-
-Exits with 0 where all pass and 1 where one fails.")]
-    Test {
-        /// Policy files, or directories of them; by default the policy in use.
-        paths: Vec<PathBuf>,
-        /// Also list the rules that no test and no example reaches.
-        #[arg(long)]
-        coverage: bool,
-        /// Print one JSON object a line.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// Arguments of `hitl init`.
-#[derive(Args, Debug)]
-pub struct InitArguments {
-    /// For this host: /etc/hitl and /var/lib/hitl. Needs root.
-    #[arg(long, conflicts_with = "user")]
-    pub system: bool,
-    /// For yourself: your configuration and state directories.
-    #[arg(long)]
-    pub user: bool,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `hitl man`.
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:
-  hitl man | man -l -
-  hitl man hitl-run | man -l -
-  hitl man --directory /usr/local/share/man/man1")]
-pub struct ManArguments {
-    /// The page: hitl, or hitl- and a command.
-    #[arg(default_value = "hitl")]
-    pub page: String,
-    /// Write all pages to this directory instead.
-    #[arg(long, value_name = "DIR", conflicts_with = "page")]
-    pub directory: Option<PathBuf>,
-}
-
-/// Arguments of `hitl tour`.
-#[derive(Args, Debug)]
-pub struct TourArguments {
-    /// Do not wait for Enter between the steps, also on a terminal.
-    #[arg(long)]
-    pub no_pause: bool,
-    /// Keep the files of the tour, and say where they are.
-    #[arg(long)]
-    pub keep: bool,
 }

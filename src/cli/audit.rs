@@ -1,5 +1,6 @@
 //! `hitl audit`: what happened, and proof that the record of it was not rewritten.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::progress::ProgressLine;
 use super::{Exit, Output, rooms};
 use crate::audit::{self, Filter, Stored, Verification};
 use crate::review::{RequestId, StoreError};
-use crate::system::text::visible;
+use crate::system::text::{visible, visible_json};
 use crate::system::{Colour, Moment, Paint};
 
 /// Shows or verifies the log.
@@ -63,11 +64,16 @@ fn since_ms(age: Duration) -> i64 {
 }
 
 fn show(directory: &Path, filter: Filter, output: &Output) -> Result<Exit, Failure> {
+    let terminal = std::io::stdout().is_terminal();
     let mut damaged = false;
     for stored in audit::read(directory, filter)? {
         let stored = stored?;
         damaged |= matches!(stored, Stored::Damaged { .. });
         match &stored {
+            // Byte for byte what was hashed, except on a terminal, which must not obey it.
+            Stored::Entry(entry) if output.json && terminal => {
+                output.print(&format!("{}\n", visible_json(entry.json())))?;
+            }
             Stored::Entry(entry) if output.json => output.print(&format!("{}\n", entry.json()))?,
             Stored::Damaged { offset, what, .. } if output.json => {
                 output.print_json(&json!({"v": 1, "damaged": {"offset": offset, "what": what}}))?;

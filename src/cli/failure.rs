@@ -126,7 +126,19 @@ impl From<StoreError> for Failure {
 
 impl From<SnapshotError> for Failure {
     fn from(error: SnapshotError) -> Self {
-        Self::new(ExitCode::Failed, error)
+        // An answer about what is there, and not a failure to do what can be done.
+        let code = match &error {
+            SnapshotError::Unknown(_)
+            | SnapshotError::Ambiguous { .. }
+            | SnapshotError::NotAnId(_)
+            | SnapshotError::Nothing
+            | SnapshotError::AlreadyUndone { .. }
+            | SnapshotError::Overlapping { .. }
+            | SnapshotError::Conflicts { .. }
+            | SnapshotError::PlanChanged { .. } => ExitCode::No,
+            _ => ExitCode::Failed,
+        };
+        Self::new(code, error)
     }
 }
 
@@ -138,6 +150,7 @@ impl From<ProtocolError> for Failure {
             ProtocolError::Store(error) => error.into(),
             ProtocolError::Audit(error) => error.into(),
             ProtocolError::Snapshot(error) => error.into(),
+            ProtocolError::NotYours(_) => Self::new(ExitCode::Denied, error),
             other => Self::new(ExitCode::Failed, other),
         }
     }

@@ -52,17 +52,20 @@ pub(super) fn init(
         report.note(directory, !directory.is_dir());
         durable::create_directory(directory)?;
     }
-    // Looked at before it is written, and written only where nothing is: a race loses nothing
-    // either, since the new file is linked into place.
-    let is_new = write_new(&directories.policy_file, policy)?;
+    let is_new = durable::write_new(&directories.policy_file, policy.as_bytes())?;
     report.note(&directories.policy_file, is_new);
     if output.json {
         output.print_json(&json!({"v": 1, "made": report.made, "kept": report.kept}))?;
     } else {
         output.print(&report.to_text())?;
-        output.say(
-            "next: read the policy, name your own people in it, then run \"hitl policy test\"",
-        );
+        output.say(match wanted {
+            Scope::System => {
+                "next: read the policy, name your own people in it, then run \"hitl policy test\""
+            }
+            Scope::User => {
+                "next: read the policy, change what does not suit you, then run \"hitl policy test\""
+            }
+        });
     }
     Ok(Exit::Status(0))
 }
@@ -84,24 +87,5 @@ impl Report {
         let made = self.made.iter().map(|path| format!("made  {path}\n"));
         let kept = self.kept.iter().map(|path| format!("kept  {path} (was there already)\n"));
         made.chain(kept).collect()
-    }
-}
-
-/// Writes a file where there is none, durably. Whether it was written.
-fn write_new(path: &Path, text: &str) -> Result<bool, Failure> {
-    let temporary = path.with_extension("yaml.new");
-    durable::write(&temporary, text.as_bytes())?;
-    let linked = std::fs::hard_link(&temporary, path);
-    std::fs::remove_file(&temporary)?;
-    match linked {
-        Ok(()) => {
-            durable::sync_directory(path.parent().unwrap_or(Path::new("/")))?;
-            Ok(true)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(Failure::new(
-            ExitCode::Failed,
-            format!("cannot write {}: {error}", visible(&path.to_string_lossy())),
-        )),
     }
 }

@@ -8,6 +8,7 @@ mod audit;
 mod check;
 mod decide;
 mod failure;
+mod help;
 mod init;
 mod man;
 mod output;

@@ -49,12 +49,12 @@ fn check(global: &GlobalArguments, paths: &[PathBuf], output: &Output) -> Result
                     let alone =
                         if one_person { "; for user scope only: it names no groups" } else { "" };
                     output.print(&format!(
-                        "{}: good ({} rules, {} groups, {} examples, {} tests{alone})\n",
+                        "{}: good ({}, {}, {}, {}{alone})\n",
                         visible(&name),
-                        counts.rules,
-                        counts.groups,
-                        counts.examples,
-                        counts.tests,
+                        counted(counts.rules, "rule"),
+                        counted(counts.groups, "group"),
+                        counted(counts.examples, "example"),
+                        counted(counts.tests, "test"),
                     ))?;
                 }
             }
@@ -65,6 +65,10 @@ fn check(global: &GlobalArguments, paths: &[PathBuf], output: &Output) -> Result
         }
     }
     Ok(Exit::Status(if wrong { ExitCode::Policy as i32 } else { 0 }))
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn test(
@@ -125,7 +129,7 @@ fn policies(global: &GlobalArguments, paths: &[PathBuf]) -> Result<Vec<Named>, F
         let directories = rooms::directories(global)?;
         rooms::only_root(&directories, "read the policy")?;
         let name = "the policy in use".to_owned();
-        let policy = Policy::load(&directories);
+        let policy = Policy::load_whole(&directories);
         let one_person = policy.as_ref().is_ok_and(|policy| policy.counts().groups == 0);
         return Ok(vec![Named { name, policy, one_person }]);
     }

@@ -40,6 +40,16 @@ impl Question {
     }
 }
 
+impl Drop for Question {
+    /// Ends the line of a question that was answered elsewhere, or not at all.
+    fn drop(&mut self) {
+        if !self.typed.ends_with(b"\n") {
+            // A terminal that is gone needs no end of line.
+            let _ = writeln!(self.terminal);
+        }
+    }
+}
+
 impl Prompt for Question {
     fn descriptor(&self) -> BorrowedFd<'_> {
         self.terminal.as_fd()
@@ -49,11 +59,14 @@ impl Prompt for Question {
         let mut buffer = [0_u8; 256];
         // In canonical mode a read returns one line, and the caller has seen that there is one.
         match self.terminal.read(&mut buffer) {
-            Ok(0) => return Answer::Refused,
+            // The end of input is a no of a person who is there; a terminal that hung up reads as
+            // its end too, and nobody has said anything.
+            Ok(0) if tcgetpgrp(&self.terminal).is_ok() => return Answer::Refused,
+            Ok(0) => return Answer::Gone,
             Ok(length) => self.typed.extend_from_slice(buffer.get(..length).unwrap_or_default()),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Answer::NotYet,
-            // The terminal is gone, or we were put into its background: nobody said yes.
-            Err(_) => return Answer::Refused,
+            // The terminal is gone, or we were put into its background: nobody said anything.
+            Err(_) => return Answer::Gone,
         }
         let Some(end) = self.typed.iter().position(|byte| *byte == b'\n') else {
             return Answer::NotYet;

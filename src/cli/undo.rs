@@ -9,7 +9,7 @@ use super::{Exit, Output, rooms};
 use crate::execute::CallerState;
 use crate::protocol::{self, UndoReport};
 use crate::snapshot::{self, UndoPlan};
-use crate::system::text::{visible, visible_command};
+use crate::system::text::{counted, visible, visible_command};
 
 /// Undoes a run, or says what that would do.
 pub(super) fn undo(
@@ -77,8 +77,9 @@ fn tell(plan: &UndoPlan, report: &UndoReport, output: &Output) -> Result<Exit, F
             output.say(&format!("then {command}: {ending}"));
         }
         output.say(&format!(
-            "undone: {} paths put back; \"hitl undo {}\" brings the changes back",
-            undone.restored, undone.run.id
+            "undone: {} put back; \"hitl undo {}\" brings the changes back",
+            counted(undone.restored, "path"),
+            undone.run.id
         ));
     }
     for sentence in &undone.not_restored {

@@ -3,7 +3,7 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{BoundFile, Executable, Invocation};
 use crate::system::{ByteString, Digest};
@@ -93,8 +93,8 @@ impl Invocation {
     /// either) is bound by its identity and size.
     ///
     /// # Errors
-    /// As [`bind_file`].
-    pub fn bound_operands(&self) -> io::Result<Vec<BoundFile>> {
+    /// As [`bind_file`], with the path of the operand.
+    pub fn bound_operands(&self) -> Result<Vec<BoundFile>, (PathBuf, io::Error)> {
         let mut files: Vec<BoundFile> = Vec::new();
         let Some(command) = self.reading.commands.first() else { return Ok(files) };
         for operand in &command.operands {
@@ -107,7 +107,7 @@ impl Invocation {
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                     files.push(bound(&operand.real, &metadata, None));
                 }
-                outcome => files.push(outcome?),
+                outcome => files.push(outcome.map_err(|error| (operand.real.clone(), error))?),
             }
         }
         Ok(files)

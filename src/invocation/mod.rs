@@ -220,6 +220,11 @@ pub trait PathLookup {
     fn real(&self, path: &Path) -> PathBuf;
     /// The home directory of a user, or of the requester where none is named (`~`).
     fn home(&self, user: Option<&str>) -> Option<PathBuf>;
+    /// Whether the last component can be a symbolic link. A machine answers this with one system
+    /// call, where [`PathLookup::real`] needs one for every component.
+    fn may_be_link(&self, path: &Path) -> bool {
+        self.real(path) != path
+    }
     /// Whether it is an existing directory (behind links too). No directory is known to exist on an
     /// imagined machine.
     fn is_directory(&self, _path: &Path) -> bool {

@@ -31,6 +31,10 @@ impl PathLookup for Machine {
         account.ok().flatten().map(|account| account.home)
     }
 
+    fn may_be_link(&self, path: &Path) -> bool {
+        path.is_symlink()
+    }
+
     fn is_directory(&self, path: &Path) -> bool {
         path.is_dir()
     }
@@ -49,7 +53,7 @@ impl PathLookup for Imagined {
         match user {
             Some("root") => Some("/root".into()),
             Some(name) => Some(Path::new("/home").join(name)),
-            None => Some("/home/user".into()),
+            None => Some("/home/someone".into()),
         }
     }
 }

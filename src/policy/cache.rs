@@ -1,4 +1,4 @@
-//! The compiled cache: the document as JSON, in the state directory, so that a command does not
+//! The compiled cache: what decisions need of a policy, as JSON with its index, in the state directory, so that a command does not
 //! wait for YAML.
 //!
 //! It holds for exactly these files (path, device, inode, size, times of change) and this very
@@ -11,9 +11,13 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::PolicyIdentity;
 use super::document::Document;
+use super::index::Index;
+use super::rule::Rule;
+use super::rules::Rules;
 use crate::system::{ByteString, Digest, Scope, durable, trusted};
 
 /// The largest cache that is read, in bytes.
@@ -51,6 +55,8 @@ impl Stamp {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Key {
     version: String,
+    /// Whether it was found sound for system scope, which asks for more.
+    system: bool,
     program: Stamp,
     sources: Vec<Stamp>,
 }
@@ -58,10 +64,11 @@ pub(super) struct Key {
 impl Key {
     /// The key for these sources and this program. `None` where the kernel does not show the
     /// program: then nothing is cached.
-    pub(super) fn of(sources: Vec<Stamp>) -> Option<Self> {
+    pub(super) fn of(sources: Vec<Stamp>, scope: Scope) -> Option<Self> {
         let program = Path::new("/proc/self/exe");
         let program = Stamp::of(program, &std::fs::metadata(program).ok()?);
-        Some(Self { version: env!("CARGO_PKG_VERSION").to_owned(), program, sources })
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Some(Self { version, system: scope == Scope::System, program, sources })
     }
 
     /// Whether every source's last change is over long enough.
@@ -80,26 +87,40 @@ impl Key {
 struct Written<'a> {
     key: &'a Key,
     identity: &'a PolicyIdentity,
-    document: &'a Document,
+    document: Document,
+    index: Index,
+    rules: Vec<Rule>,
 }
 
 #[derive(Deserialize)]
-struct Cached {
+struct Read {
     key: Key,
     identity: PolicyIdentity,
     document: Document,
+    index: Index,
+    rules: Vec<Box<RawValue>>,
+}
+
+/// A policy as the cache holds it: what decisions need, without examples and tests.
+pub(super) struct Cached {
+    pub(super) identity: PolicyIdentity,
+    pub(super) document: Document,
+    pub(super) index: Index,
+    pub(super) rules: Rules,
 }
 
 /// What the cache holds for this key, if it does.
-pub(super) fn read(path: &Path, scope: Scope, key: &Key) -> Option<(PolicyIdentity, Document)> {
+pub(super) fn read(path: &Path, scope: Scope, key: &Key) -> Option<Cached> {
     let file = trusted::read(path, scope, LARGEST).ok()?;
     let text = std::str::from_utf8(&file.bytes).ok()?;
     let (digest, json) = text.split_once('\n')?;
     if digest.parse::<Digest>().ok()? != Digest::of(json.as_bytes()) {
         return None;
     }
-    let cached: Cached = serde_json::from_str(json).ok()?;
-    (cached.key == *key).then_some((cached.identity, cached.document))
+    let read: Read = serde_json::from_str(json).ok()?;
+    let Read { key: found, identity, document, index, rules } = read;
+    let rules = Rules::cached(rules);
+    (found == *key).then_some(Cached { identity, document, index, rules })
 }
 
 /// Puts a document there, where that is possible and sensible.
@@ -108,9 +129,26 @@ pub(super) fn write(path: &Path, key: &Key, identity: &PolicyIdentity, document:
     if !there || !key.is_settled() {
         return;
     }
-    if let Ok(json) = serde_json::to_string(&Written { key, identity, document }) {
+    let mut document = document.clone();
+    document.tests.clear();
+    let mut rules = std::mem::take(&mut document.rules);
+    for rule in &mut rules {
+        rule.examples = None;
+    }
+    let index = Index::of(&rules);
+    if let Ok(json) = serde_json::to_string(&Written { key, identity, document, index, rules })
+        && can_be_read(&json)
+    {
         let text = format!("{}\n{json}", Digest::of(json.as_bytes()));
         // Without a cache the next load is slower and just as right.
         let _ = durable::write(path, text.as_bytes());
     }
+}
+
+/// Whether every rule in there can be read again: afterwards they are read one by one, when a
+/// command can reach them, and a denial that could not be read would be missed.
+fn can_be_read(json: &str) -> bool {
+    serde_json::from_str::<Read>(json).is_ok_and(|read| {
+        read.rules.iter().all(|rule| serde_json::from_str::<Rule>(rule.get()).is_ok())
+    })
 }

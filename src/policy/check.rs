@@ -216,6 +216,10 @@ impl Check<'_> {
         let rules = || self.document.rules.iter().map(|rule| rule.id.as_str());
         for (number, test) in self.document.tests.iter().enumerate() {
             let at = |key| [Key("tests"), Element(number), Key("expect"), Key(key)];
+            if test.expect.is_empty() {
+                let help = "write decision, risk, rules or approvals";
+                self.wrong(&at("decision"), "a test that expects nothing".to_owned(), help)?;
+            }
             for (index, id) in test.expect.rules.iter().flatten().enumerate() {
                 if !rules().any(|rule| rule == id.as_str()) {
                     let place = [&at("rules")[..], &[Element(index)]].concat();

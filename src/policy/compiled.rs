@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::cache::Cached;
 use super::document::Document;
 use super::index::Index;
 use super::protected::Protected;
 use super::rule::Rule;
+use super::rules::{Rules, UnreadableRule};
 use super::{PolicyIdentity, Presence};
 use crate::invocation::{ExecutableNames, PathLookup, RequesterKind};
 
@@ -13,7 +15,9 @@ use crate::invocation::{ExecutableNames, PathLookup, RequesterKind};
 #[derive(Debug)]
 pub struct Policy {
     identity: PolicyIdentity,
+    /// Everything but the rules, and from the cache without the tests.
     document: Document,
+    rules: Rules,
     index: Index,
     protected: Vec<Protected>,
 }
@@ -34,11 +38,17 @@ pub struct PolicyCounts {
 impl Policy {
     pub(super) fn new(
         identity: PolicyIdentity,
-        document: Document,
+        mut document: Document,
         protected: Vec<Protected>,
     ) -> Self {
-        let index = Index::of(&document.rules);
-        Self { identity, document, index, protected }
+        let rules = std::mem::take(&mut document.rules);
+        let index = Index::of(&rules);
+        Self { identity, document, rules: Rules::Whole(rules), index, protected }
+    }
+
+    pub(super) fn from_cache(cached: Cached, protected: Vec<Protected>) -> Self {
+        let Cached { identity, document, rules, index } = cached;
+        Self { identity, document, rules, index, protected }
     }
 
     /// Where it came from, and the digest that approvals are bound to.
@@ -46,8 +56,8 @@ impl Policy {
         &self.identity
     }
 
-    /// What it says.
-    pub fn document(&self) -> &Document {
+    /// What it says beside its rules.
+    pub(super) fn document(&self) -> &Document {
         &self.document
     }
 
@@ -55,16 +65,6 @@ impl Policy {
     /// `secure_path`.
     pub fn search_path(&self) -> &[PathBuf] {
         &self.document.defaults.environment.path.0
-    }
-
-    /// The rule of this id.
-    pub fn rule(&self, id: &str) -> Option<&Rule> {
-        self.document.rules.iter().find(|rule| rule.id.as_str() == id)
-    }
-
-    /// What the rule of this id is for, as its author says.
-    pub fn description_of(&self, id: &str) -> Option<&str> {
-        self.rule(id)?.description.as_ref().map(|text| text.as_str())
     }
 
     /// The policy's groups that a user is in, given the user's groups on this host.
@@ -101,9 +101,10 @@ impl Policy {
 
     /// How much there is of it.
     pub fn counts(&self) -> PolicyCounts {
-        let examples = self.document.rules.iter().filter_map(|rule| rule.examples.as_ref());
+        let rules = self.rules.iter().flatten();
+        let examples = rules.filter_map(|rule| rule.examples.as_ref());
         PolicyCounts {
-            rules: self.document.rules.len(),
+            rules: self.rules.len(),
             groups: self.document.groups.len(),
             examples: examples.map(|both| both.matches.len() + both.not_match.len()).sum(),
             tests: self.document.tests.len(),
@@ -115,11 +116,14 @@ impl Policy {
         &self,
         names: &ExecutableNames,
         lookup: &dyn PathLookup,
-    ) -> impl Iterator<Item = (usize, &Rule)> {
+    ) -> impl Iterator<Item = (usize, Result<&Rule, UnreadableRule>)> {
         let numbers = self.index.reach(names, lookup);
-        numbers
-            .into_iter()
-            .filter_map(|number| self.document.rules.get(number).map(|rule| (number, rule)))
+        numbers.into_iter().map(|number| (number, self.rules.get(number)))
+    }
+
+    /// All rules.
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     pub(super) fn protected(&self) -> &[Protected] {

@@ -16,7 +16,7 @@ pub struct Conditions {
     /// The program.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub command: Option<OneOrMany<CommandPattern>>,
-    /// Its arguments, token by token; a final `**` is the rest.
+    /// Its arguments, token by token; `**` is any number of them.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub args: Option<Vec<TokenPattern>>,
     /// Flags, one of which is given.
@@ -25,6 +25,10 @@ pub struct Conditions {
     /// Flags, all of which are given.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub flags_all: Option<OneOrMany<FlagName>>,
+    /// The only flags that may be given, for rules that allow: an option that nobody thought of
+    /// (`--output`, `--exec`) then takes the command out of the rule. Empty: none at all.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub flags_only: Option<Vec<PermittedFlag>>,
     /// A flag with a number.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub flag: Option<FlagCondition>,
@@ -40,7 +44,8 @@ pub struct Conditions {
     /// A group of the host that the requester is in.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub unix_groups: Option<OneOrMany<Name>>,
-    /// What kind of requester.
+    /// What kind of requester. What restricts humans also restricts pipelines and agents, and what
+    /// restricts pipelines also restricts agents; an allow or an exception is for that kind only.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub requester: Option<OneOrMany<RequesterKind>>,
     /// The host's name.
@@ -54,7 +59,7 @@ pub struct Conditions {
     pub cwd: Option<OneOrMany<PathPattern>>,
 }
 
-read_from_text!(FlagName);
+read_from_text!(FlagName, PermittedFlag);
 
 /// A flag as rules write it: `-r`, `--recursive`, `-auto-approve`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -88,6 +93,37 @@ impl TryFrom<String> for FlagName {
 impl From<FlagName> for String {
     fn from(flag: FlagName) -> Self {
         flag.0
+    }
+}
+
+/// A flag that may be given: `-n`, `--lines`, or with a glob that its value must match, after a
+/// space: `-o {wide,yaml}` holds for `-o yaml`, `-oyaml` and `-o=yaml`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(into = "String")]
+pub struct PermittedFlag {
+    pub(super) flag: FlagName,
+    pub(super) value: Option<TokenPattern>,
+}
+
+impl TryFrom<String> for PermittedFlag {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let (flag, value) = match text.split_once(' ') {
+            Some((flag, value)) => (flag, Some(TokenPattern::try_from(value.trim().to_owned())?)),
+            None => (text.as_str(), None),
+        };
+        if value.as_ref().is_some_and(|value| value.as_str().is_empty()) {
+            return Err(format!("{text:?} ends where the glob for the flag's value should stand"));
+        }
+        Ok(Self { flag: FlagName::try_from(flag.to_owned())?, value })
+    }
+}
+
+impl From<PermittedFlag> for String {
+    fn from(permitted: PermittedFlag) -> Self {
+        let flag: String = permitted.flag.into();
+        permitted.value.map_or(flag.clone(), |value| format!("{flag} {}", value.as_str()))
     }
 }
 

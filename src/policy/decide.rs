@@ -39,7 +39,7 @@ impl Policy {
         judgement.apply_thresholds();
         for fragment in &facts.reading.dynamic {
             judgement.at_least(DYNAMIC_FLOOR);
-            judgement.add_reason(dynamic_reason(fragment));
+            judgement.add_reason(DYNAMIC_FLOOR, dynamic_reason(fragment));
         }
         judgement.finish()
     }
@@ -81,6 +81,11 @@ impl Policy {
     ) {
         let (mut any, mut surely_any) = (false, false);
         for (number, rule) in self.reachable_rules(&command.names, world.lookup) {
+            let Ok(rule) = rule else {
+                judgement.at_least(Decision::Deny);
+                judgement.add_reason(Decision::Deny, unreadable());
+                continue;
+            };
             let matches = |leaning| rule_matches(rule, command, Some(situation), world, leaning);
             let surely = matches(Leaning::Lenient);
             let counts =
@@ -111,9 +116,14 @@ impl Policy {
         for protected in self.protected().iter().filter(|it| it.can_be_changed_by(command)) {
             judgement.risk_at_least(Risk::Critical);
             judgement.at_least(Decision::Confirm);
-            judgement.add_reason(reason_of(protected));
+            judgement.add_reason(Decision::Confirm, reason_of(protected));
         }
     }
+}
+
+fn unreadable() -> Reason {
+    let text = "a rule that can be about it cannot be read from the policy cache: remove policy-cache.json from the state directory";
+    Reason { rule: None, text: text.to_owned() }
 }
 
 fn reason_of(protected: &Protected) -> Reason {

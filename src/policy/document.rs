@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::glob::{TokenPattern, VariablePattern};
 use super::rule::{Require, Rule, Snapshot};
 use super::tables::{Counts, Table};
-use super::values::{AbsolutePath, Id, Name, OneOrMany, SearchPath, TimeLimit, Version, given};
+use super::values::{
+    AbsolutePath, Id, Name, OneOrMany, SearchPath, Sentence, TimeLimit, Version, given,
+};
 use super::words::CommandText;
 use super::{Decision, Presence, Risk};
 use crate::invocation::RequesterKind;
@@ -24,7 +26,7 @@ pub struct Document {
     pub name: Name,
     /// What it is for.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
+    pub description: Option<Sentence>,
     /// What holds where no rule says otherwise.
     #[serde(default)]
     pub defaults: Defaults,
@@ -300,4 +302,14 @@ pub struct Expectation {
     /// How many of which group must approve.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub approvals: Option<Counts>,
+}
+
+impl Expectation {
+    /// Whether nothing is compared: such a test would pass whatever came.
+    pub(super) fn is_empty(&self) -> bool {
+        self.decision.is_none()
+            && self.risk.is_none()
+            && self.rules.is_none()
+            && self.approvals.is_none()
+    }
 }

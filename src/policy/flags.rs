@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use super::conditions::{Comparison, FlagCondition};
+use super::conditions::{Comparison, FlagCondition, PermittedFlag};
 use super::matching::Leaning;
 use crate::system::ByteString;
 
@@ -20,6 +20,57 @@ pub(super) fn has_flag(arguments: &[ByteString], flag: &str, leaning: Leaning) -
         Leaning::Restrictive => could_be(token, flag),
         Leaning::Lenient => surely_is(token, flag),
     })
+}
+
+/// Whether no other flags are given than these.
+///
+/// Allowing, every token that starts with a dash must surely be one of them, also after `--`, which
+/// may be the value of the flag before it. Restricting (an exception), it is enough that none is
+/// surely another one.
+pub(super) fn only_flags(
+    arguments: &[ByteString],
+    permitted: &[PermittedFlag],
+    leaning: Leaning,
+) -> bool {
+    match leaning {
+        Leaning::Lenient => arguments.iter().enumerate().all(|(index, argument)| {
+            let next = || arguments.get(index + 1).map(ByteString::as_bytes);
+            let token = argument.as_bytes();
+            token.len() < 2
+                || !token.starts_with(b"-")
+                || token == b"--"
+                || permitted.iter().any(|one| surely_permits(one, token, next))
+                || is_permitted_cluster(permitted, token)
+        }),
+        Leaning::Restrictive => flag_tokens(arguments, Leaning::Lenient)
+            .all(|(_, token)| permitted.iter().any(|one| could_be(token, one.flag.as_str()))),
+    }
+}
+
+/// Whether the token is this flag, with a value that it may have.
+fn surely_permits<'a>(
+    permitted: &PermittedFlag,
+    token: &'a [u8],
+    next: impl Fn() -> Option<&'a [u8]>,
+) -> bool {
+    let flag = permitted.flag.as_str();
+    let Some(glob) = &permitted.value else { return surely_is(token, flag) };
+    value_of(token, flag, Leaning::Lenient)
+        .and_then(|attached| attached.or_else(next))
+        .is_some_and(|value| glob.matches(value, false))
+}
+
+/// `-lah`, `-n50`: letters that may be given without a value to be looked at, and a number.
+fn is_permitted_cluster(permitted: &[PermittedFlag], token: &[u8]) -> bool {
+    let may = |letter: u8| {
+        permitted
+            .iter()
+            .any(|one| one.value.is_none() && short_letter(one.flag.as_str()) == Some(letter))
+    };
+    let letters = token.get(1..).unwrap_or_default();
+    let number = letters.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let letters = letters.get(..letters.len() - number).unwrap_or_default();
+    !letters.is_empty() && letters.iter().all(|letter| may(*letter))
 }
 
 /// Whether a numeric flag compares as a rule says. A flag that is missing or has no number counts
@@ -189,6 +240,54 @@ mod tests {
             let found = has_flag(&arguments(line), flag, Leaning::Lenient);
             assert_eq!(found, expected, "{flag} in {line}");
         }
+    }
+
+    #[test]
+    fn a_flag_that_nobody_thought_of_takes_a_command_out_of_an_allow() {
+        let permitted: Vec<PermittedFlag> = [
+            "-l",
+            "-a",
+            "-n",
+            "--lines",
+            "-o {wide,yaml}",
+            "--output {wide,yaml}",
+            "-chdir /srv/*",
+        ]
+        .map(|text| PermittedFlag::try_from(text.to_owned()).unwrap())
+        .into();
+        for (line, allowing) in [
+            ("get pods", true),
+            ("-la", true),
+            ("-n50", true),
+            ("-n 50 --lines=3 -- x", true),
+            ("-o wide", true),
+            ("-oyaml", true),
+            ("-o=yaml", true),
+            ("--output=yaml", true),
+            ("--output yaml", true),
+            ("-chdir=/srv/shop", true),
+            ("-", true),
+            ("-lx", false),
+            ("-50", false),
+            ("--line=3", false),
+            ("-o", false),
+            ("-o go-template-file=/etc/shadow", false),
+            ("-ogo-template-file=/etc/shadow", false),
+            ("-lo yaml", false),
+            ("--output=file=/etc/shadow", false),
+            ("-chdir /etc", false),
+            ("--chdir=/srv/shop", false),
+            // The flag before may have taken the `--`.
+            ("-n -- --exec=sh", false),
+            ("-n --exec", false),
+        ] {
+            let found = only_flags(&arguments(line), &permitted, Leaning::Lenient);
+            assert_eq!(found, allowing, "{line}");
+        }
+        assert!(only_flags(&arguments("--line=3 -lan"), &permitted, Leaning::Restrictive));
+        assert!(!only_flags(&arguments("--exec=sh"), &permitted, Leaning::Restrictive));
+        assert!(only_flags(&arguments("x"), &[], Leaning::Lenient));
+        assert!(!only_flags(&arguments("-x"), &[], Leaning::Lenient));
     }
 
     #[test]

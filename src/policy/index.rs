@@ -1,23 +1,25 @@
 //! Which rules a command can reach, found by the names of its executable, so that nothing is spent
 //! on the others.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
 
 use super::Decision;
 use super::rule::Rule;
 use crate::invocation::{ExecutableNames, PathLookup};
 
 /// The rules by the last component of their commands.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Index {
-    by_name: HashMap<String, Vec<usize>>,
+    by_name: BTreeMap<String, Vec<usize>>,
     /// Rules without a command, or with one whose last component is a glob.
     any_name: Vec<usize>,
     /// Restricting rules by their literal path, which may be a link to a file of another name.
-    links: HashMap<PathBuf, Vec<usize>>,
+    links: BTreeMap<PathBuf, Vec<usize>>,
 }
 
 impl Index {
@@ -65,7 +67,7 @@ impl Index {
                 .iter()
                 // The others are reached by their name already.
                 .filter(|(path, _)| path.file_name().is_some_and(|n| !last_components.contains(n)))
-                .filter(|(path, _)| lookup.real(path) == *real)
+                .filter(|(path, _)| lookup.may_be_link(path) && lookup.real(path) == *real)
                 .flat_map(|(_, rules)| rules)
         });
         named.chain(&self.any_name).chain(linked).copied().collect()

@@ -36,33 +36,28 @@ impl Policy {
     /// # Errors
     /// [`PolicyError`]: a missing, unsafe or wrong policy. System scope never does without one.
     pub fn load(directories: &Directories) -> Result<Self, PolicyError> {
-        let protected = Protected::of(directories);
-        let Some(files) = files(directories)? else {
-            let text = BUILT_IN.to_owned();
-            let sources = vec![Source { name: BUILT_IN_NAME.to_owned(), text }];
-            let key = Key::of(Vec::new());
-            let load = || compile(sources, Vec::new(), directories.scope);
-            let (identity, document) = cached(directories, key, load)?;
-            return Ok(Self::new(identity, document, protected));
-        };
-        let stamps: Vec<Stamp> = files
-            .iter()
-            .map(|file| {
-                let opened = trusted::open(file, directories.scope)?;
-                let metadata = opened.metadata();
-                metadata
-                    .map(|metadata| Stamp::of(file, &metadata))
-                    .map_err(|error| TrustError::Unreadable(file.clone(), error))
-            })
-            .collect::<Result<_, _>>()?;
-        let key = Key::of(stamps);
-        let load = || {
-            let sources = read_sources(&files, directories.scope)?;
-            let names = files.iter().map(|file| ByteString::from(file.as_path())).collect();
-            compile(sources, names, directories.scope)
-        };
-        let (identity, document) = cached(directories, key, load)?;
-        Ok(Self::new(identity, document, protected))
+        let sources = Sources::of(directories)?;
+        let cache = directories.policy_cache();
+        let cached =
+            sources.key.as_ref().and_then(|key| cache::read(&cache, directories.scope, key));
+        if let Some(cached) = cached {
+            return Ok(Self::from_cache(cached, Protected::of(directories)));
+        }
+        let (identity, document) = sources.compile(directories.scope)?;
+        if let Some(key) = &sources.key {
+            cache::write(&cache, key, &identity, &document);
+        }
+        Ok(Self::new(identity, document, Protected::of(directories)))
+    }
+
+    /// As [`Policy::load`], but everything is read and every example is checked, whatever the cache
+    /// holds: for looking at the policy itself.
+    ///
+    /// # Errors
+    /// As [`Policy::load`].
+    pub fn load_whole(directories: &Directories) -> Result<Self, PolicyError> {
+        let (identity, document) = Sources::of(directories)?.compile(directories.scope)?;
+        Ok(Self::new(identity, document, Protected::of(directories)))
     }
 
     /// A policy from its text, for looking at one that is not installed.
@@ -79,21 +74,39 @@ impl Policy {
     }
 }
 
-/// From the cache where it holds this key, else made and put there.
-fn cached(
-    directories: &Directories,
+/// Where a policy is, before it is read.
+struct Sources {
+    /// The files, each found trustworthy. `None`: the built-in policy.
+    files: Option<Vec<PathBuf>>,
+    /// What a cache of them must hold for.
     key: Option<Key>,
-    make: impl FnOnce() -> Result<(PolicyIdentity, Document), PolicyError>,
-) -> Result<(PolicyIdentity, Document), PolicyError> {
-    let path = directories.policy_cache();
-    if let Some(found) = key.as_ref().and_then(|key| cache::read(&path, directories.scope, key)) {
-        return Ok(found);
+}
+
+impl Sources {
+    fn of(directories: &Directories) -> Result<Self, PolicyError> {
+        let files = files(directories)?;
+        let stamps: Vec<Stamp> = files
+            .iter()
+            .flatten()
+            .map(|file| {
+                let opened = trusted::open(file, directories.scope)?;
+                let metadata = opened.metadata();
+                metadata
+                    .map(|metadata| Stamp::of(file, &metadata))
+                    .map_err(|error| TrustError::Unreadable(file.clone(), error))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { files, key: Key::of(stamps, directories.scope) })
     }
-    let (identity, document) = make()?;
-    if let Some(key) = key {
-        cache::write(&path, &key, &identity, &document);
+
+    fn compile(&self, scope: Scope) -> Result<(PolicyIdentity, Document), PolicyError> {
+        let Some(files) = &self.files else {
+            let built_in = Source { name: BUILT_IN_NAME.to_owned(), text: BUILT_IN.to_owned() };
+            return compile(vec![built_in], Vec::new(), scope);
+        };
+        let names = files.iter().map(|file| ByteString::from(file.as_path())).collect();
+        compile(read_sources(files, scope)?, names, scope)
     }
-    Ok((identity, document))
 }
 
 fn compile(

@@ -12,8 +12,8 @@
 //! |---|---|
 //! | read the text | `read`, `locate` (shape and places), `document` and its values, `diagnostic` |
 //! | find it sound | `check`, `verify` (examples, tests) |
-//! | keep it | `load`, `cache`, `compiled`, `index` |
-//! | decide | `decide`, `matching` with `command`, `flags`, `paths`, `glob`; `protected`; `verdict` |
+//! | keep it | `load`, `cache`, `compiled`, `index`, `rules` |
+//! | decide | `decide`, `matching` with `command`, `tokens`, `flags`, `paths`, `glob`; `protected`; `verdict` |
 
 mod cache;
 mod check;
@@ -35,7 +35,9 @@ mod protected;
 mod quantity;
 mod read;
 mod rule;
+mod rules;
 mod tables;
+mod tokens;
 mod values;
 mod verdict;
 mod verify;
@@ -54,7 +56,7 @@ use crate::system::{ByteString, Digest};
 
 pub use command::CommandPattern;
 pub use compiled::{Policy, PolicyCounts};
-pub use conditions::{Conditions, FlagCondition, FlagName};
+pub use conditions::{Conditions, FlagCondition, FlagName, PermittedFlag};
 pub use diagnostic::Diagnostic;
 pub use document::{
     BreakGlass, Channel, ChannelKind, DefaultEnvironment, Defaults, Document, Expectation, Group,
@@ -65,7 +67,9 @@ pub use glob::{PathPattern, TokenPattern, VariablePattern};
 pub use quantity::Quantity;
 pub use rule::{Examples, Raise, Require, Rule, RuleEnvironment, Snapshot, Undo};
 pub use tables::{Counts, Table};
-pub use values::{AbsolutePath, ByteSize, Id, Name, OneOrMany, SearchPath, TimeLimit, Version};
+pub use values::{
+    AbsolutePath, ByteSize, Id, Name, OneOrMany, SearchPath, Sentence, TimeLimit, Version,
+};
 pub use verify::TestOutcome;
 pub use words::CommandText;
 
@@ -203,6 +207,8 @@ pub struct Verdict {
     pub enforcement: Enforcement,
     /// What the policy takes the requester for.
     pub requester_kind: RequesterKind,
+    /// The first reason that spoke for this very decision, for whoever reads one only.
+    pub decisive: Option<Reason>,
     /// Every reason for decision and risk, in the order in which it came to bear.
     pub reasons: Vec<Reason>,
     /// The ids of the rules that matched, in the order of the policy. Empty: the defaults decided.

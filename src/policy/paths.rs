@@ -9,12 +9,16 @@
 
 use std::path::{Component, Path};
 
+use super::flags::has_flag;
 use super::glob::{PathPattern, TokenPattern, has_wildcard};
 use super::matching::Leaning;
 use crate::invocation::{Access, CommandReading, PathLookup, PathOperand};
 
 /// Flags by which programs go through directories.
-const RECURSIVE_FLAGS: [&str; 5] = ["-r", "-R", "--recursive", "-a", "--archive"];
+const RECURSIVE_FLAGS: [&str; 3] = ["-r", "-R", "--recursive"];
+
+/// Flags by which programs that write do; to those that read, `-a` mostly means "all".
+const ARCHIVING_FLAGS: [&str; 2] = ["-a", "--archive"];
 
 /// Whether the operands of a command match these patterns.
 pub(super) fn operands_match(
@@ -31,13 +35,14 @@ pub(super) fn operands_match(
                 && command.operands.iter().all(|operand| any(&operand.path) && any(&operand.real))
         }
         Leaning::Restrictive => {
-            let recursive = RECURSIVE_FLAGS
-                .iter()
-                .any(|flag| super::flags::has_flag(&command.arguments, flag, leaning));
+            let given = |flags: &[&str]| {
+                flags.iter().any(|flag| has_flag(&command.arguments, flag, leaning))
+            };
+            let (recursive, archiving) = (given(&RECURSIVE_FLAGS), given(&ARCHIVING_FLAGS));
             command.operands.iter().any(|operand| {
                 any(&operand.path)
                     || any(&operand.real)
-                    || (goes_below(operand, recursive)
+                    || (goes_below(operand, recursive, archiving)
                         && patterns.iter().any(|pattern| {
                             reaches(pattern, &operand.path, lookup)
                                 || reaches(pattern, &operand.real, lookup)
@@ -76,8 +81,10 @@ fn at_home(pattern: &PathPattern, lookup: &dyn PathLookup) -> Home {
         .map_or(Home::Unknown, Home::Known)
 }
 
-fn goes_below(operand: &PathOperand, recursive: bool) -> bool {
-    operand.access == Access::WritesTree || recursive
+fn goes_below(operand: &PathOperand, recursive: bool, archiving: bool) -> bool {
+    operand.access == Access::WritesTree
+        || recursive
+        || (archiving && operand.access != Access::Reads)
 }
 
 /// Whether something below this path could match the pattern.

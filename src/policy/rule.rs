@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::conditions::Conditions;
 use super::glob::{PathPattern, VariablePattern};
 use super::tables::Table;
-use super::values::{ByteSize, Id, Name, TimeLimit, given};
+use super::values::{ByteSize, Id, Sentence, TimeLimit, given};
 use super::words::CommandText;
 use super::{Decision, Enforcement, Risk, SnapshotFailure};
 
@@ -17,7 +17,7 @@ pub struct Rule {
     pub id: Id,
     /// What it is for; people see it with the decision.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub description: Option<Name>,
+    pub description: Option<Sentence>,
     /// What it is about: all conditions must hold.
     #[serde(rename = "match")]
     pub matches: Conditions,
@@ -103,7 +103,7 @@ pub struct Raise {
     #[serde(default = "one")]
     pub by: u32,
     /// Why; people see it with the decision.
-    pub reason: Name,
+    pub reason: Sentence,
 }
 
 /// What to snapshot beyond the operands, and how.

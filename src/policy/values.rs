@@ -65,7 +65,7 @@ macro_rules! read_from_text {
 }
 pub(super) use read_from_text;
 
-read_from_text!(Version, Id, Name, TimeLimit, ByteSize, SearchPath, AbsolutePath);
+read_from_text!(Version, Id, Name, Sentence, TimeLimit, ByteSize, SearchPath, AbsolutePath);
 
 /// The version of the document's format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -154,6 +154,39 @@ impl TryFrom<String> for Name {
 impl From<Name> for String {
     fn from(name: Name) -> Self {
         name.0
+    }
+}
+
+/// A sentence for people: a description, a reason. Line breaks are spaces, so that it can be
+/// written over several lines.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(into = "String")]
+pub struct Sentence(String);
+
+impl Sentence {
+    /// The sentence, as it stands inside another one: without its full stop.
+    pub fn without_full_stop(&self) -> &str {
+        self.0.trim_end_matches('.')
+    }
+
+    /// The sentence as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Sentence {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        Name::try_from(words.join(" ")).map(|name| Self(name.0))
+    }
+}
+
+impl From<Sentence> for String {
+    fn from(sentence: Sentence) -> Self {
+        sentence.0
     }
 }
 

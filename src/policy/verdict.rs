@@ -21,7 +21,8 @@ pub(super) struct Judgement<'a> {
     decision: Decision,
     risk: Risk,
     enforcement: Enforcement,
-    reasons: Vec<Reason>,
+    /// With the decision that each speaks for.
+    reasons: Vec<(Decision, Reason)>,
     required: BTreeMap<String, u32>,
     /// The rules that count, by their number, and whether they surely match.
     rules: BTreeMap<usize, (&'a Rule, bool)>,
@@ -51,9 +52,10 @@ impl<'a> Judgement<'a> {
         self.risk = self.risk.max(risk);
     }
 
-    pub(super) fn add_reason(&mut self, reason: Reason) {
-        if !self.reasons.contains(&reason) {
-            self.reasons.push(reason);
+    /// A reason, and the decision that it speaks for.
+    pub(super) fn add_reason(&mut self, decision: Decision, reason: Reason) {
+        if !self.reasons.iter().any(|(_, known)| *known == reason) {
+            self.reasons.push((decision, reason));
         }
     }
 
@@ -75,11 +77,11 @@ impl<'a> Judgement<'a> {
                     "risk raised to {} by {}: {}",
                     risk.word(),
                     raise.by,
-                    raise.reason.as_str().trim_end_matches('.')
+                    raise.reason.without_full_stop()
                 ),
             });
         }
-        reasons.into_iter().for_each(|reason| self.add_reason(reason));
+        reasons.into_iter().for_each(|reason| self.add_reason(rule.decision, reason));
         self.at_least(rule.decision);
         self.risk_at_least(risk);
         if rule.decision == Decision::Deny {
@@ -95,14 +97,15 @@ impl<'a> Judgement<'a> {
     /// The defaults count, for this reason.
     pub(super) fn defaults_apply(&mut self, why: String) {
         let defaults = &self.document.defaults;
-        self.add_reason(Reason {
+        let reason = Reason {
             rule: None,
             text: format!(
                 "{why}: the defaults apply ({}, {})",
                 defaults.decision.word(),
                 defaults.risk.word()
             ),
-        });
+        };
+        self.add_reason(defaults.decision, reason);
         self.at_least(defaults.decision);
         self.risk_at_least(defaults.risk);
         if defaults.decision == Decision::Deny {
@@ -118,6 +121,9 @@ impl<'a> Judgement<'a> {
     pub(super) fn apply_thresholds(&mut self) {
         let (document, risk) = (self.document, self.risk);
         for threshold in document.thresholds.iter().filter(|one| one.at <= risk) {
+            if self.decision == Decision::Deny && threshold.decision != Decision::Deny {
+                continue;
+            }
             let before = (self.decision, self.required.clone());
             self.at_least(threshold.decision);
             let require = match &threshold.require[..] {
@@ -125,14 +131,12 @@ impl<'a> Judgement<'a> {
                 written => written,
             };
             self.require(require);
-            if threshold.decision == Decision::Deny && before.0 != Decision::Deny {
+            if threshold.decision == Decision::Deny {
                 self.enforcement = Enforcement::Hard;
             }
             if before != (self.decision, self.required.clone()) {
-                self.add_reason(Reason {
-                    rule: None,
-                    text: threshold_text(threshold.at, threshold.decision, require),
-                });
+                let text = threshold_text(threshold.at, threshold.decision, require);
+                self.add_reason(threshold.decision, Reason { rule: None, text });
             }
         }
     }
@@ -175,7 +179,12 @@ impl<'a> Judgement<'a> {
             run_timeout: timeout,
             environment: self.environment(),
             notify: self.notify(),
-            reasons: self.reasons,
+            decisive: self
+                .reasons
+                .iter()
+                .find(|(decision, _)| *decision == self.decision)
+                .map(|(_, reason)| reason.clone()),
+            reasons: self.reasons.into_iter().map(|(_, reason)| reason).collect(),
         }
     }
 
@@ -268,7 +277,7 @@ fn rule_reason(rule: &Rule, risk: Risk) -> Reason {
     let description = rule
         .description
         .as_ref()
-        .map(|text| format!(": {}", text.as_str().trim_end_matches('.')))
+        .map(|text| format!(": {}", text.without_full_stop()))
         .unwrap_or_default();
     let id = rule.id.as_str();
     let text =

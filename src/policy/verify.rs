@@ -14,7 +14,7 @@ use super::read::ReadDocument;
 use super::rule::Rule;
 use super::words::CommandText;
 use super::{Decision, Facts, Verdict};
-use crate::invocation::{PathLookup, RequesterKind, imagine};
+use crate::invocation::{Imagined, RequesterKind, imagine};
 use crate::system::text::visible_command;
 
 /// What came of one test.
@@ -34,23 +34,6 @@ impl TestOutcome {
     /// Whether what was expected came.
     pub fn passed(&self) -> bool {
         self.differences.is_empty()
-    }
-}
-
-/// The imagined machine: nothing is a link, and people live in `/home`.
-struct Imagined;
-
-impl PathLookup for Imagined {
-    fn real(&self, path: &Path) -> PathBuf {
-        path.to_owned()
-    }
-
-    fn home(&self, user: Option<&str>) -> Option<PathBuf> {
-        Some(match user {
-            Some("root") => "/root".into(),
-            Some(user) => Path::new("/home").join(user),
-            None => "/home/someone".into(),
-        })
     }
 }
 
@@ -109,9 +92,9 @@ impl Policy {
     pub fn coverage(&self) -> Vec<String> {
         let hit: Vec<String> =
             self.document().tests.iter().flat_map(|test| self.decide_test(test).rules).collect();
-        self.document()
-            .rules
+        self.rules()
             .iter()
+            .flatten()
             .filter(|rule| rule.examples.as_ref().is_none_or(|both| both.matches.is_empty()))
             .map(|rule| rule.id.as_str().to_owned())
             .filter(|id| !hit.contains(id))

@@ -9,6 +9,7 @@ use crate::policy::{Decision, Facts, Verdict};
 use crate::review::{Record, RequestId};
 use crate::snapshot::{Affected, CaptureLimits, Preview, RunInformation, RunState};
 use crate::system::Moment;
+use crate::system::text::visible;
 
 /// How many paths a reviewer is shown; that there are more is said.
 const PREVIEWED: usize = 200;
@@ -66,23 +67,22 @@ impl<'r> Case<'r> {
     }
 
     /// Whether the requester's own human may be asked at this terminal.
-    pub(super) fn may_be_confirmed_in_place(&self) -> bool {
+    pub fn may_be_confirmed_in_place(&self) -> bool {
         self.verdict.decision == Decision::Confirm
             && self.verdict.requester_kind == RequesterKind::Human
     }
 
     /// Why it is denied, in one sentence, with the next step.
     pub(super) fn why_denied(&self) -> String {
-        let reasons: Vec<_> =
-            self.verdict.reasons.iter().map(|reason| reason.text.as_str()).collect();
-        let reasons = crate::system::text::visible(&reasons.join("; "));
+        let reason = self.verdict.decisive.as_ref().map_or("", |reason| reason.text.as_str());
+        let reason = visible(reason);
         if self.nobody_can_approve() {
             format!(
-                "it needs another human, and this policy names nobody who could approve it ({reasons}); \
+                "it needs another human, and this policy names nobody who could approve it ({reason}); \
                  add a group and \"defaults: require\" to the policy, or ask an administrator"
             )
         } else {
-            format!("{reasons}; \"hitl check -- COMMAND\" shows the whole decision")
+            format!("{reason}; \"hitl check -- COMMAND\" shows the whole decision")
         }
     }
 

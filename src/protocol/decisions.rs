@@ -40,9 +40,8 @@ fn bind(case: &Case<'_>, salt: &Salt, nonce: String, now: &Moment) -> Result<Bou
     let executable = invocation
         .bound_executable()
         .map_err(|error| ProtocolError::Bound(invocation.executable.path.clone(), error))?;
-    let operands = invocation
-        .bound_operands()
-        .map_err(|error| ProtocolError::Bound(invocation.directory.clone(), error))?;
+    let operands =
+        invocation.bound_operands().map_err(|(path, error)| ProtocolError::Bound(path, error))?;
     describe(case, executable, operands, salt, nonce, now)
 }
 
@@ -143,6 +142,10 @@ pub(super) fn take_again<'r>(
         "the policy asks for more now than when the humans decided".clone_into(&mut because);
     }
     if because.is_empty() {
+        because =
+            record.shortfall(&|approver| groups_now(&rooms.policy, approver)).unwrap_or_default();
+    }
+    if because.is_empty() {
         return Ok(Again::Same(Box::new(again)));
     }
     Ok(Again::Void(Box::new(void(rooms, &record.id, &because)?)))
@@ -160,18 +163,9 @@ pub fn approve(
     let approver = approver(rooms)?;
     let unprovable = unprovable_groups(rooms, &approver);
     change(rooms, id, &mut |record, now| {
-        if let Some((group, presence)) = unprovable
-            .iter()
-            .find(|(group, _)| record.missing().iter().any(|needed| needed.group == *group))
-        {
-            return Err(StoreError::NotAllowed(format!(
-                "group {} must prove its presence by \"{presence}\", which this version cannot \
-                 verify, so that its approvals do not count: ask for \"presence: uid\" in the policy, \
-                 or for another group",
-                visible(group)
-            )));
-        }
-        record.approve(approver.clone(), message.clone(), now)?;
+        record
+            .approve(approver.clone(), message.clone(), now)
+            .map_err(|error| unproven(error, record, &unprovable))?;
         Ok(record::approval(record, &approver, message.as_deref()))
     })
 }
@@ -187,8 +181,11 @@ pub(super) fn confirm_in_place(rooms: &Rooms, id: &RequestId) -> Result<Record, 
 /// [`ProtocolError::Store`] where it does not count, and for an empty message.
 pub fn reject(rooms: &Rooms, id: &RequestId, message: &str) -> Result<Record, ProtocolError> {
     let approver = approver(rooms)?;
+    let unprovable = unprovable_groups(rooms, &approver);
     change(rooms, id, &mut |record, now| {
-        record.reject(approver.clone(), message, now)?;
+        record
+            .reject(approver.clone(), message, now)
+            .map_err(|error| unproven(error, record, &unprovable))?;
         Ok(record::rejection(record, &approver, message))
     })
 }
@@ -295,8 +292,10 @@ fn approver(rooms: &Rooms) -> Result<Approver, ProtocolError> {
 /// # Errors
 /// [`ProtocolError::Identity`].
 pub fn may_see(rooms: &Rooms) -> Result<impl Fn(&Record) -> bool + use<>, ProtocolError> {
-    let approver = approver(rooms)?;
-    Ok(move |record: &Record| record.may_see(approver.uid, &approver.groups))
+    let person = invocation::requester()?;
+    // Also those whose presence cannot be verified: they are told so when they decide.
+    let groups = rooms.policy.groups_of(&person.name, &person.groups);
+    Ok(move |record: &Record| record.may_see(person.uid, &groups))
 }
 
 /// The policy's groups that an approver is in now; none where the host no longer knows them.
@@ -315,6 +314,27 @@ fn groups_now(policy: &Policy, approver: &Approver) -> Vec<String> {
 fn countable(policy: &Policy, mut groups: Vec<String>) -> Vec<String> {
     groups.retain(|group| policy.presence_of(group).is_none_or(|needed| needed == Presence::Uid));
     groups
+}
+
+/// A refusal, with what may be behind it: a group of theirs that asks for more than can be verified.
+fn unproven(
+    error: StoreError,
+    record: &Record,
+    unprovable: &[(String, &'static str)],
+) -> StoreError {
+    let needed = |group: &str| record.shown.requirements.iter().any(|one| one.group == group);
+    let found = unprovable.iter().find(|(group, _)| needed(group));
+    match (error, found) {
+        (StoreError::NotAllowed(sentence), Some((group, presence))) => {
+            StoreError::NotAllowed(format!(
+                "{sentence}; members of group {} must prove their presence by \"{presence}\", which \
+                 this version cannot verify, so that their word does not count: ask for \"presence: \
+                 uid\" in the policy, or for another group",
+                visible(group)
+            ))
+        }
+        (error, _) => error,
+    }
 }
 
 /// The groups that an approver is in without counting for them, and what they would have to prove.

@@ -16,6 +16,7 @@ fn keeps_its_promises(store: &(dyn RequestStore + Sync)) {
     a_change_cannot_make_it_another_request(store);
     an_id_is_found_by_its_beginning(store);
     twenty_racers_use_an_approval_once(store);
+    one_at_a_time_starts_a_request(store);
     time_and_restarts_close_once(store);
     a_waiter_wakes_at_once(store);
     a_waiter_gives_up_when_told(store);
@@ -136,6 +137,29 @@ fn twenty_racers_use_an_approval_once(store: &(dyn RequestStore + Sync)) {
     });
     assert_eq!(winners.into_inner(), 1);
     assert_eq!(store.load(&record.id).unwrap().state, State::Running);
+}
+
+fn one_at_a_time_starts_a_request(store: &dyn RequestStore) {
+    let (record, other) = (insert(store), insert(store));
+    let wrong_state = |id| match store.claim(id) {
+        Err(StoreError::WrongState { state, sentence, .. }) => format!("{state}: {sentence}"),
+        claimed => panic!("{claimed:?}"),
+    };
+    assert!(wrong_state(&record.id).starts_with("pending: it needs"));
+    approve(store, &record);
+    approve(store, &other);
+    let claim = store.claim(&record.id).unwrap();
+    assert!(wrong_state(&record.id).starts_with("approved: another process"));
+    let _of_the_other = store.claim(&other.id).unwrap();
+    drop(claim);
+    drop(store.claim(&record.id).unwrap());
+    let runner = Runner::here(&Moment::now()).unwrap();
+    store
+        .update(&record.id, &mut |record| {
+            record.consume(runner.clone(), &groups_then, &Moment::now())
+        })
+        .unwrap();
+    assert!(wrong_state(&record.id).starts_with("running: "));
 }
 
 fn time_and_restarts_close_once(store: &dyn RequestStore) {

@@ -46,6 +46,32 @@ impl Record {
         }
     }
 
+    /// Why the approvals no longer suffice, with the groups that each approver is in now: who has
+    /// left which group since. `None` where they do suffice.
+    pub fn shortfall(&self, groups_now: &dyn Fn(&Approver) -> Vec<String>) -> Option<String> {
+        if self.suffices(groups_now) {
+            return None;
+        }
+        let needed = |group: &&String| {
+            self.shown.requirements.iter().any(|requirement| requirement.group == **group)
+        };
+        let left: Vec<String> = self
+            .approvals
+            .iter()
+            .map(|approval| &approval.approver)
+            .flat_map(|approver| {
+                let now = groups_now(approver);
+                let gone = approver.groups.iter().filter(needed).filter(|was| !now.contains(was));
+                gone.map(|group| {
+                    format!("{} has left group {}", visible(&approver.name), visible(group))
+                })
+                .collect::<Vec<_>>()
+            })
+            .collect();
+        let left = if left.is_empty() { String::new() } else { format!(": {}", left.join(", ")) };
+        Some(format!("the approvals no longer suffice{left}"))
+    }
+
     /// What is still needed, for people: `1 of group ops and 1 of group security`.
     pub fn needed(&self) -> String {
         match self.shown.decision {
@@ -182,7 +208,7 @@ fn needed_text(requirements: &[Requirement]) -> String {
 
 fn in_groups(approver: &Approver) -> String {
     if approver.groups.is_empty() {
-        "; you are in none of the policy's groups".to_owned()
+        "; you count for none of the policy's groups".to_owned()
     } else {
         format!("; you are in {}", visible(&approver.groups.join(", ")))
     }
@@ -281,6 +307,11 @@ mod tests {
         assert!(record.suffices(&|approver| approver.groups.clone()));
         assert!(!record.suffices(&|_| Vec::new()));
         assert_eq!(record.missing_now(&|_| Vec::new()), record.shown.requirements);
+        assert_eq!(record.shortfall(&|approver| approver.groups.clone()), None);
+        assert_eq!(
+            record.shortfall(&|_| Vec::new()).unwrap(),
+            "the approvals no longer suffice: user1001 has left group ops"
+        );
     }
 
     #[test]

@@ -17,7 +17,9 @@ use std::time::Duration;
 use nix::fcntl::Flock;
 use nix::sys::inotify::Inotify;
 
-use super::{Listing, Record, RequestId, RequestStore, StoreError, Waited, record_file};
+use super::{
+    Claim, Listing, Record, RequestId, RequestStore, State, StoreError, Waited, claim, record_file,
+};
 use crate::system::Moment;
 use crate::system::durable::{self, DurableError};
 
@@ -247,6 +249,18 @@ impl RequestStore for FileStore {
         }
         self.write(&path, &record)?;
         Ok(record)
+    }
+
+    fn claim(&self, id: &RequestId) -> Result<Claim, StoreError> {
+        let claim = claim::claim(&self.directory, id)?;
+        // Read under the claim: whoever had it before may have used the approval.
+        let record = self.load(id)?;
+        let sentence = match claim {
+            _ if record.state != State::Approved => record.standing(),
+            Some(claim) => return Ok(claim),
+            None => "another process is about to start its command".to_owned(),
+        };
+        Err(StoreError::WrongState { id: id.clone(), state: record.state.to_string(), sentence })
     }
 
     fn close_overdue(&self) -> Result<Vec<Record>, StoreError> {

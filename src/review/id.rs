@@ -46,6 +46,12 @@ impl RequestId {
         }
     }
 
+    /// The id as a number: 40 bits.
+    pub(super) fn number(&self) -> i64 {
+        let digit = |byte: u8| ALPHABET.iter().position(|one| *one == byte).unwrap_or_default();
+        self.0.bytes().fold(0, |number, byte| number * 32 + digit(byte) as i64)
+    }
+
     /// The eight characters without the hyphen: how files are named.
     pub fn characters(&self) -> &str {
         &self.0
@@ -99,6 +105,8 @@ mod tests {
         for typed in ["", "K7Q2", "K7Q2-MX4P9", "K7Q2-MX4U", "../../etc", "K7Q2 MX4P"] {
             assert!(typed.parse::<RequestId>().is_err(), "{typed}");
         }
+        assert_eq!("0000-0010".parse::<RequestId>().unwrap().number(), 32);
+        assert_eq!("ZZZZ-ZZZZ".parse::<RequestId>().unwrap().number(), (1 << 40) - 1);
         let random = RequestId::random().unwrap();
         assert_eq!(random.to_string().parse::<RequestId>().unwrap(), random);
     }

@@ -146,10 +146,9 @@ impl Record {
         now: &Moment,
     ) -> Result<(), StoreError> {
         self.demand(&[State::Approved], now)?;
-        if !self.suffices(groups_now) {
+        if let Some(shortfall) = self.shortfall(groups_now) {
             return Err(StoreError::NotAllowed(format!(
-                "the approvals of {} no longer suffice: somebody who approved has left a group \
-                 that the policy needs; ask anew with \"hitl run\"",
+                "{} cannot run: {shortfall}; ask anew with \"hitl run\"",
                 self.id
             )));
         }

@@ -28,7 +28,14 @@ impl Lines {
         let mut label = label;
         for value in values {
             let mut margin = 0;
-            for piece in wrapped(value.as_ref()) {
+            let mut pieces = wrapped(value.as_ref()).into_iter().peekable();
+            while let Some(piece) = pieces.next() {
+                // The end of the line stands for the space that it was broken after; there are more
+                // of them only where somebody pads, and those stay.
+                let piece = match pieces.peek() {
+                    Some(_) => piece.strip_suffix(' ').unwrap_or(piece),
+                    None => piece,
+                };
                 let indent = INDENT - 2 + margin;
                 self.heading(&format!("  {label:<indent$}{piece}"));
                 label = "";
@@ -109,6 +116,13 @@ mod tests {
         assert!(
             text.lines().skip(1).all(|line| line.is_empty() || line.starts_with(&" ".repeat(17)))
         );
+    }
+
+    #[test]
+    fn a_line_that_is_broken_between_words_does_not_end_in_a_space() {
+        let mut lines = Lines::default();
+        lines.field("runs as", &["several words and more of them ".repeat(5) + "end"]);
+        assert!(lines.finish().lines().all(|line| line == line.trim_end()));
     }
 
     #[test]

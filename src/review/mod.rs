@@ -10,6 +10,7 @@
 //! `waiting` sleeps until one changes. `shown`, `queue` and `view` are what people and programs see.
 
 mod bound;
+mod claim;
 mod commitment;
 mod deciders;
 mod error;
@@ -48,6 +49,7 @@ use crate::policy::{Decision, Reason, Requirement, Risk};
 use crate::system::{BootId, ByteString, Digest, Host, Moment};
 
 pub use bound::Difference;
+pub use claim::Claim;
 pub use commitment::Salt;
 pub use error::StoreError;
 pub use file_store::FileStore;
@@ -341,6 +343,13 @@ pub trait RequestStore {
         id: &RequestId,
         change: &mut dyn FnMut(&mut Record) -> Result<(), StoreError>,
     ) -> Result<Record, StoreError>;
+
+    /// The sole right to take an approved request from here to its start. It ends when it is
+    /// dropped, and with its process.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongState`] where it is not approved, or another process is starting it.
+    fn claim(&self, id: &RequestId) -> Result<Claim, StoreError>;
 
     /// Writes down what time, a reboot or a dead runner has done, and returns those requests as they
     /// are written now. Each is returned by one call only, so that it is audited once.

@@ -150,8 +150,13 @@ impl Previewer {
         if role == Role::Context {
             return;
         }
+        let path = ByteString::from(path);
+        // What a rule names and the command as well is come by twice.
+        if self.preview.paths.contains(&path) {
+            return;
+        }
         if self.preview.paths.len() < self.most {
-            self.preview.paths.push(ByteString::from(path));
+            self.preview.paths.push(path);
         } else {
             self.preview.more = true;
         }

@@ -13,7 +13,7 @@ use super::runs::{RunRecord, parse};
 use super::walk::{names, visit_paths};
 use super::{
     Conflict, Entry, Manifest, Node, Role, RunInformation, RunState, Selection, SnapshotError,
-    SnapshotStore, Step, StepKind, UndoPlan,
+    SnapshotStore, Step, UndoPlan,
 };
 use crate::review::RequestId;
 use crate::system::ByteString;
@@ -241,16 +241,15 @@ impl Compared {
     }
 
     /// The directories whose times go back: the ones that come back themselves, the ones in which
-    /// the undo creates or removes a name, and the selected ones in which only the time differs;
-    /// all of them only where nobody changed anything in them since.
+    /// something goes back, and the selected ones in which only the time differs; all of them only
+    /// where nobody changed anything in them since.
     fn collect_directory_times(&self, pairs: &[Pair<'_>], plan: &mut UndoPlan) {
         let steps =
             || plan.steps.iter().chain(plan.conflicts.iter().map(|conflict| &conflict.step));
         let restored: BTreeSet<&ByteString> = steps().map(|step| &step.path).collect();
-        let parents: BTreeSet<ByteString> = steps()
-            .filter(|step| step.kind() != StepKind::Metadata)
-            .filter_map(|step| step.path.as_path().parent().map(ByteString::from))
-            .collect();
+        // Also where only metadata differs: the name may have got another inode of the same number.
+        let parents: BTreeSet<ByteString> =
+            steps().filter_map(|step| step.path.as_path().parent().map(ByteString::from)).collect();
         let mut times = Vec::new();
         for pair in pairs {
             let (Node::Directory { metadata }, Some(left)) = (pair.before, pair.after.metadata())

@@ -5,7 +5,6 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -181,9 +180,8 @@ impl Restorer<'_> {
             return Err(Halt { path: path.to_owned(), why });
         }
         // The whole object is checked before the first byte of the file is overwritten.
-        let mut nowhere = |source| SnapshotError::Write { path: path.to_owned(), source };
         self.objects
-            .copy_to(content, &mut io::sink(), &mut nowhere)
+            .check(content)
             .map_err(|error| Halt { path: path.to_owned(), why: error.to_string() })?;
         let mut file = File::from(opened);
         self.fill(&mut file, content, path)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Conflict;
 use crate::system::canonical::CanonicalError;
 use crate::system::durable::DurableError;
-use crate::system::text::visible_bytes;
+use crate::system::text::{counted, visible_bytes};
 use crate::system::trusted::TrustError;
 use std::os::unix::ffi::OsStrExt;
 
@@ -81,7 +81,9 @@ pub enum SnapshotError {
     #[error("there already is a snapshot of run {0}: a run's state before is taken once")]
     Exists(String),
     /// There is nothing to undo.
-    #[error("there is no run that could be undone: \"hitl snapshots\" lists all of them")]
+    #[error(
+        "there is no run left to undo: \"hitl snapshots\" lists them all, and \"hitl undo ID\" also undoes an undo"
+    )]
     Nothing,
     /// It was undone before.
     #[error("run {id} is undone already{}", .by.as_ref().map(|by| format!(" (by run {by}: \"hitl undo {by}\" does it again)")).unwrap_or_default())]
@@ -100,7 +102,7 @@ pub enum SnapshotError {
         first: Vec<String>,
     },
     /// Something changed since.
-    #[error("{} of the paths were changed since run {id} ended, and nothing was touched: {}; look at \"hitl undo {id} --dry-run\", and use --force to restore them all the same (what is there now is snapshotted first)", .conflicts.len(), list(.conflicts))]
+    #[error("{} changed since run {id} ended, and nothing was touched: {}; look at \"hitl undo {id} --dry-run\", and use --force to restore them all the same (what is there now is snapshotted first)", counted(.conflicts.len() as u64, "path"), list(.conflicts))]
     Conflicts {
         /// The run.
         id: String,
@@ -136,6 +138,16 @@ pub enum SnapshotError {
         path: PathBuf,
         /// What is wrong with it.
         what: String,
+    },
+    /// Content that is to come back is not in the store as it was captured.
+    #[error("run {id} cannot be undone, and nothing was touched: the content of {} is lost: {source}", shown(.path))]
+    ContentLost {
+        /// The run.
+        id: String,
+        /// The first path whose content it is.
+        path: PathBuf,
+        /// What is wrong in the store.
+        source: Box<SnapshotError>,
     },
     /// Something that cannot be written down.
     #[error("cannot record {}: {source}", shown(.path))]

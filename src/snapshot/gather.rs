@@ -71,6 +71,7 @@ struct Remarks {
     sparse: Remark,
     flagged: Remark,
     sockets: Remark,
+    foreign: Remark,
 }
 
 /// How many paths a remark is about, and the first of them.
@@ -159,6 +160,17 @@ impl<'a> Gatherer<'a> {
 }
 
 impl Remarks {
+    fn note(&mut self, node: &Node, status: &Status, role: Role, path: &Path) {
+        let user = rustix::process::geteuid();
+        let foreign = !user.is_root() && status.metadata.uid != user.as_raw();
+        let selected = role == Role::Selected;
+        self.linked.note(matches!(node, Node::File { .. }) && status.metadata.links > 1, path);
+        self.sparse.note(status.sparse, path);
+        self.flagged.note(selected && status.flagged, path);
+        self.sockets.note(matches!(node, Node::Socket { .. }), path);
+        self.foreign.note(selected && foreign, path);
+    }
+
     fn sentences(&self) -> impl Iterator<Item = String> {
         [
             self.linked.sentence(
@@ -167,6 +179,9 @@ impl Remarks {
             self.sparse.sentence("has holes; undo may fill them with zeros"),
             self.flagged.sentence("has inode flags (chattr); undo does not restore them"),
             self.sockets.sentence("is a socket; undo cannot make it again"),
+            self.foreign.sentence(
+                "belongs to somebody else; undo cannot give it back to them without root",
+            ),
         ]
         .into_iter()
         .flatten()
@@ -198,12 +213,7 @@ impl Visitor for Gatherer<'_> {
         };
         let node = read_node(directory, name, path, status, &mut content)?;
         let Some((node, status)) = node else { return Ok(()) };
-        self.remarks
-            .linked
-            .note(matches!(node, Node::File { .. }) && status.metadata.links > 1, path);
-        self.remarks.sparse.note(status.sparse, path);
-        self.remarks.flagged.note(status.flagged && role == Role::Selected, path);
-        self.remarks.sockets.note(matches!(node, Node::Socket { .. }), path);
+        self.remarks.note(&node, &status, role, path);
         self.record(key, role, node);
         self.meter.look(path);
         Ok(())

@@ -46,6 +46,15 @@ impl Objects {
         self.path(digest).exists()
     }
 
+    /// Whether content could be copied out of the store: reads all of it and holds it to its name.
+    ///
+    /// # Errors
+    /// As [`Self::copy_to`].
+    pub(super) fn check(&self, digest: &Digest) -> Result<(), SnapshotError> {
+        let mut wrote = |source| SnapshotError::Write { path: self.path(digest), source };
+        self.copy_to(digest, &mut io::sink(), &mut wrote)
+    }
+
     /// Copies content out of the store, and checks on the way that it is what its name says.
     ///
     /// # Errors

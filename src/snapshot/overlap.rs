@@ -37,7 +37,7 @@ impl SnapshotStore {
             if other.came_after(run)
                 && other.is_in_effect()
                 && !cancels_out
-                && self.changed_any(record, &paths)?
+                && self.changed(record, &|path| paths.contains(path))?
             {
                 overlapping.push(other.id.clone());
             }
@@ -45,16 +45,20 @@ impl SnapshotStore {
         Ok(overlapping)
     }
 
-    /// Whether a run changed any of these paths; where its end was not seen, whether it could have.
-    fn changed_any(
+    /// Whether a run changed any of the paths that concern somebody; where its end was not seen,
+    /// whether it could have.
+    ///
+    /// # Errors
+    /// Those of reading the store.
+    pub(super) fn changed(
         &self,
         record: &RunRecord,
-        paths: &BTreeSet<&ByteString>,
+        concerns: &dyn Fn(&ByteString) -> bool,
     ) -> Result<bool, SnapshotError> {
         let before = self.runs.before(record)?;
         let Some(after) = self.runs.after(record)? else {
-            return Ok(before.entries.iter().any(|entry| paths.contains(&entry.path)));
+            return Ok(before.entries.iter().any(|entry| concerns(&entry.path)));
         };
-        Ok(pairs(&before, &after).iter().any(|pair| pair.is_change() && paths.contains(pair.path)))
+        Ok(pairs(&before, &after).iter().any(|pair| pair.is_change() && concerns(pair.path)))
     }
 }

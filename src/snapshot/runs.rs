@@ -129,16 +129,18 @@ impl Runs {
         Ok(durable::write(path, text.as_bytes())?)
     }
 
-    /// Takes a run away whose command never started. Its content becomes garbage.
+    /// Takes a run away whose command never started, also what a killed process left of one that
+    /// was never finished; fine where there is none. Its content becomes garbage.
     ///
     /// # Errors
     /// [`SnapshotError::Write`].
     pub(super) fn remove(&self, id: &RequestId) -> Result<(), SnapshotError> {
         let directory = self.of(id);
-        let failed = |source| SnapshotError::Write { path: directory.clone(), source };
         // A run exists when its information does: that goes first.
-        std::fs::remove_file(directory.join("information.json")).map_err(failed)?;
-        std::fs::remove_dir_all(&directory).map_err(failed)
+        std::fs::remove_file(directory.join("information.json"))
+            .or_else(fine_where_absent)
+            .and_then(|()| std::fs::remove_dir_all(&directory).or_else(fine_where_absent))
+            .map_err(|source| SnapshotError::Write { path: directory, source })
     }
 
     /// What is known about a run.
@@ -279,6 +281,10 @@ impl RunInformation {
 /// [`SnapshotError::NotAnId`].
 pub(super) fn parse(id: &str) -> Result<RequestId, SnapshotError> {
     id.parse().map_err(|_| SnapshotError::NotAnId(id.to_owned()))
+}
+
+fn fine_where_absent(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 fn decode<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, SnapshotError> {

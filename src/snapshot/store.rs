@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::Flock;
 
 use super::objects::Objects;
-use super::runs::Runs;
+use super::runs::{Runs, parse};
 use super::{Manifest, RunInformation, SnapshotError};
 use crate::review::RequestId;
 use crate::system::{Directories, Scope, durable, trusted};
@@ -93,18 +93,24 @@ impl SnapshotStore {
         Ok(self.runs.find(typed)?.information)
     }
 
-    /// The latest run that is in effect, not itself an undo, and one that counts.
+    /// The latest run that changed anything, is in effect, not itself an undo, and one that counts.
     ///
     /// # Errors
-    /// [`SnapshotError::Nothing`], and as [`Self::list`].
+    /// [`SnapshotError::Nothing`], and as [`Self::list`] and [`Self::before`].
     pub fn last(
         &self,
         counts: &dyn Fn(&RunInformation) -> bool,
     ) -> Result<RunInformation, SnapshotError> {
-        self.list()?
-            .into_iter()
-            .find(|run| run.is_in_effect() && run.undo_of.is_none() && counts(run))
-            .ok_or(SnapshotError::Nothing)
+        for run in self.list()? {
+            if run.is_in_effect()
+                && run.undo_of.is_none()
+                && counts(&run)
+                && self.changed(&self.runs.record(&parse(&run.id)?)?, &|_| true)?
+            {
+                return Ok(run);
+            }
+        }
+        Err(SnapshotError::Nothing)
     }
 
     /// The state before a run.
@@ -115,15 +121,12 @@ impl SnapshotStore {
         self.runs.before(&self.runs.record(id)?)
     }
 
-    /// Takes away the snapshot of a run whose command did not start after all, where there is one.
+    /// Takes away the snapshot of a run whose command did not start after all, and what a killed
+    /// process left of one; fine where there is none.
     ///
     /// # Errors
     /// [`SnapshotError::Write`].
     pub fn discard(&self, id: &RequestId) -> Result<(), SnapshotError> {
-        match self.runs.record(id) {
-            Ok(_) => self.runs.remove(id),
-            Err(SnapshotError::Unknown(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.runs.remove(id)
     }
 }

@@ -5,6 +5,8 @@
 //! has changed; after it, what is *before* already needs nothing, and the rest is still as the
 //! captured state of the first attempt says, or half-way.
 
+use std::collections::BTreeSet;
+
 use super::error::shown;
 use super::gather::{Gatherer, Meter};
 use super::plan::recorded_paths;
@@ -15,6 +17,7 @@ use super::{
     CaptureLimits, Manifest, Node, Progress, RunInformation, RunState, Selection, SnapshotError,
     SnapshotStore, Step, UndoPlan,
 };
+use crate::review::RequestId;
 use crate::system::Digest;
 
 /// An undo that was made.
@@ -35,6 +38,14 @@ pub struct Undone {
     pub not_restored: Vec<String>,
 }
 
+/// An undo whose intent is written.
+pub(super) struct Begun {
+    current: UndoPlan,
+    steps: Vec<Step>,
+    record: RunRecord,
+    undo: RunRecord,
+}
+
 impl SnapshotStore {
     /// Undoes a run as planned. `information` describes the undo as a run with an id of its own.
     ///
@@ -42,9 +53,9 @@ impl SnapshotStore {
     /// now is captured first in any case.
     ///
     /// # Errors
-    /// [`SnapshotError::Conflicts`], [`SnapshotError::Overlapping`], [`SnapshotError::PlanChanged`]
-    /// and [`SnapshotError::AlreadyUndone`], with nothing changed; [`SnapshotError::Stopped`] in
-    /// the middle; those of reading and writing.
+    /// [`SnapshotError::Conflicts`], [`SnapshotError::Overlapping`], [`SnapshotError::PlanChanged`],
+    /// [`SnapshotError::AlreadyUndone`] and [`SnapshotError::ContentLost`], with nothing changed;
+    /// [`SnapshotError::Stopped`] in the middle; those of reading and writing.
     pub fn undo(
         &self,
         plan: &UndoPlan,
@@ -54,6 +65,38 @@ impl SnapshotStore {
     ) -> Result<Undone, SnapshotError> {
         self.prepare()?;
         let _lock = self.lock()?;
+        let Begun { current, steps, mut record, mut undo } =
+            self.begin(plan, information, force, progress)?;
+        let mut not_restored = current.not_restorable.clone();
+        not_restored.append(&mut self.restore(&current, &steps, progress)?);
+
+        let before = self.runs.before(&undo)?;
+        let wanted = self.runs.before(&record)?;
+        let mut gatherer = Gatherer::hashing(vec![&before, &wanted], progress);
+        self.gather_again(&before, &mut gatherer)?;
+        let (after, _) = gatherer.finish(Selection::default(), Vec::new());
+        let unexplained = unequal(&steps, &after, &not_restored);
+        not_restored.extend(unexplained);
+        let after_digest = self.finish(&mut record, &mut undo, &after)?;
+        Ok(Undone {
+            before: undo.before,
+            after: after_digest,
+            run: undo.information,
+            restored: steps.len() as u64,
+            already_before: current.already_before,
+            not_restored,
+        })
+    }
+
+    /// Everything up to the written intent, under the lock: nothing has been touched, and from here
+    /// on the next undo of this run goes on with this one.
+    pub(super) fn begin(
+        &self,
+        plan: &UndoPlan,
+        information: RunInformation,
+        force: bool,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Begun, SnapshotError> {
         let id = parse(&plan.run.id)?;
         // What people agreed to is the plan they saw; what is done is the one that is true now.
         let current = self.plan(&id)?;
@@ -66,13 +109,14 @@ impl SnapshotStore {
         }
         let forced = !current.conflicts.is_empty();
         let mut steps = current.all_steps();
+        self.check_content(&id, &steps)?;
         let mut record = self.runs.record(&id)?;
 
         let resumed = match &current.resumes {
             Some(undo) if !forced => Some(self.runs.record(&parse(undo)?)?),
             _ => None,
         };
-        let mut undo = match resumed {
+        let undo = match resumed {
             Some(undo) => undo,
             None => {
                 let information = RunInformation { undo_of: Some(id.to_string()), ..information };
@@ -83,25 +127,25 @@ impl SnapshotStore {
         self.runs.write_intent(&id, &undo.information.id)?;
         record.information.state = RunState::Undoing;
         self.runs.write_record(&record)?;
+        Ok(Begun { current, steps, record, undo })
+    }
 
-        let mut not_restored = current.not_restorable.clone();
-        not_restored.append(&mut self.restore(&current, &steps, progress)?);
-
-        let before = self.runs.before(&undo)?;
-        let wanted = self.runs.before(&record)?;
-        let mut gatherer = Gatherer::hashing(vec![&before, &wanted], progress);
-        self.gather_again(&before, &mut gatherer)?;
-        let (after, _) = gatherer.finish(Selection::default(), Vec::new());
-        not_restored.extend(unequal(&steps, &after, &not_restored));
-        let after_digest = self.finish(&mut record, &mut undo, &after)?;
-        Ok(Undone {
-            before: undo.before,
-            after: after_digest,
-            run: undo.information,
-            restored: steps.len() as u64,
-            already_before: current.already_before,
-            not_restored,
-        })
+    /// Refuses to begin what could not be ended: reads all content that is to come back, and holds
+    /// it to its digest.
+    fn check_content(&self, id: &RequestId, steps: &[Step]) -> Result<(), SnapshotError> {
+        let mut sound = BTreeSet::new();
+        for step in steps.iter().filter(|step| step.puts_content()) {
+            let Node::File { content, .. } = &step.before else { continue };
+            if !sound.insert(content) {
+                continue;
+            }
+            self.objects.check(content).map_err(|source| SnapshotError::ContentLost {
+                id: id.to_string(),
+                path: step.path.as_path().to_owned(),
+                source: Box::new(source),
+            })?;
+        }
+        Ok(())
     }
 
     /// Captures what the steps will replace, with its content, as the *before* of the undo's run.
@@ -192,12 +236,17 @@ impl SnapshotStore {
 }
 
 /// What is not what it was, although no step failed, and nothing that was said explains it.
-fn unequal<'a>(steps: &'a [Step], after: &'a Manifest, said: &'a [String]) -> Vec<String> {
+fn unequal(steps: &[Step], after: &Manifest, said: &[String]) -> Vec<String> {
+    let explained = |path: &str| {
+        said.iter()
+            .filter_map(|sentence| sentence.strip_prefix(path))
+            .any(|rest| rest.starts_with([':', ' ']))
+    };
     steps
         .iter()
         .filter(|step| !after.node(&step.path).same_state(&step.before))
         .map(|step| shown(step.path.as_path()))
-        .filter(|path| !said.iter().any(|sentence| sentence.starts_with(path.as_str())))
+        .filter(|path| !explained(path))
         .map(|path| {
             format!("{path} is not what it was: something changed it while it was restored")
         })

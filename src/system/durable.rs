@@ -30,11 +30,33 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Durabl
 /// # Errors
 /// [`DurableError`]; the old file is then untouched and no temporary file is left.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
+    put(path, bytes, |temporary| std::fs::rename(temporary, path)).map_err(failed("write", path))
+}
+
+/// As [`write`], where there is nothing of that name. Whether it was written: what is there already
+/// stays as it is, also when it comes in the same moment.
+///
+/// # Errors
+/// [`DurableError`]; no temporary file is left.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, DurableError> {
+    let linked = |temporary: &Path| {
+        std::fs::hard_link(temporary, path)?;
+        std::fs::remove_file(temporary)
+    };
+    match put(path, bytes, linked) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(failed("write", path)(error)),
+    }
+}
+
+/// Writes a temporary file beside `path` and lets `place` put it there.
+fn put(path: &Path, bytes: &[u8], place: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(format!(".{}.{}", std::process::id(), random_suffix()));
     let temporary = path.with_file_name(name);
-    let attempt = || -> io::Result<()> {
+    let attempt = || {
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -43,13 +65,12 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
             .open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        std::fs::rename(&temporary, path)
+        place(&temporary)
     };
-    attempt().map_err(|error| {
+    attempt().inspect_err(|_| {
         let _ = std::fs::remove_file(&temporary);
-        failed("write", path)(error)
     })?;
-    sync_directory(path.parent().unwrap_or(Path::new("/")))
+    File::open(path.parent().unwrap_or(Path::new("/"))).and_then(|opened| opened.sync_all())
 }
 
 /// Moves a file, and returns only when both names are on disk.

@@ -56,6 +56,11 @@ pub fn visible_argument(bytes: &[u8]) -> String {
     if plain { shown } else { format!("\"{}\"", shown.replace('"', "\\\"")) }
 }
 
+/// A number of things, in words: `1 path`, `2 paths`.
+pub fn counted(number: u64, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
 /// A whole command line as a person reads it. It is for reading: it is not shell syntax.
 pub fn visible_command<A: AsRef<[u8]>>(arguments: &[A]) -> String {
     arguments

@@ -184,8 +184,9 @@ fn in_user_scope_the_environment_is_the_callers_and_only_the_request_id_is_added
     world.user_policy("alice", &POLICY.replace(", set: {PAGER: cat}", ""));
     let odd = std::ffi::OsStr::from_bytes(b"\xff\n\x1b");
     let mut expected: BTreeMap<String, String> = BTreeMap::new();
-    let mut call =
-        world.plain_hitl("alice", &["run", "--json", "--", "cat", "/proc/self/environ"]).with("ODD", odd);
+    let mut call = world
+        .plain_hitl("alice", &["run", "--json", "--", "cat", "/proc/self/environ"])
+        .with("ODD", odd);
     for (name, value) in HOSTILE {
         // A preloaded library that does not exist would be complained about by every program.
         if !name.starts_with("LD_") && name != "GLIBC_TUNABLES" {
@@ -218,7 +219,8 @@ fn in_user_scope_commands_are_found_in_the_callers_path() {
     world.mode("home/alice/bin/mine", 0o755);
     let policy = POLICY.replace("/usr/local/bin/*", "/home/alice/bin/*");
     world.user_policy("alice", &policy);
-    let call = world.plain_hitl("alice", &["run", "--", "mine"]).with("PATH", "/home/alice/bin:/bin");
+    let call =
+        world.plain_hitl("alice", &["run", "--", "mine"]).with("PATH", "/home/alice/bin:/bin");
     assert_eq!(call.run().exits(0).stdout, "mine\n");
     world.plain_hitl("alice", &["run", "--", "mine"]).run().exits(127);
     // An empty PATH is no reason to crash, nor to search where nobody said so.

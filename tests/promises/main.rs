@@ -11,13 +11,29 @@
     reason = "a test says what it expects by unwrapping, and says loudly when it is skipped"
 )]
 
+mod audit;
 mod bad_input;
+mod binding;
+mod ci;
+mod command_line;
+mod confirming;
 mod deciding;
 mod environment;
 mod hostile_text;
+mod office;
 mod running;
+mod seeing;
+mod snapshots;
 mod status;
 mod target;
+mod telling;
+mod terminal;
+mod tools;
 mod tour;
+mod tree;
+mod undo_safety;
+mod undoing;
 mod user_scope;
+mod verdicts;
+mod waiting;
 mod world;

@@ -104,7 +104,10 @@ fn signals_sent_to_hitl_reach_the_command_and_its_end_is_on_record() {
             let (events, ran) = running.end();
             ran.exits(status);
             let outcome = events.last().unwrap();
-            assert_eq!((&outcome["event"], &outcome["exit_code"]), (&"outcome".into(), &status.into()));
+            assert_eq!(
+                (&outcome["event"], &outcome["exit_code"]),
+                (&"outcome".into(), &status.into())
+            );
         }
     }
     let finished: Vec<_> = world
@@ -209,7 +212,10 @@ fn descriptors_that_the_caller_left_open_do_not_reach_the_command() {
 #[test]
 fn closed_standard_descriptors_are_the_null_device_and_never_a_file_of_hitls() {
     let world = prepared(world_or_skip!());
-    world.install("where", "#!/bin/bash\nfor n in 0 1 2; do readlink /proc/$$/fd/$n; done > \"$1\"\n");
+    world.install(
+        "where",
+        "#!/bin/bash\nfor n in 0 1 2; do readlink /proc/$$/fd/$n; done > \"$1\"\n",
+    );
     for (scope, file) in [(Scope::System, "srv/seen"), (Scope::User, "home/alice/seen")] {
         let line = format!("hitl run -- /usr/local/bin/where /{file} <&- >&- 2>&-");
         world.script_in_scope(scope, "alice", &line).run().exits(0);

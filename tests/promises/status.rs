@@ -66,7 +66,10 @@ fn the_status_descriptor_tells_every_step_and_the_outcome() {
         let (events, ran) = world.in_scope(scope, "alice", &["run", "--", "ls"]).start().end();
         ran.exits(77);
         assert_eq!(names(&events), ["decided", "outcome"]);
-        assert_eq!((&events[0]["decision"], &events[1]["outcome"]), (&"deny".into(), &"denied".into()));
+        assert_eq!(
+            (&events[0]["decision"], &events[1]["outcome"]),
+            (&"deny".into(), &"denied".into())
+        );
 
         let (events, ran) =
             world.in_scope(scope, "alice", &["run", "--no-wait", "--", "id"]).start().end();
@@ -99,7 +102,9 @@ fn a_command_that_uses_hitls_numbers_is_told_apart() {
 fn json_is_one_object_on_the_last_line_after_the_commands_own_output() {
     let world = prepared(world_or_skip!());
     for scope in BOTH_SCOPES {
-        let run = |words: &[&str]| world.in_scope(scope, "alice", &[&["run", "--json"], words].concat()).run();
+        let run = |words: &[&str]| {
+            world.in_scope(scope, "alice", &[&["run", "--json"], words].concat()).run()
+        };
         let ran = run(&["--", "printf", "one\\ntwo\\n"]).exits(0);
         assert!(ran.stdout.starts_with("one\ntwo\n\n{"), "{ran:?}");
         assert_eq!(ran.stdout.lines().count(), 4);
@@ -127,7 +132,8 @@ fn json_is_one_object_on_the_last_line_after_the_commands_own_output() {
 #[test]
 fn output_without_a_line_feed_at_its_end_does_not_spoil_the_json() {
     let world = prepared(world_or_skip!());
-    let ran = world.hitl("alice", &["run", "--json", "--", "printf", "no line feed"]).run().exits(0);
+    let ran =
+        world.hitl("alice", &["run", "--json", "--", "printf", "no line feed"]).run().exits(0);
     assert_eq!(ran.json()["outcome"], "ended");
     assert!(ran.stdout.starts_with("no line feed\n"), "{ran:?}");
 }
@@ -139,7 +145,8 @@ fn a_status_descriptor_that_cannot_be_used_stops_before_anything_happens() {
         let state = if scope == Scope::System { "var-lib/hitl" } else { "home/alice/.local" };
         for (number, redirection) in [("9", ""), ("-1", ""), ("3", "3</dev/null"), ("200000", "")] {
             let line = format!("hitl run --status-fd={number} -- touch ran {redirection}");
-            let ran = world.script_in_scope(scope, "alice", &line).in_directory("/home/alice").run();
+            let ran =
+                world.script_in_scope(scope, "alice", &line).in_directory("/home/alice").run();
             ran.exits(2).says("--status-fd").says(number);
         }
         let ran = world.in_scope(scope, "alice", &["run", "--status-fd", "x", "--", "true"]).run();
@@ -181,7 +188,10 @@ fn check_says_what_would_be_decided_and_its_exit_code_too() {
                 ask(&[]).prints(decision).prints("status");
                 let ran = ask(&["--json"]);
                 assert_eq!(ran.stdout.lines().count(), 1);
-                assert_eq!((&ran.json()["decision"], &ran.json()["v"]), (&decision.into(), &1.into()));
+                assert_eq!(
+                    (&ran.json()["decision"], &ran.json()["v"]),
+                    (&decision.into(), &1.into())
+                );
                 assert_eq!(ran.json()["argv"][0], command[0]);
             }
         }

@@ -129,7 +129,8 @@ fn a_directory_that_cannot_be_used_is_named_and_nothing_runs() {
         ran.exits(125).says("cannot run in");
     }
     // Closed to the caller, in user scope.
-    let ran = world.plain_hitl("alice", &["run", "-C", "/home/bob", "--", "touch", "/tmp/ran"]).run();
+    let ran =
+        world.plain_hitl("alice", &["run", "-C", "/home/bob", "--", "touch", "/tmp/ran"]).run();
     ran.exits(125).says("/home/bob").says("-C");
     assert!(!world.outside("srv/ran").exists());
 }

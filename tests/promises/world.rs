@@ -16,8 +16,10 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -152,6 +154,7 @@ pub struct Call<'w> {
     environment: Vec<(OsString, OsString)>,
     input: Option<Vec<u8>>,
     terminal: Option<OwnedFd>,
+    login: Option<u32>,
 }
 
 impl World {
@@ -192,17 +195,19 @@ impl World {
         world
     }
 
-    /// A world with this system policy.
-    pub fn with_policy(policy: &str) -> Self {
-        let world = Self::new();
-        world.policy(policy);
-        world
-    }
-
     /// Replaces the system policy.
     pub fn policy(&self, policy: &str) {
         self.write("etc/hitl/policy.yaml", policy);
         self.mode("etc/hitl/policy.yaml", 0o644);
+    }
+
+    /// Installs hitl setuid root: what its users start, a shell or a script, can call it. Kept where
+    /// nobody outside of the world comes by it.
+    pub fn install_setuid(&self) {
+        fs::create_dir(self.outside("installed")).unwrap();
+        self.mode("installed", 0o700);
+        fs::copy(HITL, self.outside("installed/hitl")).unwrap();
+        self.mode("installed/hitl", 0o4755);
     }
 
     /// Gives a user this policy of their own.
@@ -211,7 +216,8 @@ impl World {
         let file = format!("{config}/hitl/policy.yaml");
         fs::create_dir_all(self.outside(&config).join("hitl")).unwrap();
         self.write(&file, policy);
-        for (path, mode) in [(config.clone(), 0o755), (format!("{config}/hitl"), 0o755), (file, 0o644)]
+        for (path, mode) in
+            [(config.clone(), 0o755), (format!("{config}/hitl"), 0o755), (file, 0o644)]
         {
             self.mode(&path, mode);
             self.own(&path, user);
@@ -260,6 +266,18 @@ impl World {
     /// hitl, called by a user where it is not installed setuid: user scope.
     pub fn plain_hitl<A: AsRef<OsStr>>(&self, user: &str, arguments: &[A]) -> Call<'_> {
         self.call(Identity::Plain(uid_of(user)), user, "/usr/local/bin/hitl", arguments)
+    }
+
+    /// Any program that keeps its privileges, as if it were the setuid hitl: `env`, say, that then
+    /// becomes hitl.
+    pub fn as_installed<A: AsRef<OsStr>>(
+        &self,
+        user: &str,
+        program: &str,
+        arguments: &[A],
+    ) -> Call<'_> {
+        let identity = if user == "root" { Identity::Root } else { Identity::Setuid(uid_of(user)) };
+        self.call(identity, user, program, arguments)
     }
 
     /// Any program, run by a user without privileges (or by root).
@@ -321,6 +339,7 @@ impl World {
             environment: environment.iter().map(|(n, v)| (n.into(), v.into())).collect(),
             input: None,
             terminal: None,
+            login: None,
         }
     }
 
@@ -371,6 +390,13 @@ impl Call<'_> {
         self
     }
 
+    /// In the login session of this user, whoever they have become since: the kernel's login uid,
+    /// which root may set.
+    pub fn logged_in_as(mut self, user: &str) -> Self {
+        self.login = Some(uid_of(user));
+        self
+    }
+
     /// The command, ready to be changed further and started.
     pub fn command(self) -> Command {
         let mut command = Command::new(&self.program);
@@ -386,16 +412,27 @@ impl Call<'_> {
             .iter()
             .map(|(from, to)| (path_cstring(&self.world.outside(from)), CString::new(*to).unwrap()))
             .collect();
-        let binary = (path_cstring(Path::new(HITL)), CString::new("/usr/local/bin/hitl").unwrap());
+        let installed = Some(self.world.outside("installed/hitl")).filter(|path| path.exists());
+        let binary = installed.as_deref().unwrap_or(Path::new(HITL));
+        let binary = (path_cstring(binary), CString::new("/usr/local/bin/hitl").unwrap());
         binds.push(binary);
         let directory = path_cstring(&self.directory);
         let identity = self.identity;
         let groups = groups_of(identity);
         let terminal = self.terminal;
+        let login = self.login.map(|uid| uid.to_string());
         command.stdin(Stdio::null());
         // SAFETY: only system calls between fork and exec; everything they need was made before.
         unsafe {
             command.pre_exec(move || {
+                if let Some(login) = &login {
+                    let file = nix::fcntl::open(
+                        c"/proc/self/loginuid",
+                        OFlag::O_WRONLY | OFlag::O_CLOEXEC,
+                        Mode::empty(),
+                    )?;
+                    nix::unistd::write(&file, login.as_bytes())?;
+                }
                 unshare(CloneFlags::CLONE_NEWNS)?;
                 mount(
                     None::<&str>,
@@ -409,7 +446,7 @@ impl Call<'_> {
                         Some(from.as_c_str()),
                         to.as_c_str(),
                         None::<&str>,
-                        MsFlags::MS_BIND,
+                        MsFlags::MS_BIND | MsFlags::MS_REC,
                         None::<&str>,
                     )?;
                 }
@@ -573,6 +610,12 @@ impl Waiting {
     /// The next event on the status descriptor; `None` when it is closed.
     pub fn next_event(&mut self) -> Option<Value> {
         read_event(&mut self.events)
+    }
+
+    /// Sends it a signal, and nothing else.
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, signal).unwrap();
     }
 
     /// Waits for its end.

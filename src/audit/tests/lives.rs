@@ -9,6 +9,10 @@ fn verdict_on(entries: Vec<Entry>) -> Option<(u64, String)> {
     fixture.verify().first_bad.map(|finding| (finding.sequence, finding.what))
 }
 
+fn lost(number: u32) -> Entry {
+    Entry::lost(&reference(number), &user(2), "hitl was killed")
+}
+
 #[test]
 fn a_command_that_had_what_it_needed_is_fine() {
     let approve = |needs: &[(&str, u32)]| decided(1, Decision::Approve, needs);
@@ -25,6 +29,9 @@ fn a_command_that_had_what_it_needed_is_fine() {
             finished(1),
         ],
         vec![requested(1), decided(1, Decision::Deny, &[])],
+        // hitl was killed after it had used the approval, or after it had started the command.
+        vec![requested(1), approve(&[("sre", 1)]), approved(1, 2, &["sre"]), lost(1)],
+        [&allowed_run(1)[..3], &[lost(1), finished(1)]].concat(),
         vec![
             requested(1),
             approve(&[]),
@@ -54,6 +61,11 @@ fn a_command_that_had_not_is_the_first_bad_entry() {
         (vec![requested(1), approve(), void, started(1)], 4, "is void"),
         (vec![requested(1), approve(), cancelled, started(1)], 4, "was cancelled"),
         (vec![requested(1), approve(), finished(1)], 3, "had not started"),
+        (
+            vec![requested(1), approve(), approved(1, 2, &["sre"]), lost(1), started(1)],
+            5,
+            "was lost before it started",
+        ),
         ([&allowed_run(1)[..], &[started(1)]].concat(), 5, "has finished"),
         ([&allowed_run(1)[..3], &[started(1)]].concat(), 4, "had started already"),
         ([&allowed_run(1)[..3], &[approved(1, 2, &[])]].concat(), 4, "already started"),

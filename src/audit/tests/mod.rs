@@ -113,6 +113,7 @@ fn decided(number: u32, decision: Decision, needs: &[(&str, u32)]) -> Entry {
         risk: Risk::Low,
         enforcement: Enforcement::Hard,
         requester_kind: RequesterKind::Human,
+        decisive: None,
         reasons: Vec::new(),
         rules: vec!["some-rule".into()],
         requirements: needs

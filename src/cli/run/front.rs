@@ -27,6 +27,8 @@ pub(super) struct TerminalFront {
     /// The line that shows how a wait or a snapshot goes.
     line: ProgressLine,
     interrupted: Arc<AtomicBool>,
+    /// Whether a question stands at the terminal, which the line must not write over.
+    asking: bool,
 }
 
 impl TerminalFront {
@@ -38,6 +40,7 @@ impl TerminalFront {
             verdict: Map::new(),
             line: ProgressLine::new(),
             interrupted: Arc::default(),
+            asking: false,
         }
     }
 
@@ -145,7 +148,9 @@ impl Front for TerminalFront {
     }
 
     fn prompt(&mut self, record: &Record) -> Option<Box<dyn Prompt>> {
-        Question::ask(&record.id).map(|question| Box::new(question) as Box<dyn Prompt>)
+        let question = Question::ask(&record.id);
+        self.asking = question.is_some();
+        question.map(|question| Box::new(question) as Box<dyn Prompt>)
     }
 
     fn wait_begins(&mut self) -> std::io::Result<()> {
@@ -155,10 +160,12 @@ impl Front for TerminalFront {
     }
 
     fn waiting(&mut self, record: &Record) -> bool {
-        let left = duration_text(record.approval_deadline.remaining(&Moment::now()));
-        self.line.show_now(|| {
-            format!("waiting for {} ({left} left; ^C takes it back)", record.needed())
-        });
+        if !self.asking {
+            let left = duration_text(record.approval_deadline.remaining(&Moment::now()));
+            self.line.show_now(|| {
+                format!("waiting for {} ({left} left; ^C takes it back)", record.needed())
+            });
+        }
         !self.interrupted.load(Ordering::SeqCst)
     }
 

@@ -8,7 +8,7 @@ use crate::execute::Ending;
 use crate::policy::{Decision, Verdict};
 use crate::protocol::{Case, Outcome};
 use crate::review::Record;
-use crate::system::text::{visible, visible_argument, visible_bytes, visible_command};
+use crate::system::text::{counted, visible, visible_argument, visible_bytes, visible_command};
 
 /// What the policy said.
 pub(crate) fn verdict_json(verdict: &Verdict) -> Map<String, Value> {
@@ -71,7 +71,7 @@ pub(crate) fn case_text(case: &Case<'_>) -> Result<String, Failure> {
     let preview = case.preview()?;
     if !preview.paths.is_empty() {
         let more = if preview.more { ", and more" } else { "" };
-        line("snapshot", &format!("{} paths{more}:", preview.paths.len()));
+        line("snapshot", &format!("{}{more}:", counted(preview.paths.len() as u64, "path")));
         for path in &preview.paths {
             line("", &visible_argument(path.as_bytes()));
         }
@@ -97,7 +97,12 @@ fn decision_words(case: &Case<'_>) -> String {
         .join(" and ");
     match case.verdict.decision {
         Decision::Allow => "allow: it would run at once".to_owned(),
-        Decision::Confirm => "confirm: you would be asked at your terminal".to_owned(),
+        Decision::Confirm if case.may_be_confirmed_in_place() => {
+            "confirm: you would be asked at your terminal".to_owned()
+        }
+        Decision::Confirm => {
+            "confirm: a human would have to say yes, from a terminal of their own".to_owned()
+        }
         Decision::Approve if case.nobody_can_approve() => {
             "approve: but nobody can approve it here, so it would be refused".to_owned()
         }
@@ -144,8 +149,9 @@ pub(crate) fn outcome_json(outcome: &Outcome) -> Map<String, Value> {
             object.insert("undoable".into(), (*undoable).into());
             object.extend(ending_json(*ending));
         }
-        Outcome::Denied { why } => {
+        Outcome::Denied { id, why } => {
             object.insert("outcome".into(), "denied".into());
+            object.insert("id".into(), id.to_string().into());
             object.insert("why".into(), why.as_str().into());
         }
         Outcome::Pending(record) | Outcome::TimeUp(record) | Outcome::Closed(record) => {
@@ -170,8 +176,11 @@ pub(crate) fn outcome_sentence(outcome: &Outcome) -> Option<String> {
             Some("the command ran longer than the policy lets it, and was ended".to_owned())
         }
         Outcome::Ended { .. } => None,
-        Outcome::Denied { why } => Some(format!("denied: {why}")),
-        Outcome::Pending(_) => None,
+        Outcome::Denied { why, .. } => Some(format!("denied: {why}")),
+        Outcome::Pending(record) => Some(format!(
+            "nothing has run; once {id} is approved, \"hitl run --resume {id}\" goes on",
+            id = record.id
+        )),
         Outcome::TimeUp(record) => Some(format!(
             "nobody decided in the time you were ready to wait; {} is still pending: {}",
             record.id,
@@ -189,7 +198,7 @@ pub(crate) fn pending_sentence(record: &Record) -> String {
     let id = &record.id;
     match record.shown.decision {
         Decision::Confirm => format!(
-            "hitl: {id} needs your confirmation: here, or with \"hitl approve {id}\" from another terminal"
+            "hitl: {id} waits for your confirmation; from another terminal: \"hitl approve {id}\" or \"hitl cancel {id}\""
         ),
         _ => format!(
             "hitl: {id} waits for {}: \"hitl show {id}\", then \"hitl approve {id}\" or \"hitl reject {id} -m REASON\"",

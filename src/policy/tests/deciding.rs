@@ -56,6 +56,8 @@ fn reasons_are_sentences_that_a_reviewer_understands() {
             "threshold: critical risk needs ops ×1 and security ×1",
         ]
     );
+    let decisive = verdict.decisive.as_ref().map(|reason| reason.text.as_str());
+    assert_eq!(decisive, Some("threshold: high risk needs ops ×1"));
     assert_eq!(requirements(&verdict), [("ops", 1), ("security", 1)]);
     let verdict = decide(&policy, "make install");
     assert_eq!(reasons(&verdict), ["no rule matches: the defaults apply (approve, high)"]);
@@ -246,4 +248,37 @@ fn arguments_that_are_not_text_are_never_allowed_and_always_restricted() {
     assert_eq!(denied.decision, Decision::Deny);
     // The default's approve joins in, and a denial by a soft rule stays soft.
     assert_eq!(denied.enforcement, Enforcement::Soft);
+}
+
+#[test]
+fn looking_like_an_agent_never_lifts_what_is_demanded_of_people() {
+    let policy = with_rules(
+        "  - {id: people, match: {command: x, requester: human}, decision: deny}\n  - {id: agents, match: {command: y, requester: agent}, decision: allow}\n",
+    );
+    let as_kind = |line: &str, kind| {
+        let reading = read(line, &policy);
+        policy.decide(&Facts { requester_kind: kind, ..facts(&reading) }).decision
+    };
+    for kind in [RequesterKind::Human, RequesterKind::Ci, RequesterKind::Agent] {
+        assert_eq!(as_kind("x", kind), Decision::Deny);
+    }
+    assert_eq!(as_kind("y", RequesterKind::Human), Decision::Approve);
+    assert_eq!(as_kind("y", RequesterKind::Agent), Decision::Allow);
+}
+
+#[test]
+fn a_threshold_that_denies_is_hard_and_no_other_speaks_after_a_denial() {
+    let policy = load(
+        "version: 1\nname: t\ndefaults: {decision: confirm, risk: low}\n\
+         groups: [{name: ops, users: [bob]}]\n\
+         thresholds: [{at: high, decision: approve, require: [{group: ops}]}, {at: critical, decision: deny}]\n\
+         rules:\n  - {id: soft, match: {command: x}, decision: deny, enforcement: soft, risk: high}\n  - {id: bad, match: {command: y}, decision: confirm, risk: critical}\n",
+    )
+    .unwrap();
+    let soft = decide(&policy, "x");
+    assert_eq!(soft.enforcement, Enforcement::Soft);
+    assert_eq!(reasons(&soft), ["rule soft matches (deny, high)"]);
+    let bad = decide(&policy, "y");
+    assert_eq!((bad.decision, bad.enforcement), (Decision::Deny, Enforcement::Hard));
+    assert!(bad.requirements.is_empty());
 }

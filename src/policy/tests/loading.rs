@@ -22,7 +22,12 @@ fn the_example_of_the_design_loads_and_passes_its_own_tests() {
         assert_eq!(policy.presence_of("security"), Some(Presence::Touch));
         assert_eq!(policy.presence_of("ops"), Some(Presence::Uid));
         assert_eq!(policy.groups_of("dave", &["sre".to_owned()]), ["ops"]);
-        assert_eq!(policy.description_of("service-restart"), Some("Restarts of our own units."));
+        let rule =
+            policy.rules().iter().flatten().find(|rule| rule.id.as_str() == "service-restart");
+        assert_eq!(
+            rule.unwrap().description.as_ref().unwrap().as_str(),
+            "Restarts of our own units."
+        );
     }
 }
 
@@ -111,6 +116,7 @@ fn what_is_wrong_is_refused_at_its_place() {
             "quote it",
         ),
         ("thresholds: [{at: low, decision: allow}]", "5:34", "only ever makes a decision stricter"),
+        ("tests: [{name: n, run: x, expect: {}}]", "5:35", "expects nothing"),
         ("tests: [{name: n, run: x, expect: {rules: [a]}}]", "5:44", "unknown rule"),
         ("rules: [", "", "policy.yaml:"),
         (
@@ -241,7 +247,11 @@ fn a_missing_policy_is_an_error_in_system_scope_and_the_built_in_one_in_user_sco
     assert!(directories.policy_cache().exists());
     let again = missing(Scope::User, false).unwrap();
     assert_eq!(again.identity(), built_in.identity());
-    assert_eq!(again.counts(), built_in.counts());
+    assert_eq!(again.counts().rules, built_in.counts().rules);
+    // What only tests need is not in the cache, and is there where the policy itself is looked at.
+    assert_eq!(again.counts().tests, 0);
+    let directories = Directories { scope: Scope::User, policy_chosen: false, ..directories };
+    assert_eq!(Policy::load_whole(&directories).unwrap().counts(), built_in.counts());
 }
 
 #[test]

@@ -91,6 +91,21 @@ proptest! {
     }
 
     #[test]
+    fn no_arguments_make_deciding_panic_or_get_round_the_defaults(
+        rule in rule(&["allow", "confirm"]),
+        words in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..6), 0..4),
+        program in prop::sample::select(vec!["rm", "/usr/bin/rm", "/tmp/rm"]),
+    ) {
+        let policy = with_rules(&numbered(&[rule]));
+        let odd = words.into_iter().map(ByteString::from);
+        let argv: Vec<_> = std::iter::once(ByteString::from(program)).chain(odd).collect();
+        let reading = imagine(&argv, Path::new("/srv"), policy.search_path());
+        let verdict = policy.decide(&facts(&reading));
+        // Nothing less than the defaults without a rule that says so.
+        prop_assert!(verdict.decision >= Decision::Approve || verdict.rules == ["r0"]);
+    }
+
+    #[test]
     fn a_further_allow_never_lifts_a_denial(
         rules in prop::collection::vec(rule(&["confirm", "deny"]), 1..4),
         further in rule(&["allow"]),

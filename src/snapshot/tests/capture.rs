@@ -164,6 +164,16 @@ fn a_preview_lists_what_would_be_captured_and_writes_nothing() {
 }
 
 #[test]
+fn a_preview_lists_a_path_once_that_the_rule_and_the_command_both_name() {
+    let fixture = Fixture::new();
+    fixture.write("file", "x");
+    let mut affected = fixture.declared("file*");
+    affected.operands = fixture.operand("file", false).operands;
+    let preview = fixture.store.preview(&affected, 1).unwrap();
+    assert_eq!((preview.paths.len(), preview.more), (1, false));
+}
+
+#[test]
 fn a_difference_shows_lines_and_nothing_that_a_terminal_obeys() {
     let fixture = Fixture::new();
     fixture.write("conf", "a\nb\nc\n");

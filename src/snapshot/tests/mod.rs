@@ -3,6 +3,7 @@
 mod capture;
 mod conflicts;
 mod fixture;
+mod mounts;
 mod property;
 mod store;
 mod undo;

@@ -1,0 +1,268 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_hitl_global_optspecs
+    string join \n color= policy= state-dir= h/help V/version
+end
+
+function __fish_hitl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_hitl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_hitl_using_subcommand
+    set -l cmd (__fish_hitl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c hitl -n "__fish_hitl_needs_command" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_needs_command" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_needs_command" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_needs_command" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_needs_command" -s V -l version -d 'Print version'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "run" -d 'Run a command, if the rules and the humans let it'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "check" -d 'Say what would be decided about a command, and why. Nothing runs'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "pending" -d 'List the requests that wait for a human'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "show" -d 'Show a request whole: what a reviewer must know before deciding'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "approve" -d 'Say yes to a request'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "reject" -d 'Say no to a request. One no is enough'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "cancel" -d 'Take back a request of your own'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "wait" -d 'Wait until a request is decided'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "snapshots" -d 'List snapshots, show one, or show what a command changed'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "undo" -d 'Put back what a command changed'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "audit" -d 'Show or verify the audit log'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "policy" -d 'Check and test policies'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "init" -d 'Write a commented starter policy and the directories. Never overwrites'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "man" -d 'Print a man page, or write all of them to a directory'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "tour" -d 'See hitl at work on files of its own: decide, ask, snapshot, run, undo, prove'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hitl -n "__fish_hitl_using_subcommand run" -s u -l user -d 'Run as this user: a name, or # and a user id' -r
+complete -c hitl -n "__fish_hitl_using_subcommand run" -s g -l group -d 'Run with this primary group: a name, or # and a group id' -r
+complete -c hitl -n "__fish_hitl_using_subcommand run" -s C -l chdir -d 'Run in this directory' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand run" -l reason -d 'What it is for. The reviewer sees it, marked as your claim' -r
+complete -c hitl -n "__fish_hitl_using_subcommand run" -l wait -d 'How long to wait for a human (90s, 15m, 1h30m); by default as long as they may decide' -r
+complete -c hitl -n "__fish_hitl_using_subcommand run" -l resume -d 'Go on with a request that was made before. The command may be left out; if it is given, it must be the same' -r
+complete -c hitl -n "__fish_hitl_using_subcommand run" -l status-fd -d 'Write one JSON object a line to this file descriptor for every step, as it happens' -r
+complete -c hitl -n "__fish_hitl_using_subcommand run" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand run" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand run" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand run" -l no-wait -d 'Do not wait for a human: print the request\'s id and exit with 75'
+complete -c hitl -n "__fish_hitl_using_subcommand run" -l dry-run -d 'Only say what would be decided, what would be asked and what would be snapshotted'
+complete -c hitl -n "__fish_hitl_using_subcommand run" -l json -d 'Print one JSON object about what happened, as the last line of standard output'
+complete -c hitl -n "__fish_hitl_using_subcommand run" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand check" -s u -l user -d 'Run as this user: a name, or # and a user id' -r
+complete -c hitl -n "__fish_hitl_using_subcommand check" -s g -l group -d 'Run with this primary group: a name, or # and a group id' -r
+complete -c hitl -n "__fish_hitl_using_subcommand check" -s C -l chdir -d 'Run in this directory' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand check" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand check" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand check" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand check" -l json -d 'Print JSON'
+complete -c hitl -n "__fish_hitl_using_subcommand check" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand pending" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand pending" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand pending" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand pending" -l all -d 'Also list requests that are closed'
+complete -c hitl -n "__fish_hitl_using_subcommand pending" -l json -d 'Print one JSON object a line'
+complete -c hitl -n "__fish_hitl_using_subcommand pending" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand show" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand show" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand show" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand show" -l json -d 'Print JSON'
+complete -c hitl -n "__fish_hitl_using_subcommand show" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand approve" -s m -l message -d 'A word to the requester, kept in the audit log' -r
+complete -c hitl -n "__fish_hitl_using_subcommand approve" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand approve" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand approve" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand approve" -l json -d 'Print JSON'
+complete -c hitl -n "__fish_hitl_using_subcommand approve" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand reject" -s m -l message -d 'Why' -r
+complete -c hitl -n "__fish_hitl_using_subcommand reject" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand reject" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand reject" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand reject" -l json -d 'Print JSON'
+complete -c hitl -n "__fish_hitl_using_subcommand reject" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand cancel" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand cancel" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand cancel" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand cancel" -l json -d 'Print JSON'
+complete -c hitl -n "__fish_hitl_using_subcommand cancel" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand wait" -l timeout -d 'How long to wait at most (90s, 15m); by default as long as humans may decide' -r
+complete -c hitl -n "__fish_hitl_using_subcommand wait" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand wait" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand wait" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand wait" -l json -d 'Print JSON'
+complete -c hitl -n "__fish_hitl_using_subcommand wait" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff help" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff help" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff help" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff help" -l json -d 'Print one JSON object a line'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff help" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff help" -f -a "show" -d 'Show which files a snapshot holds, and as what'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff help" -f -a "diff" -d 'Show what the command changed'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from diff" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from diff" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from diff" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from diff" -l json -d 'Print one JSON object a line'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show which files a snapshot holds, and as what'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Show what the command changed'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hitl -n "__fish_hitl_using_subcommand undo" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand undo" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand undo" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand undo" -l last -d 'Undo the last run that changed something and is not undone'
+complete -c hitl -n "__fish_hitl_using_subcommand undo" -l dry-run -d 'Only show what would be done'
+complete -c hitl -n "__fish_hitl_using_subcommand undo" -l force -d 'Also overwrite what was changed since the command ended. What is there now is kept in the undo\'s own snapshot'
+complete -c hitl -n "__fish_hitl_using_subcommand undo" -l json -d 'Print JSON'
+complete -c hitl -n "__fish_hitl_using_subcommand undo" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and not __fish_seen_subcommand_from show verify help" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and not __fish_seen_subcommand_from show verify help" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and not __fish_seen_subcommand_from show verify help" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and not __fish_seen_subcommand_from show verify help" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and not __fish_seen_subcommand_from show verify help" -f -a "show" -d 'Show entries'
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and not __fish_seen_subcommand_from show verify help" -f -a "verify" -d 'Verify the whole log, and name the first entry that does not hold'
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and not __fish_seen_subcommand_from show verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from show" -l request -d 'Only entries about this request or run' -r
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from show" -l user -d 'Only entries of this user' -r
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from show" -l since -d 'Only entries of the last while (15m, 7d)' -r
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from show" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from show" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from show" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from show" -l json -d 'Print the entries as they are stored, one JSON object a line'
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l json -d 'Print JSON'
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show entries'
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Verify the whole log, and name the first entry that does not hold'
+complete -c hitl -n "__fish_hitl_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and not __fish_seen_subcommand_from check test help" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and not __fish_seen_subcommand_from check test help" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and not __fish_seen_subcommand_from check test help" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and not __fish_seen_subcommand_from check test help" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and not __fish_seen_subcommand_from check test help" -f -a "check" -d 'Read a policy and say whether it can be used; every error with file, line and column'
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and not __fish_seen_subcommand_from check test help" -f -a "test" -d 'Run a policy\'s own tests and examples'
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and not __fish_seen_subcommand_from check test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and __fish_seen_subcommand_from check" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and __fish_seen_subcommand_from check" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and __fish_seen_subcommand_from check" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and __fish_seen_subcommand_from check" -l json -d 'Print JSON'
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and __fish_seen_subcommand_from test" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and __fish_seen_subcommand_from test" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and __fish_seen_subcommand_from test" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and __fish_seen_subcommand_from test" -l coverage -d 'Also list the rules that no test and no example reaches'
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and __fish_seen_subcommand_from test" -l json -d 'Print one JSON object a line'
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "check" -d 'Read a policy and say whether it can be used; every error with file, line and column'
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "test" -d 'Run a policy\'s own tests and examples'
+complete -c hitl -n "__fish_hitl_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hitl -n "__fish_hitl_using_subcommand init" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand init" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand init" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand init" -l system -d 'For this host: /etc/hitl and /var/lib/hitl. Needs root'
+complete -c hitl -n "__fish_hitl_using_subcommand init" -l user -d 'For yourself: your configuration and state directories'
+complete -c hitl -n "__fish_hitl_using_subcommand init" -l json -d 'Print JSON'
+complete -c hitl -n "__fish_hitl_using_subcommand init" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand completions" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand completions" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand completions" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand man" -l directory -d 'Write all pages to this directory instead' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand man" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand man" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand man" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand man" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand tour" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand tour" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand tour" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand tour" -l no-pause -d 'Do not wait for Enter between the steps, also on a terminal'
+complete -c hitl -n "__fish_hitl_using_subcommand tour" -l keep -d 'Keep the files of the tour, and say where they are'
+complete -c hitl -n "__fish_hitl_using_subcommand tour" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "run" -d 'Run a command, if the rules and the humans let it'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "check" -d 'Say what would be decided about a command, and why. Nothing runs'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "pending" -d 'List the requests that wait for a human'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "show" -d 'Show a request whole: what a reviewer must know before deciding'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "approve" -d 'Say yes to a request'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "reject" -d 'Say no to a request. One no is enough'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "cancel" -d 'Take back a request of your own'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "wait" -d 'Wait until a request is decided'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "snapshots" -d 'List snapshots, show one, or show what a command changed'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "undo" -d 'Put back what a command changed'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "audit" -d 'Show or verify the audit log'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "policy" -d 'Check and test policies'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "init" -d 'Write a commented starter policy and the directories. Never overwrites'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "man" -d 'Print a man page, or write all of them to a directory'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "tour" -d 'See hitl at work on files of its own: decide, ask, snapshot, run, undo, prove'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from snapshots" -f -a "show" -d 'Show which files a snapshot holds, and as what'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from snapshots" -f -a "diff" -d 'Show what the command changed'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "show" -d 'Show entries'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "verify" -d 'Verify the whole log, and name the first entry that does not hold'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "check" -d 'Read a policy and say whether it can be used; every error with file, line and column'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "test" -d 'Run a policy\'s own tests and examples'

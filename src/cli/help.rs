@@ -1,0 +1,242 @@
+//! What `--help` adds to the options of a command: examples that can be typed, and exit codes.
+//!
+//! A text is a few paragraphs and then sections: a line of [`SECTIONS`] and indented lines below it.
+//! `hitl man` makes headings of them.
+
+/// The headings that a section may have.
+pub(super) const SECTIONS: [&str; 4] = ["Examples:", "Exit status:", "Environment:", "Files:"];
+
+/// The heading of the options that every command takes: they come last.
+pub(super) const GLOBAL_OPTIONS: &str = "Global options";
+
+pub(super) const ABOUT: &str = "\
+Run privileged work with a human in the loop
+
+hitl matches a command against YAML rules and then lets it run, asks you, waits for a second human, \
+or refuses. Before a command runs it snapshots the files that the command can touch, so that \
+\"hitl undo\" puts them back. Everything is written to a hash-chained audit log.";
+
+pub(super) const HITL: &str = "\
+Examples:
+  hitl tour                                see it all at work, on files of its own
+  hitl check -- rm -rf build               what would be decided, and why
+  hitl run -- systemctl restart nginx      run it, if the rules and the humans let it
+  hitl pending                             what waits for a human
+  hitl approve K7Q2-MX4P                   say yes to it
+  hitl undo --last                         put back what the last command changed
+  hitl audit verify                        prove that the record was not rewritten
+
+Exit status:
+  0    done                                75   it waits for a human
+  1    the answer is no                    77   denied, rejected, cancelled or void
+  2    the command line is wrong           78   the policy is missing, unsafe or wrong
+  125  hitl failed, nothing ran            124  nobody decided in time
+  126  the command cannot be executed      127  the command was not found
+  \"hitl run\" passes the status of the command through.
+
+Environment:
+  HITL_POLICY, HITL_STATE_DIR              as --policy and --state-dir
+  NO_COLOR, CLICOLOR_FORCE                 no colour, colour also where there is no terminal
+
+Files:
+  /etc/hitl/policy.yaml, /etc/hitl/policy.d/*.yaml, /var/lib/hitl           of the host
+  ~/.config/hitl/policy.yaml, ~/.local/state/hitl                           of a user
+
+Policies are described in hitl-policy(5), the audit log in hitl-audit(5): \"hitl man hitl-policy\".";
+
+pub(super) const RUN: &str = "\
+Everything after -- is the command, its arguments passed on as they are: no shell sees them. Where
+the rules ask for a human, hitl waits; ^C takes the request back, and every other end of hitl leaves
+it for \"hitl run --resume\". What was approved is void where the command, its files, its directory,
+its environment or the policy is another one when it starts.
+
+Examples:
+  hitl run -- systemctl restart nginx
+  hitl run --reason 'ticket 4711' -u postgres -- psql -f migrate.sql
+  hitl run --dry-run -- rm -r /srv/www/old
+
+  # In a pipeline, without a terminal: ask, wait, go on.
+  id=$(hitl run --no-wait --json --reason \"$CI_JOB_URL\" -- make deploy | tail -n 1 | jq -r .id)
+  hitl wait --timeout 30m \"$id\" && hitl run --resume \"$id\"
+
+Exit status:
+  The command's own, also where a signal ended it. hitl's own:
+  75   it waits for a human (--no-wait)    124  nobody decided in time
+  77   denied, rejected or void            125  hitl failed, nothing ran
+  78   policy missing, unsafe or wrong     126, 127  not executable, not found
+  A command may end with the same numbers: --json and --status-fd say who spoke.";
+
+pub(super) const CHECK: &str = "\
+Nothing runs and nothing is recorded. It says the decision and every reason for it, and which files
+would be snapshotted.
+
+Examples:
+  hitl check -- systemctl restart nginx
+  hitl check -u postgres -- psql -c 'DROP TABLE orders'
+  hitl check --json -- kubectl scale deploy/web --replicas 30 | jq -r .decision
+
+Exit status:
+  0 it would run at once, 75 a human would be asked, 77 it would be refused";
+
+pub(super) const PENDING: &str = "\
+Shows the requests that are yours to see: your own, and those that you may decide about.
+
+Examples:
+  hitl pending
+  hitl pending --all                            closed ones too
+  hitl pending --json | jq -r '.id'             their ids, for a script";
+
+pub(super) const SHOW: &str = "\
+Read before you decide: the command as it will run, as whom and where, who asks and why, what the
+rules say, which files can be touched, and what cannot be undone.
+
+Examples:
+  hitl show K7Q2-MX4P
+  hitl show k7q2                                the beginning is enough, in any case
+  hitl show --json K7Q2-MX4P | jq .bound.argv";
+
+pub(super) const APPROVE: &str = "\
+Nobody approves a request of their own, except one that the rules only want confirmed. Programs
+approve nothing.
+
+Examples:
+  hitl show K7Q2-MX4P
+  hitl approve K7Q2-MX4P
+  hitl approve K7Q2-MX4P -m 'agreed with the on-call'";
+
+pub(super) const REJECT: &str = "\
+One no closes the request, whoever had approved it.
+
+Examples:
+  hitl reject K7Q2-MX4P -m 'not before the backup has ended'";
+
+pub(super) const CANCEL: &str = "\
+Root can take back anybody's. ^C in the \"hitl run\" that waits does the same.
+
+Examples:
+  hitl pending
+  hitl cancel K7Q2-MX4P";
+
+pub(super) const WAIT: &str = "\
+Examples:
+  hitl wait K7Q2-MX4P && hitl run --resume K7Q2-MX4P
+  hitl wait --timeout 30m K7Q2-MX4P
+
+Exit status:
+  0    approved (or it has already run)    124  its time is over
+  77   rejected, cancelled or void         75   still pending after --timeout";
+
+pub(super) const SNAPSHOTS: &str = "\
+Examples:
+  hitl snapshots                                the runs that can be undone, newest first
+  hitl snapshots show K7Q2-MX4P                 which files a snapshot holds
+  hitl snapshots diff K7Q2-MX4P                 what the command changed";
+
+pub(super) const SNAPSHOTS_SHOW: &str = "\
+Examples:
+  hitl snapshots show K7Q2-MX4P
+  hitl snapshots show --json K7Q2-MX4P | jq .before";
+
+pub(super) const SNAPSHOTS_DIFF: &str = "\
+Examples:
+  hitl snapshots diff K7Q2-MX4P
+  hitl snapshots diff K7Q2-MX4P /etc/nginx      only what is below /etc/nginx";
+
+pub(super) const UNDO: &str = "\
+A file that was changed after the command ended is a conflict: nothing is put back until it is
+settled, or --force is given. An undo is a run of its own: undoing it brings the changes back.
+
+Examples:
+  hitl undo --last --dry-run                    what would be put back
+  hitl undo --last                              put it back
+  hitl undo K7Q2-MX4P                           undo that run
+
+Exit status:
+  0 put back, 1 there are conflicts";
+
+pub(super) const AUDIT: &str = "\
+Examples:
+  hitl audit show --since 1d
+  hitl audit verify
+
+The log is described in hitl-audit(5): \"hitl man hitl-audit\".";
+
+pub(super) const AUDIT_SHOW: &str = "\
+Examples:
+  hitl audit show
+  hitl audit show --request K7Q2-MX4P           the life of one request
+  hitl audit show --user alice --since 7d --json";
+
+pub(super) const AUDIT_VERIFY: &str = "\
+Checks the chain, the sequence, and that nothing started without the approvals that it needed. A
+copy needs no privileges. Keep the head that is printed elsewhere: a log that was cut off, or chained
+anew, has another one.
+
+Examples:
+  hitl audit verify
+  hitl audit verify copy-of/audit               a copy, on any machine
+  hitl audit verify --json | jq -r .head
+
+Exit status:
+  0 the log holds, 1 it does not: the first bad entry is named";
+
+pub(super) const POLICY: &str = "\
+Examples:
+  hitl policy check
+  hitl policy test --coverage policies/
+
+The language is described in hitl-policy(5): \"hitl man hitl-policy\".";
+
+pub(super) const POLICY_CHECK: &str = "\
+Reads the policy as \"hitl run\" would: fields, names, quorums, and the examples of every rule.
+
+Examples:
+  hitl policy check                             the policy in use
+  hitl policy check new.yaml                    one that is not installed
+  hitl policy check --json policies/ | jq .error
+
+Exit status:
+  0 all can be used, 78 one cannot";
+
+pub(super) const POLICY_TEST: &str = "\
+Examples:
+  hitl policy test                              the policy in use
+  hitl policy test policies/                    every policy in a directory
+  hitl policy test --coverage new.yaml          also what nothing tests
+
+Exit status:
+  0 all pass, 1 one fails, 78 a policy cannot be used";
+
+pub(super) const INIT: &str = "\
+What is there already is kept as it is. Without --system or --user: for this host where root asks,
+else for yourself.
+
+Examples:
+  hitl init --user                              then: hitl policy check
+  sudo hitl init --system                       then name your people in /etc/hitl/policy.yaml";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  hitl completions bash > /etc/bash_completion.d/hitl
+  hitl completions zsh > /usr/local/share/zsh/site-functions/_hitl
+  hitl completions fish > ~/.config/fish/completions/hitl.fish";
+
+pub(super) const MAN: &str = "\
+There is a page for every command, hitl-policy(5) for the language of policies and hitl-audit(5) for
+the log. Of two pages with one name the one about the format comes first; hitl-policy.1 names the
+command's.
+
+Examples:
+  hitl man | man -l -
+  hitl man hitl-run | man -l -
+  hitl man hitl-policy | man -l -               how policies are written
+  hitl man hitl-audit | man -l -                what stands in the audit log
+  hitl man --directory man/                     all pages, as files";
+
+pub(super) const TOUR: &str = "\
+Needs no policy and no privileges, changes nothing outside of a temporary directory, and asks nothing
+where standard input is not a terminal.
+
+Examples:
+  hitl tour
+  hitl tour --keep                              look at the files afterwards";

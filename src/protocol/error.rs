@@ -1,0 +1,77 @@
+//! What stops the protocol.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::audit::AuditError;
+use crate::execute::{EnvironmentError, ExecuteError};
+use crate::invocation::InvocationError;
+use crate::policy::PolicyError;
+use crate::review::StoreError;
+use crate::snapshot::SnapshotError;
+use crate::system::canonical::CanonicalError;
+use crate::system::identity::IdentityError;
+
+/// What stops the protocol. Nothing has run, unless the message says so.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtocolError {
+    /// The command cannot be resolved.
+    #[error(transparent)]
+    Invocation(#[from] InvocationError),
+    /// The policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The requests.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The execution.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// The environment that the rules ask for.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// Users and groups.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// A file that the request is bound to.
+    #[error("cannot read {0}, which the request is bound to: {1}")]
+    Bound(PathBuf, io::Error),
+    /// What is bound has no canonical form.
+    #[error("the request cannot be bound: {0}")]
+    Canonical(#[from] CanonicalError),
+    /// No randomness.
+    #[error("the kernel gives no randomness: {0}")]
+    Randomness(#[from] getrandom::Error),
+    /// Signals.
+    #[error("cannot wait for signals: {0}")]
+    Signals(io::Error),
+    /// `/proc` does not show this process.
+    #[error(
+        "/proc does not show this process, so that nobody could tell later whether it still runs: mount /proc"
+    )]
+    NoProc,
+    /// Somebody else's request.
+    #[error("{0}")]
+    NotYours(String),
+    /// The command has ended, but its end could not be recorded.
+    #[error("the command ran ({ending}), but its end could not be recorded: {source}")]
+    EndNotRecorded {
+        /// How the command ended.
+        ending: String,
+        /// Why that is not on record.
+        source: Box<ProtocolError>,
+    },
+}
+
+impl ProtocolError {
+    /// Whether the command was never started.
+    pub fn nothing_ran(&self) -> bool {
+        !matches!(self, Self::EndNotRecorded { .. } | Self::Execute(ExecuteError::Watch(_)))
+    }
+}

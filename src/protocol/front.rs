@@ -1,0 +1,120 @@
+//! What passes between the protocol and whoever stands at the terminal: how a command is to be walked
+//! through, what is told on the way, what is asked, how it ended.
+
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use super::Case;
+use crate::execute::{CallerState, Ending};
+use crate::review::{Record, RequestId};
+use crate::snapshot::{Captured, Progress, SnapshotError};
+
+/// How a command is walked through: for [`super::run`] and [`super::resume`].
+pub struct Manner<'m> {
+    /// What to do when a human is needed.
+    pub patience: Patience,
+    /// What the caller had before hitl settled in: the command gets it back.
+    pub caller: &'m CallerState,
+    /// Whoever is told, and asked.
+    pub front: &'m mut dyn Front,
+}
+
+/// What to do when a human is needed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Patience {
+    /// Wait, at most this long (`None`: as long as humans may decide).
+    Wait(Option<Duration>),
+    /// Leave the request and come back.
+    NoWait,
+}
+
+/// How [`super::run`] ended.
+pub enum Outcome {
+    /// The command was started, and ended like this.
+    Ended {
+        /// The run's id.
+        id: RequestId,
+        /// How.
+        ending: Ending,
+        /// Whether there is a snapshot to undo it with.
+        undoable: bool,
+    },
+    /// The rules refuse it, or nobody can approve it here.
+    Denied {
+        /// The id under which it is on record.
+        id: RequestId,
+        /// Why, in one sentence.
+        why: String,
+    },
+    /// The request waits; nothing ran.
+    Pending(Box<Record>),
+    /// Nobody decided in the time that the caller was ready to wait. The request still waits.
+    TimeUp(Box<Record>),
+    /// The request ended without the command: rejected, expired, cancelled, void.
+    Closed(Box<Record>),
+}
+
+/// Whoever stands between the protocol and the person: prints, asks, shows progress. Never decides.
+pub trait Front {
+    /// A step was taken.
+    fn event(&mut self, event: &Event<'_>);
+
+    /// The requester's own human is asked at their terminal, while others may decide elsewhere.
+    /// `None` where there is no terminal to ask at.
+    fn prompt(&mut self, record: &Record) -> Option<Box<dyn Prompt>>;
+
+    /// A wait for humans begins: from here on ^C takes the request back.
+    ///
+    /// # Errors
+    /// Where the signal cannot be caught.
+    fn wait_begins(&mut self) -> std::io::Result<()>;
+
+    /// The wait goes on: called at once, about once a second and after every signal. `false` takes
+    /// the request back.
+    fn waiting(&mut self, record: &Record) -> bool;
+
+    /// A snapshot is being taken.
+    fn progress(&mut self, progress: Progress<'_>);
+}
+
+/// A question at the requester's terminal.
+pub trait Prompt {
+    /// The descriptor that becomes readable when there is something to read.
+    fn descriptor(&self) -> BorrowedFd<'_>;
+
+    /// What the person has answered so far.
+    fn answer(&mut self) -> Answer;
+}
+
+/// What the person at the terminal has answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// Nothing yet, or nothing that counts.
+    NotYet,
+    /// Yes: they typed what was asked.
+    Confirmed,
+    /// No.
+    Refused,
+    /// Nothing, and nothing more will come: the terminal is gone. That is no answer.
+    Gone,
+}
+
+/// The steps, as they are told.
+pub enum Event<'a> {
+    /// The policy has given its verdict.
+    Decided(&'a Case<'a>),
+    /// A human is needed; the request is stored.
+    Pending(&'a Record),
+    /// Everything needed was given.
+    Approved(&'a Record),
+    /// The state before the command is captured.
+    Snapshotted(&'a Captured),
+    /// It could not be captured, and the rules let the command run all the same.
+    NotSnapshotted(&'a SnapshotError),
+    /// The command is about to start.
+    Started(&'a RequestId),
+    /// It has ended.
+    Ended(&'a RequestId, Ending),
+    /// It has ended, but its state afterwards could not be recorded.
+    AfterNotRecorded(&'a SnapshotError),
+}

@@ -1,0 +1,331 @@
+//! The pause: it ends at once when the humans have decided, survives the process that waits, and
+//! is used once.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::office::{DEPLOY, POLICY, asked};
+use crate::office_or_skip;
+
+#[test]
+fn a_waiting_command_goes_on_at_once_when_another_process_approves() {
+    let world = office_or_skip!();
+    let mut delays = Vec::new();
+    for round in 0..50 {
+        let command = world.hitl("alice", &["run", "--", "true"]);
+        let mut waiting = command.start_and_wait_for_request();
+        let id = waiting.id.clone();
+        let reader = std::thread::spawn(move || {
+            while let Some(event) = waiting.next_event() {
+                if event["event"] == "started" {
+                    return (Instant::now(), waiting);
+                }
+            }
+            panic!("never started: {:?}", waiting.end());
+        });
+        // Humans decide at any moment: spread over more than the time between two polls.
+        std::thread::sleep(Duration::from_millis(3 * round));
+        world.approve("bob", &id).exits(0);
+        let approved = Instant::now();
+        let (started, waiting) = reader.join().unwrap();
+        waiting.end().exits(0);
+        // The waiting side may well be faster than the approving process can end.
+        delays.push(started.saturating_duration_since(approved));
+    }
+    delays.sort();
+    eprintln!(
+        "from the return of \"hitl approve\" to the start, 50 rounds, this build: \
+         median {:?}, 95 % within {:?}, longest {:?}",
+        delays[25], delays[47], delays[49]
+    );
+    // A poll ten times a second, which is what is left where the kernel reports no events, would
+    // take 50 ms on average.
+    assert!(delays[25] < Duration::from_millis(30), "{delays:?}");
+}
+
+#[test]
+fn the_requesters_wait_has_an_end_and_the_request_outlives_it() {
+    let world = office_or_skip!();
+    let ran = world.hitl("alice", &["run", "--wait", "300ms", "--json", "--", "true"]).run();
+    let ran = ran.exits(124).says("still pending");
+    assert_eq!(ran.json()["outcome"], "time-up");
+    let id = ran.json()["id"].as_str().unwrap().to_owned();
+    world.approve("bob", &id).exits(0);
+    world.resume("alice", &id).exits(0);
+}
+
+#[test]
+fn wait_says_with_its_exit_code_how_a_request_was_decided() {
+    let world = office_or_skip!();
+    let wait =
+        |id: &str, more: &[&str]| world.hitl("alice", &[&["wait", id][..], more].concat()).run();
+    let id = world.ask("alice", &DEPLOY);
+    wait(&id, &["--timeout", "200ms"]).exits(75).says("pending");
+
+    // It sleeps until the decision, and is woken by it.
+    let mut waiting = world.hitl("alice", &["wait", &id]).command();
+    let mut waiting = waiting.spawn().unwrap();
+    world.approve("bob", &id).exits(0);
+    assert_eq!(waiting.wait().unwrap().code(), Some(0));
+    wait(&id, &[]).exits(0);
+    world.resume("alice", &id).exits(0);
+    wait(&id, &[]).exits(0);
+
+    let rejected = world.ask("alice", &DEPLOY);
+    world.hitl("bob", &["reject", &rejected, "-m", "no"]).run().exits(0);
+    wait(&rejected, &[]).exits(77);
+    let cancelled = world.ask("alice", &DEPLOY);
+    world.hitl("alice", &["cancel", &cancelled]).run().exits(0);
+    let json = wait(&cancelled, &["--json"]).exits(77).json();
+    assert_eq!(json["state"], "cancelled");
+
+    world.policy(&POLICY.replace("approval_expiry: 5m", "approval_expiry: 300ms"));
+    let expired = world.ask("alice", &DEPLOY);
+    wait(&expired, &[]).exits(124).says("expired");
+    wait("ZZZZ", &[]).exits(1);
+}
+
+#[test]
+fn no_wait_returns_at_once_and_another_shell_resumes_with_or_without_the_command() {
+    let world = office_or_skip!();
+    for again in [&[][..], &["--", "sh", "/srv/deploy.sh"]] {
+        // The first shell is a process of its own, and gone when the request is resumed.
+        let script = "exec hitl run --no-wait --json -- sh /srv/deploy.sh";
+        let shell = world.as_installed("alice", "/usr/bin/env", &["sh", "-pc", script]);
+        let id = asked(&shell.run());
+        let early = [&["run", "--no-wait", "--resume", &id][..], again].concat();
+        world.hitl("alice", &early).run().exits(75);
+        world.approve("bob", &id).exits(0);
+        let before = world.times_run();
+        // Another terminal: what only says where somebody sits does not matter.
+        let resumed = world.hitl("alice", &early).with("SSH_TTY", "/dev/pts/77");
+        resumed.with("SHLVL", "4").run().exits(0);
+        assert_eq!(world.times_run(), before + 1);
+        world.audited(&id, "command-started", 1);
+    }
+}
+
+#[test]
+fn a_resumed_request_can_be_waited_for_again() {
+    let world = office_or_skip!();
+    let id = world.ask("alice", &DEPLOY);
+    let mut resumed = world.hitl("alice", &["run", "--resume", &id]).command().spawn().unwrap();
+    world.approve("bob", &id).exits(0);
+    assert_eq!(resumed.wait().unwrap().code(), Some(0));
+    assert_eq!(world.times_run(), 1);
+}
+
+#[test]
+fn nobody_but_the_requester_goes_on_with_a_request() {
+    let world = office_or_skip!();
+    let id = world.ask("alice", &DEPLOY);
+    world.approve("bob", &id).exits(0);
+    for who in ["bob", "carol", "root"] {
+        world.resume(who, &id).exits(77).says("asked for by alice");
+    }
+    world.resume("mallory", &id).exits(1).says("there is no request");
+    assert_eq!(world.times_run(), 0);
+    world.resume("alice", &id).exits(0);
+}
+
+#[test]
+fn an_approval_is_used_once_however_many_race_for_it() {
+    let world = office_or_skip!();
+    // With a snapshot, so that there is something to get in each other's way with.
+    world.policy(&POLICY.replacen("    decision: approve\n", SNAPSHOTTED, 1));
+    world.write("srv/state", "before\n");
+    let id = world.ask("alice", &DEPLOY);
+    world.approve("bob", &id).exits(0);
+    let racers: Vec<_> = (0..20)
+        .map(|_| {
+            let mut command = world.hitl("alice", &["run", "--resume", &id]).command();
+            command.stderr(std::process::Stdio::piped());
+            command.spawn().unwrap()
+        })
+        .collect();
+    let mut codes = Vec::new();
+    for racer in racers {
+        let output = racer.wait_with_output().unwrap();
+        let code = output.status.code().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(code == 0 || (code == 77 && said.contains(&id)), "{code}: {said}");
+        codes.push(code);
+    }
+    assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?}");
+    assert_eq!(world.times_run(), 1);
+    world.audited(&id, "command-started", 1);
+    world.audited(&id, "command-finished", 1);
+    world.resume("alice", &id).exits(77).says("ask anew");
+    world.approve("carol", &id).exits(77);
+    assert_eq!(world.times_run(), 1);
+}
+
+/// Snapshots something before each deployment.
+const SNAPSHOTTED: &str = "    decision: approve\n    snapshot: {paths: [/srv/state]}\n";
+
+#[test]
+fn an_approval_survives_a_process_that_died_before_it_used_it() {
+    let world = office_or_skip!();
+    world.policy(&POLICY.replacen("    decision: approve\n", SNAPSHOTTED, 1));
+    world.write("srv/state", "before\n");
+    world.write("srv/deploy.sh", "echo deployed > /srv/state\n");
+    // What it is bound to takes a while to read, and it is read again after the snapshot.
+    let big = std::fs::File::create(world.outside("srv/big")).unwrap();
+    big.set_len(48 << 20).unwrap();
+    let id = world.ask("alice", &["sh", "/srv/deploy.sh", "/srv/big"]);
+    world.approve("bob", &id).exits(0);
+    let mut doomed = world.hitl("alice", &["run", "--resume", &id]).command().spawn().unwrap();
+    let run = world.outside("var-lib/hitl/snapshots/runs").join(id.replace('-', ""));
+    while !run.join("information.json").exists() {
+        assert!(doomed.try_wait().unwrap().is_none(), "ended before it was killed");
+        std::thread::yield_now();
+    }
+    doomed.kill().unwrap();
+    doomed.wait().unwrap();
+    assert_eq!(world.state(&id), "approved");
+    world.audited(&id, "command-started", 0);
+    // The snapshot is taken anew: it shows the state before the command, not before the crash.
+    world.write("srv/state", "changed meanwhile\n");
+    world.resume("alice", &id).exits(0);
+    world.audited(&id, "command-started", 1);
+    assert_eq!(world.read("srv/state"), "deployed\n");
+    world.hitl("root", &["undo", &id]).run().exits(0);
+    assert_eq!(world.read("srv/state"), "changed meanwhile\n");
+}
+
+#[test]
+fn a_request_that_is_taken_back_at_the_last_moment_leaves_nothing_to_undo() {
+    let world = office_or_skip!();
+    world.policy(&POLICY.replacen("    decision: approve\n", SNAPSHOTTED, 1));
+    world.write("srv/state", "before\n");
+    let big = std::fs::File::create(world.outside("srv/big")).unwrap();
+    big.set_len(48 << 20).unwrap();
+    let id = world.ask("alice", &["cp", "/srv/big", "/srv/out"]);
+    world.approve("bob", &id).exits(0);
+    let mut late = world.hitl("alice", &["run", "--resume", &id]).command().spawn().unwrap();
+    let run = world.outside("var-lib/hitl/snapshots/runs").join(id.replace('-', ""));
+    while !run.join("information.json").exists() {
+        assert!(late.try_wait().unwrap().is_none(), "ended before it could be taken back");
+        std::thread::yield_now();
+    }
+    // A second start at this moment waits for nobody and breaks nothing.
+    world.resume("alice", &id).exits(77).says("another process is about to start");
+    world.hitl("bob", &["reject", &id, "-m", "stop"]).run().exits(0);
+    assert_eq!(late.wait().unwrap().code(), Some(77));
+    assert!(!world.outside("srv/out").exists());
+    assert!(!run.exists());
+    world.audited(&id, "command-started", 0);
+}
+
+#[test]
+fn a_killed_wait_leaves_the_request_pending_and_resumable() {
+    let world = office_or_skip!();
+    for signal in [Signal::SIGKILL, Signal::SIGHUP, Signal::SIGTERM] {
+        let before = world.times_run();
+        let waiting = world.hitl("alice", &["run", "--", "sh", "/srv/deploy.sh"]);
+        let waiting = waiting.start_and_wait_for_request();
+        let id = waiting.id.clone();
+        waiting.signal(signal);
+        assert!(!waiting.end().status.success());
+        assert_eq!(world.state(&id), "pending");
+        world.approve("bob", &id).exits(0);
+        assert_eq!(world.times_run(), before);
+        world.resume("alice", &id).exits(0);
+        assert_eq!(world.times_run(), before + 1);
+    }
+}
+
+#[test]
+fn a_command_whose_hitl_was_killed_is_on_record_as_unknown_and_never_run_again() {
+    let world = office_or_skip!();
+    world.write("srv/deploy.sh", "echo ran >> /srv/ran\nexec sleep 600\n");
+    let mut waiting =
+        world.hitl("alice", &["run", "--", "sh", "/srv/deploy.sh"]).start_and_wait_for_request();
+    let id = waiting.id.clone();
+    world.approve("bob", &id).exits(0);
+    while world.times_run() == 0 {
+        assert!(waiting.child.try_wait().unwrap().is_none(), "ended before it was killed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(world.state(&id), "running");
+    waiting.signal(Signal::SIGKILL);
+    waiting.child.wait().unwrap();
+    assert_eq!(world.state(&id), "unknown");
+    world.resume("alice", &id).exits(77).says("look at what the command did");
+    world.hitl("alice", &["wait", &id]).run().exits(77);
+    assert_eq!(world.times_run(), 1);
+    world.audited(&id, "command-started", 1);
+    world.audited(&id, "command-finished", 1);
+    let entries = world.audit();
+    let end = entries.iter().find(|entry| entry["event"]["action"] == "command-finished").unwrap();
+    assert_eq!(end["event"]["outcome"], "unknown");
+    assert!(end["hitl"]["because"].as_str().unwrap().contains("killed"), "{end}");
+}
+
+#[test]
+fn what_nobody_decides_expires_and_that_is_on_record() {
+    let world = office_or_skip!();
+    world.policy(&POLICY.replace("approval_expiry: 5m", "approval_expiry: 400ms"));
+    let waited = world.hitl("alice", &["run", "--json", "--", "sh", "/srv/deploy.sh"]).run();
+    let waited = waited.exits(124).says("nobody decided in time");
+    let id = waited.json()["id"].as_str().unwrap().to_owned();
+    world.approve("bob", &id).exits(77).says("expired");
+    assert_eq!(world.state(&id), "expired");
+    world.audited(&id, "request-expired", 1);
+    assert_eq!(world.pending(), [] as [serde_json::Value; 0]);
+}
+
+#[test]
+fn an_approval_that_nobody_uses_expires_and_that_is_on_record() {
+    let world = office_or_skip!();
+    world.policy(&POLICY.replace("execution_expiry: 5m", "execution_expiry: 300ms"));
+    let id = world.ask("alice", &DEPLOY);
+    world.approve("bob", &id).exits(0);
+    while world.state(&id) == "approved" {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    world.resume("alice", &id).exits(124).says("nobody used the approval in time");
+    assert_eq!(world.times_run(), 0);
+    world.audited(&id, "request-expired", 1);
+}
+
+#[test]
+fn of_two_processes_that_wait_for_one_request_one_runs_it() {
+    let world = office_or_skip!();
+    let waiting = world.hitl("alice", &["run", "--", "sh", "/srv/deploy.sh"]);
+    let first = waiting.start_and_wait_for_request();
+    let id = first.id.clone();
+    let mut second = world.hitl("alice", &["run", "--resume", &id]).command();
+    let second = second.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    world.approve("bob", &id).exits(0);
+    let second = second.wait_with_output().unwrap().status.code().unwrap();
+    let mut codes = [first.end().code(), second];
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 77]);
+    assert_eq!(world.times_run(), 1);
+    world.audited(&id, "command-started", 1);
+}
+
+#[test]
+fn in_user_scope_the_own_human_confirms_and_nobody_else_is_there_to_approve() {
+    let world = office_or_skip!();
+    std::fs::create_dir_all(world.outside("home/alice/.config/hitl")).unwrap();
+    world.write("home/alice/.config/hitl/policy.yaml", POLICY);
+    for place in [".config", ".config/hitl", ".config/hitl/policy.yaml"] {
+        world.own(&format!("home/alice/{place}"), "alice");
+    }
+    let made = ["run", "--no-wait", "--json", "--", "mkdir", "/home/alice/made"];
+    let id = asked(&world.plain_hitl("alice", &made).run());
+    // The system's store is another one: there the id means nothing.
+    world.approve("alice", &id).exits(1);
+    world.plain_hitl("alice", &["approve", &id]).run().exits(0);
+    world.plain_hitl("alice", &["run", "--resume", &id]).run().exits(0);
+    assert!(world.outside("home/alice/made").exists());
+
+    let deploy = ["run", "--no-wait", "--json", "--", "sh", "/srv/deploy.sh"];
+    let id = asked(&world.plain_hitl("alice", &deploy).run());
+    let refused = world.plain_hitl("alice", &["approve", &id]).run().exits(77);
+    refused.says("you asked for it yourself");
+    assert_eq!(world.times_run(), 0);
+}
