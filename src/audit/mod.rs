@@ -33,6 +33,7 @@ use serde_json::{Map, Value};
 
 use crate::system::canonical::CanonicalError;
 use crate::system::durable::DurableError;
+use crate::system::text::visible_path;
 use crate::system::{Digest, Host};
 
 mod encode;
@@ -140,9 +141,7 @@ pub struct EntryUser {
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     /// The system refused something.
-    #[error(
-        "cannot {action} {path}: {source}; nothing was recorded: mend that (space, permissions, disk) and try again"
-    )]
+    #[error("cannot {action} {}: {source}; nothing was recorded: mend that (space, permissions, disk) and try again", visible_path(.path))]
     System {
         /// What was tried, as a verb.
         action: &'static str,
@@ -155,18 +154,16 @@ pub enum AuditError {
     #[error("{0}; nothing was recorded")]
     Durable(#[from] DurableError),
     /// A file that somebody else could have written.
-    #[error("{0} cannot hold the audit log: {1}; correct it, or move it away and a new log begins")]
+    #[error("{path} cannot hold the audit log: {1}; correct it, or move it away and a new log begins", path = visible_path(.0))]
     Unsafe(PathBuf, &'static str),
     /// A log to which nothing can be appended in good conscience.
-    #[error(
-        "the audit log {0} does not begin with an intact entry: keep it as evidence, move its directory away, and a new log begins"
-    )]
+    #[error("the audit log {path} does not begin with an intact entry: keep it as evidence, move its directory away, and a new log begins", path = visible_path(.0))]
     NoBeginning(PathBuf),
     /// There is nothing to read.
-    #[error("there is no audit log at {0}: it begins with the first command that hitl records")]
+    #[error("there is no audit log at {path}: it begins with the first command that hitl records", path = visible_path(.0))]
     Missing(PathBuf),
     /// The log changed under our hands for longer than honest writers need.
-    #[error("the audit log {0} cannot be brought into order: \"hitl audit verify\" says why")]
+    #[error("the audit log {path} cannot be brought into order: \"hitl audit verify\" says why", path = visible_path(.0))]
     Restless(PathBuf),
     /// An entry that has no canonical form.
     #[error("the audit entry {0:?} cannot be written: {1}; nothing was recorded")]

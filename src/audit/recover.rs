@@ -66,7 +66,14 @@ pub(super) fn recover(
         lines.insert(0, '\n');
     }
     let start = segment.metadata().map_err(reading)?.len();
-    append(&segment, start, lines.as_bytes(), &path)?;
+    if let Err(error) = append(&segment, start, lines.as_bytes(), &path) {
+        if place.sequence == 0 {
+            // No line was ever there: an empty file would look like a log that was emptied. Should
+            // it stay, the next append begins it all the same.
+            let _ = std::fs::remove_file(&path);
+        }
+        return Err(error);
+    }
     segment.sync_data().map_err(|error| AuditError::system("sync", &path, error))?;
     durable::sync_directory(files.directory())?;
     let head = Head {

@@ -11,6 +11,7 @@ use super::arguments::{Arguments, ManArguments};
 use super::failure::{ExitCode, Failure};
 use super::{Exit, Output, help};
 use crate::system::durable;
+use crate::system::text::visible_path;
 
 /// The pages that are written by hand, each with its file name.
 const WRITTEN: [(&str, &str); 2] = [
@@ -40,7 +41,7 @@ pub(super) fn man(arguments: &ManArguments, output: &Output) -> Result<Exit, Fai
         for page in &pages {
             write(directory, page)?;
         }
-        output.say(&format!("wrote {} pages to {}", pages.len(), directory.display()));
+        output.say(&format!("wrote {} pages to {}", pages.len(), visible_path(directory)));
         return Ok(Exit::Status(0));
     }
     let wanted = &arguments.page;
@@ -57,7 +58,10 @@ pub(super) fn man(arguments: &ManArguments, output: &Output) -> Result<Exit, Fai
 
 fn write(directory: &Path, page: &Page) -> Result<(), Failure> {
     std::fs::create_dir_all(directory).map_err(|error| {
-        Failure::new(ExitCode::Failed, format!("cannot create {}: {error}", directory.display()))
+        Failure::new(
+            ExitCode::Failed,
+            format!("cannot create {}: {error}", visible_path(directory)),
+        )
     })?;
     let path = directory.join(&page.file);
     durable::write(&path, page.roff.as_bytes())?;

@@ -23,9 +23,11 @@ mod tour;
 mod undo;
 mod wait;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
 use crate::execute::{CallerState, Ending};
+use crate::system::text::visible;
 use arguments::{Arguments, AuditCommand, Command, PolicyCommand};
 pub use failure::{ExitCode, Failure};
 pub use output::{ColorChoice, Output};
@@ -44,6 +46,7 @@ pub fn main(caller: &CallerState) -> Exit {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
+            let error = made_visible(error);
             // Help and version go to standard output and are no error; a closed pipe is none either.
             let _ = error.print();
             return Exit::Status(error.exit_code());
@@ -69,6 +72,29 @@ pub fn main(caller: &CallerState) -> Exit {
 /// Says what is wrong before anything else is known.
 pub fn complain(error: &dyn std::fmt::Display) {
     Output { json: false, color: ColorChoice::Never }.say(&format!("hitl: {error}"));
+}
+
+/// The error with what was typed made visible: it goes to a terminal.
+fn made_visible(mut error: clap::Error) -> clap::Error {
+    let shown: Vec<_> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, ContextValue::String(visible(text)))),
+            ContextValue::Strings(texts) => {
+                let texts = texts.iter().map(|text| visible(text)).collect();
+                Some((kind, ContextValue::Strings(texts)))
+            }
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in shown {
+        let before = error.insert(kind, value.clone());
+        if before != Some(value) {
+            // The tips repeat what was typed within text that is styled already.
+            error.remove(ContextKind::Suggested);
+        }
+    }
+    error
 }
 
 fn dispatch(arguments: &Arguments, caller: &CallerState, output: &Output) -> Result<Exit, Failure> {

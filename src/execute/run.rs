@@ -14,6 +14,7 @@ use rustix::process::{WaitOptions, WaitStatus};
 use super::child::{Child, Started};
 use super::signals::{Caught, Watch};
 use super::{Ending, Launch, family};
+use crate::system::text::visible_path;
 
 /// How long a command has after SIGTERM before SIGKILL, and how long the rest of its family has
 /// after that.
@@ -26,10 +27,10 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
     /// The executable or directory can no longer be opened.
-    #[error("{0} can no longer be opened: {1}: ask again")]
+    #[error("{path} can no longer be opened: {1}: ask again", path = visible_path(.0))]
     Gone(PathBuf, io::Error),
     /// Another file or directory is in its place.
-    #[error("{0} is no longer the one that was judged: ask again")]
+    #[error("{path} is no longer the one that was judged: ask again", path = visible_path(.0))]
     Changed(PathBuf),
     /// A step between fork and exec.
     #[error("cannot {0}: {1}")]

@@ -111,6 +111,16 @@ fn append<T>(all: &mut Vec<T>, more: Vec<T>) -> Range<usize> {
 }
 
 fn parse<T: DeserializeOwned>(source: &Source) -> Result<T, Diagnostic> {
+    let says_nothing = |line: &str| {
+        let line = line.trim();
+        line.is_empty() || line.starts_with('#') || line == "---"
+    };
+    if source.text.lines().all(says_nothing) {
+        let help = "a policy begins with \"version: 1\" and \"name: …\" (\"hitl init\" writes one to \
+                    start from); a further file that has nothing to add has to go";
+        let message = "there is nothing in this file".to_owned();
+        return Err(Diagnostic::at(source, (1, 1), message, Some(help.to_owned())));
+    }
     check_shape(&source.text)
         .and_then(|()| serde_yaml::from_str(&source.text))
         .map_err(|error| Diagnostic::from_yaml(source, &error))

@@ -11,6 +11,7 @@ use crate::review::StoreError;
 use crate::snapshot::SnapshotError;
 use crate::system::canonical::CanonicalError;
 use crate::system::identity::IdentityError;
+use crate::system::text::visible_path;
 
 /// What stops the protocol. Nothing has run, unless the message says so.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +41,7 @@ pub enum ProtocolError {
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// A file that the request is bound to.
-    #[error("cannot read {0}, which the request is bound to: {1}")]
+    #[error("cannot read {path}, which the request is bound to: {1}", path = visible_path(.0))]
     Bound(PathBuf, io::Error),
     /// What is bound has no canonical form.
     #[error("the request cannot be bound: {0}")]

@@ -1,6 +1,7 @@
 //! What can go wrong with a request, and what to do about it.
 
 use super::RequestId;
+use crate::system::text::visible_path;
 
 /// What can go wrong with a request. Every message says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +32,7 @@ pub enum StoreError {
     #[error("{0}")]
     NotAllowed(String),
     /// The file of a request does not hold one.
-    #[error(
-        "the stored request {path} is damaged: {what}; it is left as it is, move it away to go on"
-    )]
+    #[error("the stored request {} is damaged: {what}; it is left as it is, move it away to go on", visible_path(.path))]
     Damaged {
         /// The file.
         path: std::path::PathBuf,
@@ -60,6 +59,6 @@ pub enum StoreError {
     #[error(transparent)]
     Durable(#[from] crate::system::durable::DurableError),
     /// Reading.
-    #[error("cannot read {0}: {1}")]
+    #[error("cannot read {path}: {1}", path = visible_path(.0))]
     Read(std::path::PathBuf, std::io::Error),
 }

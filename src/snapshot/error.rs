@@ -8,12 +8,9 @@ use crate::system::canonical::CanonicalError;
 use crate::system::durable::DurableError;
 use crate::system::text::{counted, visible_bytes};
 use crate::system::trusted::TrustError;
-use std::os::unix::ffi::OsStrExt;
 
 /// A path as it is shown in a message.
-pub(super) fn shown(path: &Path) -> String {
-    visible_bytes(path.as_os_str().as_bytes())
-}
+pub(super) use crate::system::text::visible_path as shown;
 
 /// Why a snapshot, or an undo, was not made.
 #[derive(Debug, thiserror::Error)]

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
+use super::text::visible_path;
+
 /// A failed write or lock, with the path it was for.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {path}: {source}")]
+#[error("cannot {action} {}: {source}", visible_path(.path))]
 pub struct DurableError {
     /// What was tried, as a verb: `write`, `create`, `lock`.
     pub action: &'static str,

@@ -31,6 +31,12 @@ pub fn visible_bytes(bytes: &[u8]) -> String {
     shown
 }
 
+/// A path as [`visible_bytes`] shows it: for messages.
+pub fn visible_path(path: &std::path::Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    visible_bytes(path.as_os_str().as_bytes())
+}
+
 /// JSON text with every hidden character inside its strings written as `\uXXXX`: the same value to
 /// a program, and safe on a terminal. (JSON itself only asks for that below U+0020.)
 pub fn visible_json(json: &str) -> String {

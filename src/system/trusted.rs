@@ -7,23 +7,22 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::Scope;
+use super::text::visible_path;
 
 /// Why a file is not trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// There is no such file.
-    #[error("{0} does not exist")]
+    #[error("{path} does not exist", path = visible_path(.0))]
     Missing(PathBuf),
     /// The file could not be opened or read.
-    #[error("cannot read {0}: {1}")]
+    #[error("cannot read {path}: {1}", path = visible_path(.0))]
     Unreadable(PathBuf, io::Error),
     /// A symbolic link, directory, device or the like.
-    #[error(
-        "{0} is not a regular file (symbolic links are not followed here): put the file itself in its place"
-    )]
+    #[error("{path} is not a regular file (symbolic links are not followed here): put the file itself in its place", path = visible_path(.0))]
     NotRegular(PathBuf),
     /// Somebody else could have written it.
-    #[error("{path} belongs to uid {owner}, which could have written it: chown it to {expected}")]
+    #[error("{} belongs to uid {owner}, which could have written it: chown it to {expected}", visible_path(.path))]
     Owner {
         /// The file or directory.
         path: PathBuf,
@@ -33,10 +32,10 @@ pub enum TrustError {
         expected: String,
     },
     /// Group or others may write it.
-    #[error("{0} can be written by its group or by everybody (mode {1:04o}): chmod go-w it")]
+    #[error("{path} can be written by its group or by everybody (mode {1:04o}): chmod go-w it", path = visible_path(.0))]
     Writable(PathBuf, u32),
     /// Larger than any honest file of its kind.
-    #[error("{0} is larger than {1} bytes")]
+    #[error("{path} is larger than {1} bytes", path = visible_path(.0))]
     TooLarge(PathBuf, u64),
 }
 

@@ -37,3 +37,4 @@ mod user_scope;
 mod verdicts;
 mod waiting;
 mod world;
+mod wrong_policy;

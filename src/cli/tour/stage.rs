@@ -15,6 +15,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
 use crate::cli::failure::{ExitCode, Failure};
+use crate::system::text::visible_path;
 
 /// The users of the tour and their ids.
 const USERS: [(&str, u32); 2] = [("alice", 60001), ("bob", 60002)];
@@ -225,7 +226,10 @@ fn temporary_directory() -> Result<PathBuf, Failure> {
     let suffix: String = suffix.iter().map(|byte| format!("{byte:02x}")).collect();
     let directory = std::env::temp_dir().join(format!("hitl-tour-{suffix}"));
     fs::create_dir(&directory).map_err(|error| {
-        Failure::new(ExitCode::Failed, format!("cannot create {}: {error}", directory.display()))
+        Failure::new(
+            ExitCode::Failed,
+            format!("cannot create {}: {error}", visible_path(&directory)),
+        )
     })?;
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))?;
     fs::create_dir(directory.join("scratch"))?;
