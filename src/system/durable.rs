@@ -35,7 +35,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
     put(path, bytes, |temporary| std::fs::rename(temporary, path)).map_err(failed("write", path))
 }
 
-/// As [`write`], where there is nothing of that name. Whether it was written: what is there already
+/// As [`write()`], where there is nothing of that name. Whether it was written: what is there already
 /// stays as it is, also when it comes in the same moment.
 ///
 /// # Errors
