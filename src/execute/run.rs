@@ -236,6 +236,8 @@ impl Running {
             }
             self.collect()?;
         }
+        // What has ended since is ours to wait for: nobody else in a small container may do it.
+        self.collect()?;
         Ok(Ending::TimedOut)
     }
 }
