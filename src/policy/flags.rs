@@ -25,39 +25,51 @@ pub(super) fn has_flag(arguments: &[ByteString], flag: &str, leaning: Leaning) -
 /// Whether no other flags are given than these.
 ///
 /// Allowing, every token that starts with a dash must surely be one of them, also after `--`, which
-/// may be the value of the flag before it. Restricting (an exception), it is enough that none is
-/// surely another one.
+/// may be the value of the flag before it; only a value that matches its flag's glob may start with
+/// a dash too (`-mtime -1`). Restricting (an exception), it is enough that none is surely another.
 pub(super) fn only_flags(
     arguments: &[ByteString],
     permitted: &[PermittedFlag],
     leaning: Leaning,
 ) -> bool {
-    match leaning {
-        Leaning::Lenient => arguments.iter().enumerate().all(|(index, argument)| {
-            let next = || arguments.get(index + 1).map(ByteString::as_bytes);
-            let token = argument.as_bytes();
-            token.len() < 2
-                || !token.starts_with(b"-")
-                || token == b"--"
-                || permitted.iter().any(|one| surely_permits(one, token, next))
-                || is_permitted_cluster(permitted, token)
-        }),
-        Leaning::Restrictive => flag_tokens(arguments, Leaning::Lenient)
-            .all(|(_, token)| permitted.iter().any(|one| could_be(token, one.flag.as_str()))),
+    if leaning == Leaning::Restrictive {
+        return flag_tokens(arguments, Leaning::Lenient)
+            .all(|(_, token)| permitted.iter().any(|one| could_be(token, one.flag.as_str())));
     }
+    let mut tokens = arguments.iter().map(ByteString::as_bytes).peekable();
+    while let Some(token) = tokens.next() {
+        let is_flag = token.len() > 1 && token.starts_with(b"-") && token != b"--";
+        if !is_flag || is_permitted_alone(permitted, token) {
+            continue;
+        }
+        if tokens.next_if(|value| is_permitted_with(permitted, token, value)).is_none() {
+            return false;
+        }
+    }
+    true
 }
 
-/// Whether the token is this flag, with a value that it may have.
-fn surely_permits<'a>(
-    permitted: &PermittedFlag,
-    token: &'a [u8],
-    next: impl Fn() -> Option<&'a [u8]>,
-) -> bool {
-    let flag = permitted.flag.as_str();
-    let Some(glob) = &permitted.value else { return surely_is(token, flag) };
-    value_of(token, flag, Leaning::Lenient)
-        .and_then(|attached| attached.or_else(next))
-        .is_some_and(|value| glob.matches(value, false))
+/// Whether the token is a flag that may be given, with whatever value, or with the value attached.
+fn is_permitted_alone(permitted: &[PermittedFlag], token: &[u8]) -> bool {
+    permitted.iter().any(|one| {
+        let flag = one.flag.as_str();
+        match &one.value {
+            None => surely_is(token, flag),
+            Some(glob) => value_of(token, flag, Leaning::Lenient)
+                .flatten()
+                .is_some_and(|attached| glob.matches(attached, false)),
+        }
+    }) || is_permitted_cluster(permitted, token)
+}
+
+/// Whether the token is a flag whose value would be the next token, and may be this one.
+fn is_permitted_with(permitted: &[PermittedFlag], token: &[u8], value: &[u8]) -> bool {
+    permitted.iter().any(|one| {
+        one.value.as_ref().is_some_and(|glob| {
+            value_of(token, one.flag.as_str(), Leaning::Lenient) == Some(None)
+                && glob.matches(value, false)
+        })
+    })
 }
 
 /// `-lah`, `-n50`: letters that may be given without a value to be looked at, and a number.
@@ -252,6 +264,7 @@ mod tests {
             "-o {wide,yaml}",
             "--output {wide,yaml}",
             "-chdir /srv/*",
+            "-mtime {-,+,}[0-9]*",
         ]
         .map(|text| PermittedFlag::try_from(text.to_owned()).unwrap())
         .into();
@@ -266,6 +279,11 @@ mod tests {
             ("--output=yaml", true),
             ("--output yaml", true),
             ("-chdir=/srv/shop", true),
+            ("-mtime -1 -l", true),
+            ("-mtime", false),
+            ("-mtime -delete", false),
+            ("-mtime -1 -delete", false),
+            ("-o yaml -delete", false),
             ("-", true),
             ("-lx", false),
             ("-50", false),
