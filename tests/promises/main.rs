@@ -21,6 +21,7 @@ mod deciding;
 mod environment;
 mod hostile_text;
 mod office;
+mod policies;
 mod running;
 mod seeing;
 mod snapshots;

@@ -20,17 +20,20 @@ fn every_example_policy_keeps_its_own_promises_and_leaves_no_rule_untested() {
         .iter()
         .map(|file| file.file_stem().unwrap().to_string_lossy().into_owned())
         .collect();
-    for name in
-        ["agent-guard", "ci-terraform", "database", "default", "kubernetes", "server-ops", "starter"]
-    {
+    for name in [
+        "agent-guard",
+        "ci-terraform",
+        "database",
+        "default",
+        "kubernetes",
+        "server-ops",
+        "starter",
+    ] {
         assert!(names.iter().any(|known| known == name), "{name} is missing: {names:?}");
     }
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-    let ran = Command::new(HITL)
-        .args(["policy", "test", "--coverage"])
-        .arg(directory)
-        .output()
-        .unwrap();
+    let ran =
+        Command::new(HITL).args(["policy", "test", "--coverage"]).arg(directory).output().unwrap();
     let told = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success(), "{told}{}", String::from_utf8_lossy(&ran.stderr));
     assert!(!told.contains("no example and no test reaches"), "{told}");
