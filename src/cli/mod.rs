@@ -26,7 +26,7 @@ mod wait;
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
-use crate::execute::{CallerState, Ending};
+use crate::execute::{self, CallerState, Ending};
 use crate::system::text::visible;
 use arguments::{Arguments, AuditCommand, Command, PolicyCommand};
 pub use failure::{ExitCode, Failure};
@@ -99,6 +99,9 @@ fn made_visible(mut error: clap::Error) -> clap::Error {
 
 fn dispatch(arguments: &Arguments, caller: &CallerState, output: &Output) -> Result<Exit, Failure> {
     let global = &arguments.global;
+    if !arguments.command.needs_privileges() {
+        execute::renounce_privileges()?;
+    }
     match &arguments.command {
         Command::Run(arguments) => run::run(global, arguments, caller, output),
         Command::Check(arguments) => check::check(global, arguments, output),
@@ -125,6 +128,18 @@ fn dispatch(arguments: &Arguments, caller: &CallerState, output: &Output) -> Res
 }
 
 impl Command {
+    /// Whether it is about what an installed hitl keeps, and not about files that the caller names.
+    fn needs_privileges(&self) -> bool {
+        match self {
+            Self::Completions { .. } | Self::Man(_) | Self::Tour(_) => false,
+            Self::Audit(AuditCommand::Verify { path, .. }) => path.is_none(),
+            Self::Policy(
+                PolicyCommand::Check { paths, .. } | PolicyCommand::Test { paths, .. },
+            ) => paths.is_empty(),
+            _ => true,
+        }
+    }
+
     /// Whether results, and failures with them, are to be JSON.
     fn wants_json(&self) -> bool {
         match self {

@@ -11,7 +11,7 @@ use std::os::fd::FromRawFd;
 
 use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{geteuid, getuid};
+use nix::unistd::{getegid, geteuid, getgid, getuid, setresgid, setresuid};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What the caller had, for the child.
@@ -71,6 +71,24 @@ pub fn sanitise() -> Result<CallerState, EntryError> {
         nix::sys::prctl::set_dumpable(false).map_err(|error| EntryError::Dumps(error.into()))?;
     }
     Ok(CallerState { umask: umask(Mode::from_bits_truncate(0o077)).bits(), mask, ignored, limits })
+}
+
+/// Gives up, for good, what a setuid start has given this process: from here on it is the caller's
+/// own, and so is what it starts, should that be setuid hitl again. For what needs nothing of the
+/// host's: files that the caller names are read and written with the caller's rights, never with
+/// root's.
+///
+/// # Errors
+/// What the system says; nothing may be done then.
+pub fn renounce_privileges() -> io::Result<()> {
+    let (uid, gid) = (getuid(), getgid());
+    if uid == geteuid() && gid == getegid() {
+        return Ok(());
+    }
+    // The group first: without root it could not be changed any more.
+    setresgid(gid, gid, gid)?;
+    setresuid(uid, uid, uid)?;
+    Ok(nix::sys::prctl::set_no_new_privs()?)
 }
 
 /// A descriptor that the caller left open under this number, as one of our own; `None` where there

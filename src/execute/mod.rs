@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::invocation::{Invocation, RunAs};
 use crate::system::ByteString;
 
-pub use entry::{CallerState, EntryError, inherited_descriptor, sanitise};
+pub use entry::{CallerState, EntryError, inherited_descriptor, renounce_privileges, sanitise};
 pub use environment::{EnvironmentError, environment};
 pub use pass_on::pass_on;
 pub use run::{ExecuteError, run};

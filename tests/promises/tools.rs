@@ -199,7 +199,8 @@ fn the_policy_in_use_is_roots_to_look_at_and_no_privileged_hitl_reads_files_for_
     world.write("srv/secret", "password: hunter2");
     world.mode("srv/secret", 0o600);
     for command in ["check", "test"] {
-        let refused = world.hitl("alice", &["policy", command, "/srv/secret"]).run().exits(77);
+        let refused = world.hitl("alice", &["policy", command, "/srv/secret"]).run().exits(125);
+        let refused = refused.says("Permission denied");
         assert!(!format!("{refused:?}").contains("hunter2"));
     }
 }
@@ -383,4 +384,32 @@ fn init_writes_only_what_is_the_callers_to_write() {
     std::fs::write(&file, "").unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
     world.plain_hitl("mallory", &["init"]).run().exits(125).says("/home/mallory/.config");
+}
+
+#[test]
+fn an_installed_hitl_reads_and_writes_what_a_caller_names_with_the_callers_rights() {
+    let world = world_or_skip!();
+    world.install_setuid();
+    world.policy(POLICY);
+    // Of root's alone: a directory, and a policy in it.
+    std::fs::create_dir(world.outside("srv/private")).unwrap();
+    world.write("srv/private/policy.yaml", POLICY);
+    world.mode("srv/private", 0o700);
+    let alice = |words: &[&str]| world.program("alice", "/usr/local/bin/hitl", words).run();
+    for command in ["check", "test"] {
+        let refused = alice(&["policy", command, "/srv/private/policy.yaml"]);
+        assert!(refused.code() != 0 && refused.stderr.contains("Permission denied"), "{refused:?}");
+    }
+    alice(&["man", "--directory", "/srv/private/man"]).exits(125).says("Permission denied");
+    assert!(!world.outside("srv/private/man").exists());
+    // What she may do, she may do with it: as herself.
+    world.write("home/alice/own.yaml", POLICY);
+    world.own("home/alice/own.yaml", "alice");
+    alice(&["policy", "check", "/home/alice/own.yaml"]).exits(0);
+    alice(&["man", "--directory", "/home/alice/man"]).exits(0);
+    let page = std::fs::metadata(world.outside("home/alice/man/hitl.1")).unwrap();
+    assert_eq!(page.uid(), 2001);
+    let told = alice(&["tour"]).exits(0);
+    assert!(told.stdout.trim_end().ends_with("goes on from here."), "{told:?}");
+    assert!(!world.outside("var-lib/hitl/audit").exists(), "the tour is about files of its own");
 }
