@@ -15,7 +15,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `entry`, `encode` | what is recorded, and the line it becomes |
-//! | `node`, `line`, `scan` | a stored line, read strictly |
+//! | `node`, `line`, `scan`, `junk` | a stored line, read strictly, and what is none |
 //! | `log`, `head`, `recover` | appending, durability, what a crash left behind |
 //! | `verify`, `lives`, `quorum` | the chain, and that nothing started without what it needed |
 //! | `read`, `show` | the log for people |
@@ -40,6 +40,7 @@ mod encode;
 mod entry;
 mod files;
 mod head;
+mod junk;
 mod line;
 mod lives;
 mod log;

@@ -1,10 +1,13 @@
 //! The log for people and programs that look something up.
 
+use std::collections::VecDeque;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::entry::field;
 use super::files::Files;
+use super::junk::Junk;
 use super::line::Line;
 use super::node::Node;
 use super::scan::Lines;
@@ -32,7 +35,8 @@ pub struct Filter {
 pub enum Stored {
     /// An entry.
     Entry(StoredEntry),
-    /// A line that is no entry. Shown whatever the filter: it may once have fitted.
+    /// A line that is no entry, and that no entry has bound. Shown whatever the filter: it may once
+    /// have fitted.
     Damaged {
         /// Where it begins in the segment, in bytes.
         offset: u64,
@@ -56,12 +60,22 @@ impl StoredEntry {
     }
 }
 
-/// The entries that a filter lets through, oldest first.
+/// How many damaged lines are held back in the hope of an entry that binds them: a crash tears one
+/// line, or a few.
+const HELD_LIMIT: usize = 256;
+
+/// The entries that a filter lets through, oldest first. What a crash tore, and a `log-recovered`
+/// entry has bound since, is no damage: that entry tells of it.
 pub struct Entries {
     lines: Lines<File>,
     filter: Filter,
     path: PathBuf,
     failed: bool,
+    /// The damaged lines right before the place that is read.
+    held: Vec<Stored>,
+    junk: Junk,
+    /// What goes out before anything more is read.
+    ready: VecDeque<Stored>,
 }
 
 /// Reads the log in this directory, which may be a copy.
@@ -72,35 +86,76 @@ pub fn read(directory: &Path, filter: Filter) -> Result<Entries, AuditError> {
     let files = Files::new(directory);
     let path = files.segment();
     let segment = files.read_segment()?.ok_or_else(|| AuditError::Missing(path.clone()))?;
-    Ok(Entries { lines: Lines::new(segment, 0), filter, path, failed: false })
+    Ok(Entries {
+        lines: Lines::new(segment, 0),
+        filter,
+        path,
+        failed: false,
+        held: Vec::new(),
+        junk: Junk::default(),
+        ready: VecDeque::new(),
+    })
 }
 
 impl Iterator for Entries {
     type Item = Result<Stored, AuditError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.failed {
-            let raw = match self.lines.next() {
-                Ok(raw) => raw?,
+        loop {
+            if let Some(stored) = self.ready.pop_front() {
+                return Some(Ok(stored));
+            }
+            if self.failed {
+                return None;
+            }
+            match self.read_on() {
+                Ok(true) => {}
+                Ok(false) => {
+                    if self.held.is_empty() {
+                        return None;
+                    }
+                    self.let_go();
+                }
                 Err(error) => {
                     self.failed = true;
                     return Some(Err(AuditError::system("read", &self.path, error)));
                 }
-            };
-            let what = match Line::parse(raw.bytes) {
-                Ok(_) if !raw.whole => "the line is torn, or too long".to_owned(),
-                Ok(line) if self.filter.fits(&line) => {
-                    let line = String::from_utf8_lossy(raw.bytes).into_owned();
-                    return Some(Ok(Stored::Entry(StoredEntry { line })));
-                }
-                Ok(_) => continue,
-                Err(what) => what,
-            };
-            let beginning = raw.bytes.get(..60).unwrap_or(raw.bytes);
-            let beginning = visible_bytes(beginning);
-            return Some(Ok(Stored::Damaged { offset: raw.offset, what, beginning }));
+            }
         }
-        None
+    }
+}
+
+impl Entries {
+    /// Reads one line. `false` at the end.
+    fn read_on(&mut self) -> io::Result<bool> {
+        let Some(raw) = self.lines.next()? else { return Ok(false) };
+        let what = match Line::parse(raw.bytes) {
+            Ok(_) if !raw.whole => "the line is torn, or too long".to_owned(),
+            Ok(line) => {
+                if !self.held.is_empty() && self.junk.is_bound_by(&line) {
+                    self.held.clear();
+                }
+                let fits = self.filter.fits(&line);
+                let line = fits.then(|| String::from_utf8_lossy(raw.bytes).into_owned());
+                self.let_go();
+                self.ready.extend(line.map(|line| Stored::Entry(StoredEntry { line })));
+                return Ok(true);
+            }
+            Err(what) => what,
+        };
+        self.junk.take(raw);
+        let beginning = visible_bytes(raw.bytes.get(..60).unwrap_or(raw.bytes));
+        self.held.push(Stored::Damaged { offset: raw.offset, what, beginning });
+        if self.held.len() > HELD_LIMIT {
+            self.let_go();
+        }
+        Ok(true)
+    }
+
+    /// Lets the damaged lines out that were held back.
+    fn let_go(&mut self) {
+        self.ready.extend(self.held.drain(..));
+        self.junk = Junk::default();
     }
 }
 

@@ -3,11 +3,10 @@
 use std::fmt;
 use std::path::Path;
 
-use sha2::{Digest as _, Sha256};
-
 use super::entry::field;
 use super::files::Files;
 use super::head::Head;
+use super::junk::Junk;
 use super::line::Line;
 use super::lives::Lives;
 use super::scan::{Lines, RawLine};
@@ -108,19 +107,15 @@ struct Stop;
 struct Pass {
     acknowledged: Option<Head>,
     intact: Option<Head>,
-    junk: Option<Junk>,
+    junk: Option<AfterEntries>,
     lives: Lives,
     clock: Option<(String, i64, i64)>,
     result: Verification,
 }
 
 /// Bytes that are no entries, after the last intact one.
-struct Junk {
-    hasher: Sha256,
-    /// Bytes hashed so far.
-    length: u64,
-    /// A line feed that is hashed only once something follows it: the last one is not bound.
-    terminated: bool,
+struct AfterEntries {
+    junk: Junk,
     /// Whether a complete entry is among them. A torn write leaves none.
     holds_entries: bool,
     /// Whether a complete line is among them.
@@ -250,12 +245,8 @@ impl Pass {
             }
             None => {}
             Some(junk) => {
-                let length = junk.length;
-                let bound = line.detail(field::JUNK_BYTES).and_then(|node| node.unsigned())
-                    == Some(length)
-                    && line.detail_digest(field::JUNK_DIGEST)
-                        == Some(Digest::from_bytes(junk.hasher.finalize().into()));
-                if !bound {
+                let length = junk.junk.length();
+                if !junk.junk.is_bound_by(line) {
                     return self.bad(
                         sequence,
                         raw.offset,
@@ -288,21 +279,13 @@ impl Pass {
         let Some(last) = self.intact else {
             return self.bad(0, raw.offset, what);
         };
-        let junk = self.junk.get_or_insert_with(|| Junk {
-            hasher: Sha256::new(),
-            length: 0,
-            terminated: false,
+        let junk = self.junk.get_or_insert_with(|| AfterEntries {
+            junk: Junk::default(),
             holds_entries: false,
             holds_lines: false,
             finding: Finding { sequence: last.sequence + 1, offset: raw.offset, what },
         });
-        if junk.terminated {
-            junk.hasher.update(b"\n");
-            junk.length += 1;
-        }
-        junk.hasher.update(raw.bytes);
-        junk.length += raw.bytes.len() as u64;
-        junk.terminated = raw.terminated;
+        junk.junk.take(raw);
         junk.holds_lines |= raw.terminated;
         junk.holds_entries |= entry;
         Ok(())
@@ -368,7 +351,7 @@ impl Pass {
             }
             (Some(junk), None) => self.note(format!(
                 "{} bytes after the last entry are no entry: a crash left them, the next entry will bind them",
-                junk.length
+                junk.junk.length()
             )),
             (None, None) if next == 0 => {
                 let what = "the log is empty".to_owned();
