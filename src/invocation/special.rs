@@ -54,13 +54,14 @@ pub(super) fn find(arguments: &[ByteString], findings: &mut Findings<'_>) {
                 let reason = format!("find {shown} runs it for what it finds");
                 findings.refuse(&command, &reason);
             }
-            b"-fprint" | b"-fprint0" | b"-fls" | b"-fprintf" => findings.push(next, Writes),
-            b"-files0-from" => {
-                findings.push(next, Reads);
-                if deletes {
-                    findings.refuse(next, "find deletes what this file names");
-                }
+            // Where it stands it is known what find does; what the rules about rm and tee say of it
+            // is not asked yet, so that a human is.
+            b"-delete" => findings.refuse(word, "find deletes what it finds, as rm would"),
+            b"-fprint" | b"-fprint0" | b"-fls" | b"-fprintf" => {
+                findings.push(next, Writes);
+                findings.refuse(next, "find writes what it finds to this file");
             }
+            b"-files0-from" => findings.push(next, Reads),
             b"-newer" | b"-anewer" | b"-cnewer" | b"-samefile" => findings.push(next, Reads),
             _ => {}
         }

@@ -417,7 +417,7 @@ fn object_of(objects: &Path, content: &[u8]) -> std::path::PathBuf {
 }
 
 /// What a command may be; `P` and `Q` are paths.
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 22] = [
     "rm -f P",
     "rm -rf P",
     "rmdir P",
@@ -434,7 +434,6 @@ const COMMANDS: [&str; 23] = [
     "ln -sf P Q",
     "install -d P",
     "install -m 600 P Q",
-    "find P -delete",
     "dd if=P of=Q",
     "mv -f P Q",
     "mv -T P Q",

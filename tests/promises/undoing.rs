@@ -241,7 +241,6 @@ commands_come_back! {
     install_comes_back: "install" "-m" "755" "conf/app.conf" "conf/other.conf";
     install_of_directories_comes_back: "install" "-d" "made/of/many" "data";
     dd_comes_back: "dd" "if=tool.sh" "of=conf/app.conf" "bs=4" "count=2";
-    find_that_deletes_comes_back: "find" "data/deep" "-name" "a" "-delete";
     tar_that_extracts_comes_back: "tar" "-xf" "../bundle.tar";
     unlink_comes_back: "unlink" "conf/other.conf";
     a_script_that_hitl_does_not_know_comes_back: "./tool.sh" "conf/app.conf" "conf/new";
@@ -257,4 +256,24 @@ fn a_change_of_owner_comes_back() {
     ] {
         comes_back_in(Place::System, ALLOW_ALL, command, b"");
     }
+}
+
+#[test]
+fn find_that_deletes_is_for_another_human_whatever_rules_say_of_find_and_comes_back() {
+    let world = world_or_skip!();
+    let approved = ALLOW_ALL.replace(
+        "defaults: {decision: deny}",
+        "defaults: {decision: approve, require: [{group: ops, count: 1}]}\ngroups: [{name: ops, users: [bob]}]",
+    );
+    let root = site(&world, Place::System, &approved);
+    let before = Tree::of(&root);
+    let command = ["run", "--", "find", "data/deep", "-name", "a", "-delete"];
+    let waiting =
+        world.hitl("alice", &command).in_directory("/srv/site").start_and_wait_for_request();
+    let id = waiting.id.clone();
+    world.hitl("bob", &["approve", &id]).run().exits(0);
+    waiting.end().exits(0);
+    assert_ne!(Tree::of(&root), before);
+    world.hitl("alice", &["undo", &id]).run().exits(0);
+    Tree::of(&root).is(&before, "after the undo");
 }
