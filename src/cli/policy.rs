@@ -130,7 +130,7 @@ fn policies(global: &GlobalArguments, paths: &[PathBuf]) -> Result<Vec<Named>, F
         rooms::only_root(&directories, "read the policy")?;
         let name = "the policy in use".to_owned();
         let policy = Policy::load_whole(&directories);
-        let one_person = policy.as_ref().is_ok_and(|policy| policy.counts().groups == 0);
+        let one_person = policy.is_ok() && !Policy::would_do_for_a_host(&directories)?;
         return Ok(vec![Named { name, policy, one_person }]);
     }
     let mut files = Vec::new();

@@ -43,7 +43,7 @@ impl Policy {
         if let Some(cached) = cached {
             return Ok(Self::from_cache(cached, Protected::of(directories)));
         }
-        let (identity, document) = sources.compile(directories.scope)?;
+        let (identity, document) = sources.compile(directories.scope, directories.scope)?;
         if let Some(key) = &sources.key {
             cache::write(&cache, key, &identity, &document);
         }
@@ -56,8 +56,18 @@ impl Policy {
     /// # Errors
     /// As [`Policy::load`].
     pub fn load_whole(directories: &Directories) -> Result<Self, PolicyError> {
-        let (identity, document) = Sources::of(directories)?.compile(directories.scope)?;
+        let (identity, document) =
+            Sources::of(directories)?.compile(directories.scope, directories.scope)?;
         Ok(Self::new(identity, document, Protected::of(directories)))
+    }
+
+    /// Whether the policy in use would also do for a host: whoever must approve, it names.
+    ///
+    /// # Errors
+    /// Where its files cannot be found or trusted.
+    pub fn would_do_for_a_host(directories: &Directories) -> Result<bool, PolicyError> {
+        let sources = Sources::of(directories)?;
+        Ok(sources.compile(directories.scope, Scope::System).is_ok())
     }
 
     /// A policy from its text, for looking at one that is not installed.
@@ -99,13 +109,18 @@ impl Sources {
         Ok(Self { files, key: Key::of(stamps, directories.scope) })
     }
 
-    fn compile(&self, scope: Scope) -> Result<(PolicyIdentity, Document), PolicyError> {
+    /// Reads the files as this scope trusts them, and checks them as that one demands.
+    fn compile(
+        &self,
+        trusted: Scope,
+        demands: Scope,
+    ) -> Result<(PolicyIdentity, Document), PolicyError> {
         let Some(files) = &self.files else {
             let built_in = Source { name: BUILT_IN_NAME.to_owned(), text: BUILT_IN.to_owned() };
-            return compile(vec![built_in], Vec::new(), scope);
+            return compile(vec![built_in], Vec::new(), demands);
         };
         let names = files.iter().map(|file| ByteString::from(file.as_path())).collect();
-        compile(read_sources(files, scope)?, names, scope)
+        compile(read_sources(files, trusted)?, names, demands)
     }
 }
 

@@ -413,3 +413,15 @@ fn an_installed_hitl_reads_and_writes_what_a_caller_names_with_the_callers_right
     assert!(told.stdout.trim_end().ends_with("goes on from here."), "{told:?}");
     assert!(!world.outside("var-lib/hitl/audit").exists(), "the tour is about files of its own");
 }
+
+#[test]
+fn the_policy_in_use_is_called_the_same_as_its_file() {
+    let world = world_or_skip!();
+    world.plain_hitl("alice", &["init", "--user"]).run().exits(0);
+    let file = "/home/alice/.config/hitl/policy.yaml";
+    let by_name = world.plain_hitl("alice", &["policy", "check", "--json", file]).run().exits(0);
+    let in_use = world.plain_hitl("alice", &["policy", "check", "--json"]).run().exits(0);
+    for field in ["digest", "rules", "groups", "examples", "tests", "user_scope_only"] {
+        assert_eq!(in_use.json()[field], by_name.json()[field], "{field}");
+    }
+}
