@@ -7,7 +7,7 @@ use crate::policy::Policy;
 use crate::protocol::Rooms;
 use crate::review::FileStore;
 use crate::snapshot::SnapshotStore;
-use crate::system::{Directories, Host, Scope};
+use crate::system::{Directories, Host, Scope, caller};
 
 /// Where this command's files are.
 pub(super) fn directories(global: &GlobalArguments) -> Result<Directories, Failure> {
@@ -32,7 +32,7 @@ pub(super) fn open(global: &GlobalArguments) -> Result<Rooms, Failure> {
 
 /// Refuses whoever is not root, where the files concern everybody on the host.
 pub(super) fn only_root(directories: &Directories, what: &str) -> Result<(), Failure> {
-    if directories.scope == Scope::System && !nix::unistd::getuid().is_root() {
+    if directories.scope == Scope::System && caller().uid != 0 {
         return Err(Failure::new(
             ExitCode::Denied,
             format!("only root may {what}: it concerns everybody on this host"),

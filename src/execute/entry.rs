@@ -9,9 +9,10 @@ use std::fs::File;
 use std::io;
 use std::os::fd::FromRawFd;
 
+use crate::system::{Caller, caller};
 use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{getegid, geteuid, getgid, getuid, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, getegid, geteuid, getuid, setgroups, setresgid, setresuid};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What the caller had, for the child.
@@ -54,6 +55,7 @@ const RAISED: [Resource; 5] =
 /// # Errors
 /// [`EntryError`]; nothing may be done then.
 pub fn sanitise() -> Result<CallerState, EntryError> {
+    caller();
     if std::env::args_os().next().is_none() {
         return Err(EntryError::NoArguments);
     }
@@ -81,11 +83,16 @@ pub fn sanitise() -> Result<CallerState, EntryError> {
 /// # Errors
 /// What the system says; nothing may be done then.
 pub fn renounce_privileges() -> io::Result<()> {
-    let (uid, gid) = (getuid(), getgid());
+    let Caller { uid, gid, groups } = caller();
+    let (uid, gid) = (Uid::from_raw(*uid), Gid::from_raw(*gid));
     if uid == geteuid() && gid == getegid() {
         return Ok(());
     }
-    // The group first: without root it could not be changed any more.
+    // The groups first: without root they could not be changed any more.
+    if geteuid().is_root() {
+        let theirs: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
+        setgroups(&theirs)?;
+    }
     setresgid(gid, gid, gid)?;
     setresuid(uid, uid, uid)?;
     Ok(nix::sys::prctl::set_no_new_privs()?)

@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
-use nix::unistd::{getgid, getgroups, getuid, isatty, ttyname};
+use nix::unistd::{isatty, ttyname};
 use rustix::fs::FileType;
 
 use super::{InputKind, Requester, RequesterKind};
 use crate::system::identity::{Account, IdentityError, login_uid};
+use crate::system::{Caller, caller};
 
 /// A variable that a kind of program sets for what it starts.
 struct Marker {
@@ -62,15 +63,12 @@ const fn pipeline(name: &'static str) -> Marker {
 /// # Errors
 /// [`IdentityError::Lookup`] where the name service fails: who is unknown is not asked for.
 pub(super) fn here() -> Result<(Requester, Option<Account>), IdentityError> {
-    let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
+    let Caller { uid, gid, groups: own } = caller();
+    let (uid, gid) = (*uid, *gid);
     let account = Account::by_uid(uid)?;
     let groups = match &account {
         Some(account) => account.groups()?.into_iter().map(|group| group.name).collect(),
-        None => getgroups()
-            .map_err(|error| IdentityError::Lookup(format!("the groups of #{uid}"), error))?
-            .into_iter()
-            .map(|gid| format!("#{gid}"))
-            .collect(),
+        None => own.iter().map(|gid| format!("#{gid}")).collect(),
     };
     let (kind, kind_reason) = kind(std::env::vars_os());
     let requester = Requester {

@@ -4,6 +4,7 @@
 //! Nothing here knows about rules, requests or snapshots.
 
 mod bytes;
+mod caller;
 pub mod canonical;
 mod clock;
 mod colour;
@@ -16,6 +17,7 @@ pub mod text;
 pub mod trusted;
 
 pub use bytes::ByteString;
+pub use caller::{Caller, caller};
 pub use clock::{BootId, Moment, duration_text, parse_duration};
 pub use colour::{Colour, Paint};
 pub use digest::{Digest, ParseDigestError};

@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{Uid, geteuid, getuid};
+use nix::unistd::{Uid, geteuid};
+
+use super::caller;
 
 /// On whose behalf this process works.
 ///
@@ -78,7 +80,7 @@ impl Scope {
     /// would be chosen against root.
     pub fn caller_may_choose_files(self) -> bool {
         match self {
-            Self::System => getuid().is_root(),
+            Self::System => caller().uid == 0,
             Self::User => true,
         }
     }
