@@ -12,6 +12,7 @@
 //! | [`audit`] | the hash-chained record that an outsider can verify |
 //! | [`protocol`] | Intervention Protocol: the one function that walks a command through the rooms |
 //! | [`system`] | what every room needs from the machine |
+//! | [`front`] | whoever talks to the person: the unprivileged process, and the channel to it |
 //! | [`cli`] | arguments in, a call, output out |
 //!
 //! Rooms import neither [`cli`] nor each other's insides: what crosses a wall is a type in the
@@ -20,6 +21,7 @@
 pub mod audit;
 pub mod cli;
 pub mod execute;
+pub mod front;
 pub mod invocation;
 pub mod policy;
 pub mod protocol;

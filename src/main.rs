@@ -13,7 +13,7 @@ fn main() {
             exit(ExitCode::Failed as i32);
         }
     };
-    match cli::main(&caller) {
+    match cli::main(caller) {
         Exit::Status(status) => exit(status),
         Exit::As(ending) => execute::pass_on(ending),
     }

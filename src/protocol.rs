@@ -24,6 +24,7 @@ use std::time::Instant;
 
 use crate::audit::Log;
 use crate::execute::{self, Environment, ExecuteError, Launch};
+use crate::front::Said;
 use crate::invocation::Asked;
 use crate::policy::{Decision, Policy, SnapshotFailure};
 use crate::review::{FileStore, Record, RequestId, RequestStore, State, Waited};
@@ -33,7 +34,7 @@ use crate::system::{Digest, Directories, Host, Moment};
 pub use case::Case;
 pub use decisions::{approve, cancel, may_see, note_overdue, reject};
 pub use error::ProtocolError;
-pub use front::{Answer, Event, Front, Manner, Outcome, Patience, Prompt};
+pub use front::{Event, Front, Manner, Outcome, Patience};
 use record::OnRecord;
 pub use undo::{UndoReport, find_run, runs, undo};
 
@@ -73,6 +74,8 @@ pub fn run(
         _ if case.nobody_can_approve() => deny(rooms, &case),
         Decision::Allow => proceed(rooms, &case, None, &mut manner),
         Decision::Confirm | Decision::Approve => {
+            // Before there is anything to take back: a ^C that comes while it is made takes it back.
+            wait_begins(&mut manner)?;
             // The pause: it is on record and on disk before anybody hears of it.
             let record = decisions::request(rooms, &case)?;
             manner.front.event(&Event::Pending(&record));
@@ -97,9 +100,20 @@ pub fn resume(
     let asked = case::asked_again(&record, asked);
     let case = Case::open(rooms, asked, record.bound.reason.clone())?;
     match record.state {
-        State::Pending => pause(rooms, &case, record, &mut manner),
+        State::Pending => {
+            wait_begins(&mut manner)?;
+            pause(rooms, &case, record, &mut manner)
+        }
         State::Approved => proceed(rooms, &case, Some(record), &mut manner),
         _ => Ok(Outcome::Closed(Box::new(record))),
+    }
+}
+
+/// From here on ^C is an answer, where anybody waits.
+fn wait_begins(manner: &mut Manner<'_>) -> Result<(), ProtocolError> {
+    match manner.patience {
+        Patience::Wait(_) => manner.front.wait_begins().map_err(ProtocolError::Signals),
+        Patience::NoWait => Ok(()),
     }
 }
 
@@ -113,68 +127,49 @@ fn pause(
     let Patience::Wait(time) = manner.patience else {
         return Ok(Outcome::Pending(Box::new(record)));
     };
-    // Before the question: whoever answers it with ^C takes the request back.
-    manner.front.wait_begins().map_err(ProtocolError::Signals)?;
-    let mut prompt =
-        if case.may_be_confirmed_in_place() { manner.front.prompt(&record) } else { None };
+    if case.may_be_confirmed_in_place() {
+        manner.front.ask(&record);
+    }
     let begun = Instant::now();
-    let (wish, waited) = loop {
-        let question = prompt.as_ref().map(|prompt| prompt.descriptor().try_clone_to_owned());
-        let question = question.transpose().map_err(ProtocolError::Signals)?;
-        let mut wish = Wish::Nothing;
-        let mut tick = |record: &Record, readable: bool| {
-            if let (true, Some(prompt)) = (readable, &mut prompt) {
-                wish = match prompt.answer() {
-                    Answer::NotYet => Wish::Nothing,
-                    Answer::Confirmed => Wish::Confirm,
-                    Answer::Refused => Wish::TakeBack,
-                    Answer::Gone => Wish::StopAsking,
-                };
+    let (said, waited) = loop {
+        let descriptor = manner.front.descriptor().map_err(ProtocolError::Signals)?;
+        let mut said = Said::Nothing;
+        let mut tick = |record: &Record, _readable: bool| {
+            said = manner.front.said();
+            if said == Said::Nothing {
+                manner.front.waiting(record);
             }
-            if wish == Wish::Nothing && !manner.front.waiting(record) {
-                wish = Wish::TakeBack;
-            }
-            wish == Wish::Nothing
+            said == Said::Nothing
         };
         let left = time.map(|time| time.saturating_sub(begun.elapsed()));
-        let also = question.as_ref().map(AsFd::as_fd);
+        let also = descriptor.as_ref().map(AsFd::as_fd);
         let waited = rooms.requests.wait(&record.id, left, also, &mut tick)?;
-        if wish != Wish::StopAsking {
-            break (wish, waited);
-        }
         // Nobody has said no: the request waits on, for a decision from elsewhere.
-        prompt = None;
+        if said != Said::NobodyToAsk {
+            break (said, waited);
+        }
     };
-    drop(prompt);
-    match (wish, waited) {
+    manner.front.wait_ends();
+    match (said, waited) {
         // Others may have decided in the same moment: the store says who came first.
-        (Wish::Confirm, _) => {
+        (Said::Confirm, _) => {
             let record = decisions::confirm_in_place(rooms, &record.id)?;
             manner.front.event(&Event::Approved(&record));
             proceed(rooms, case, Some(record), manner)
         }
-        (Wish::TakeBack, _) => Ok(Outcome::Closed(Box::new(decisions::cancel(rooms, &record.id)?))),
-        (Wish::Nothing | Wish::StopAsking, Waited::TimeUp(record)) => Ok(Outcome::TimeUp(record)),
-        (Wish::Nothing | Wish::StopAsking, Waited::Decided(record))
-            if record.state == State::Approved =>
-        {
+        (Said::TakeBack, _) => Ok(Outcome::Closed(Box::new(decisions::cancel(rooms, &record.id)?))),
+        // The request is there for whoever comes back for it.
+        (Said::Gone, _) => Err(ProtocolError::CallerGone),
+        (_, Waited::TimeUp(record)) => Ok(Outcome::TimeUp(record)),
+        (_, Waited::Decided(record)) if record.state == State::Approved => {
             manner.front.event(&Event::Approved(&record));
             proceed(rooms, case, Some(*record), manner)
         }
-        (Wish::Nothing | Wish::StopAsking, Waited::Decided(record)) => {
+        (_, Waited::Decided(record)) => {
             decisions::note_overdue(rooms)?;
             Ok(Outcome::Closed(record))
         }
     }
-}
-
-/// What the person at the requester's terminal wants.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    Nothing,
-    Confirm,
-    TakeBack,
-    StopAsking,
 }
 
 /// Everything that was needed is there: snapshot, last check, point of no return, execution, record.
@@ -196,7 +191,12 @@ fn proceed(
         rooms.snapshots.discard(&id)?;
     }
     let snapshot = take_snapshot(rooms, case, &id, front)?;
-    let ready = match last_step(rooms, case, &id, approved.as_ref(), snapshot.as_ref()) {
+    let last_step = if front.has_gone() {
+        Err(ProtocolError::CallerGone)
+    } else {
+        last_step(rooms, case, &id, approved.as_ref(), snapshot.as_ref())
+    };
+    let ready = match last_step {
         Ok(LastStep::Ready(ready)) => ready,
         // Nothing ran, so that there is nothing to undo.
         Ok(LastStep::Void(record)) => {
@@ -218,6 +218,7 @@ fn proceed(
         environment: &ready.environment,
         timeout: case.verdict.run_timeout,
         caller: manner.caller,
+        interactive: true,
     });
     let duration = begun.elapsed();
     // What could not be started has an end as well: the log must not leave it open.

@@ -185,6 +185,9 @@ impl Entry {
             Ending::Exited(0) => (Outcome::Success, "exited with status 0".to_owned()),
             Ending::Exited(status) => (Outcome::Failure, format!("exited with status {status}")),
             Ending::Signalled(signal) => (Outcome::Failure, format!("ended by signal {signal}")),
+            Ending::Abandoned => {
+                (Outcome::Failure, "ended because whoever started it was killed".to_owned())
+            }
             Ending::TimedOut => (Outcome::Failure, "ran longer than it may, ended".to_owned()),
             Ending::NotExecuted(number) => {
                 (Outcome::Failure, format!("not executed, error number {number}"))

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::arguments::{AuditCommand, GlobalArguments};
 use super::failure::{ExitCode, Failure};
-use super::progress::ProgressLine;
+use super::progress::Progress;
 use super::{Exit, Output, rooms};
 use crate::audit::{self, Filter, Stored, Verification};
 use crate::review::{RequestId, StoreError};
@@ -92,7 +92,7 @@ fn show(directory: &Path, filter: Filter, output: &Output) -> Result<Exit, Failu
 }
 
 fn verify(directory: &Path, output: &Output) -> Result<Exit, Failure> {
-    let mut line = ProgressLine::new();
+    let mut line = Progress::new(output);
     let verification = audit::verify(directory, &mut |done, total| {
         line.show(|| format!("verifying: {} of {} MiB", done >> 20, total >> 20));
     })?;

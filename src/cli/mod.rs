@@ -18,15 +18,18 @@ mod progress;
 mod rooms;
 mod run;
 mod snapshots;
-mod terminal;
 mod tour;
 mod undo;
 mod wait;
 
+use std::rc::Rc;
+
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
-use crate::execute::{self, CallerState, Ending};
+use crate::execute::{self, CallerSide, CallerState, Ending};
+use crate::front::{self, Side, Voice};
+use crate::system::Scope;
 use crate::system::text::visible;
 use arguments::{Arguments, AuditCommand, Command, PolicyCommand};
 pub use failure::{ExitCode, Failure};
@@ -42,23 +45,61 @@ pub enum Exit {
 }
 
 /// Reads the command line, does what it says, and says how the process is to end.
-pub fn main(caller: &CallerState) -> Exit {
+pub fn main(mut caller: CallerState) -> Exit {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
             let error = made_visible(error);
+            if let Err(error) = execute::renounce_privileges() {
+                complain(&error);
+            }
             // Help and version go to standard output and are no error; a closed pipe is none either.
             let _ = error.print();
             return Exit::Status(error.exit_code());
         }
     };
     let json = arguments.command.wants_json();
-    let output = Output { json, color: arguments.global.color };
-    match dispatch(&arguments, caller, &output) {
+    let color = arguments.global.color;
+    if !arguments.command.needs_privileges() {
+        return match execute::renounce_privileges() {
+            Ok(()) => perform(&arguments, &caller, &Output::here(json, color)),
+            Err(error) => failed_at_once(&error),
+        };
+    }
+    if Scope::here() == Scope::User {
+        return perform(&arguments, &caller, &Output::here(json, color));
+    }
+    match front::split() {
+        Ok(Side::Front(front)) => match front.serve(&caller) {
+            Ok(ending) => Exit::As(ending),
+            Err(error) => failed_at_once(&error),
+        },
+        Ok(Side::Monitor(link)) => {
+            let link = Rc::new(link);
+            caller.watched_by(Rc::clone(&link) as Rc<dyn CallerSide>);
+            let voice = Rc::clone(&link) as Rc<dyn Voice>;
+            match perform(&arguments, &caller, &Output { json, color, voice }) {
+                Exit::Status(status) => link.exit(status),
+                Exit::As(ending) => link.exit_as(ending),
+            }
+            Exit::Status(0)
+        }
+        Err(error) => failed_at_once(&error),
+    }
+}
+
+fn failed_at_once(error: &std::io::Error) -> Exit {
+    complain(error);
+    Exit::Status(ExitCode::Failed as i32)
+}
+
+/// Does what the command line says, and tells what went wrong with it.
+fn perform(arguments: &Arguments, caller: &CallerState, output: &Output) -> Exit {
+    match dispatch(arguments, caller, output) {
         Ok(exit) => exit,
         Err(failure) => {
             if !failure.message.is_empty() {
-                if json {
+                if output.json {
                     // Should standard output be gone too, the exit code still tells.
                     let _ = output.print_json(&failure.to_json());
                 }
@@ -71,7 +112,7 @@ pub fn main(caller: &CallerState) -> Exit {
 
 /// Says what is wrong before anything else is known.
 pub fn complain(error: &dyn std::fmt::Display) {
-    Output { json: false, color: ColorChoice::Never }.say(&format!("hitl: {error}"));
+    Output::here(false, ColorChoice::Never).say(&format!("hitl: {error}"));
 }
 
 /// The error with what was typed made visible: it goes to a terminal.
@@ -99,9 +140,6 @@ fn made_visible(mut error: clap::Error) -> clap::Error {
 
 fn dispatch(arguments: &Arguments, caller: &CallerState, output: &Output) -> Result<Exit, Failure> {
     let global = &arguments.global;
-    if !arguments.command.needs_privileges() {
-        execute::renounce_privileges()?;
-    }
     match &arguments.command {
         Command::Run(arguments) => run::run(global, arguments, caller, output),
         Command::Check(arguments) => check::check(global, arguments, output),

@@ -1,11 +1,14 @@
 //! Where output goes: results on standard output, everything said to a person on standard error.
 
-use std::io::{self, IsTerminal, Write};
+use std::fmt;
+use std::io::{self, IsTerminal};
+use std::rc::Rc;
 
 use clap::ValueEnum;
 use serde::Serialize;
 
 use super::failure::{ExitCode, Failure};
+use crate::front::{Here, Voice};
 use crate::system::Colour;
 use crate::system::text::visible_json;
 
@@ -22,15 +25,28 @@ pub enum ColorChoice {
 }
 
 /// How this process speaks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct Output {
     /// Whether results are JSON.
     pub json: bool,
     /// When colour is used.
     pub color: ColorChoice,
+    /// What speaks: this process, or the unprivileged one that was called.
+    pub voice: Rc<dyn Voice>,
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Output").field("json", &self.json).finish_non_exhaustive()
+    }
 }
 
 impl Output {
+    /// This process speaks for itself.
+    pub fn here(json: bool, color: ColorChoice) -> Self {
+        Self { json, color, voice: Rc::new(Here::default()) }
+    }
+
     /// Whether standard output takes colour.
     pub fn colour_on_stdout(&self) -> Colour {
         Colour::when(self.uses_colour(io::stdout().is_terminal()))
@@ -61,8 +77,7 @@ impl Output {
     /// A failure with exit code 125 where standard output cannot be written. A reader that closed
     /// the pipe (`hitl … | head -1`) has all it wants: that failure says nothing.
     pub fn print(&self, text: &str) -> Result<(), Failure> {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| {
+        self.voice.print(text).map_err(|error| {
             if error.kind() == io::ErrorKind::BrokenPipe {
                 Failure::silent(ExitCode::Failed)
             } else {
@@ -84,6 +99,6 @@ impl Output {
     /// Says something to the person, on standard error. A closed standard error is no reason to
     /// stop.
     pub fn say(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        self.voice.say(&format!("{text}\n"));
     }
 }

@@ -1,54 +1,48 @@
-//! One line on a terminal that says how something slow goes.
+//! Shows how something slow goes, once it has taken long enough to be worth a line.
 
-use std::io::IsTerminal;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use super::Output;
+use crate::front::Voice;
 
 /// What takes less time than this is not worth a line.
 const PATIENCE: Duration = Duration::from_millis(700);
 
-/// A line on standard error, only where that is a terminal.
-pub(super) struct ProgressLine {
-    bar: Option<ProgressBar>,
+/// How often the line changes at most.
+const BEAT: Duration = Duration::from_millis(80);
+
+/// A line that says how something goes.
+pub(super) struct Progress {
+    voice: Rc<dyn Voice>,
     begun: Instant,
-    terminal: bool,
+    shown: Option<Instant>,
 }
 
-impl ProgressLine {
+impl Progress {
     /// A line that is not there yet.
-    pub(super) fn new() -> Self {
-        Self { bar: None, begun: Instant::now(), terminal: std::io::stderr().is_terminal() }
+    pub(super) fn new(output: &Output) -> Self {
+        Self { voice: Rc::clone(&output.voice), begun: Instant::now(), shown: None }
     }
 
     /// Shows the text, once the work has taken long enough.
     pub(super) fn show(&mut self, text: impl FnOnce() -> String) {
-        if self.begun.elapsed() >= PATIENCE {
+        let is_due = self.shown.is_none_or(|shown| shown.elapsed() >= BEAT);
+        if self.begun.elapsed() >= PATIENCE && is_due {
             self.show_now(text);
         }
     }
 
     /// Shows the text at once.
     pub(super) fn show_now(&mut self, text: impl FnOnce() -> String) {
-        if !self.terminal {
-            return;
-        }
-        let bar = self.bar.get_or_insert_with(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            // The template is ours and always parses; without it the line shows the bar's default.
-            if let Ok(style) = ProgressStyle::with_template("{msg}") {
-                bar.set_style(style);
-            }
-            bar
-        });
-        bar.set_message(text());
-        bar.tick();
+        self.voice.progress(Some(&text()));
+        self.shown = Some(Instant::now());
     }
 
     /// Takes the line away.
     pub(super) fn clear(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
+        if self.shown.take().is_some() {
+            self.voice.progress(None);
         }
     }
 }

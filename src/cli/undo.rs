@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::arguments::{GlobalArguments, UndoArguments};
 use super::failure::{ExitCode, Failure};
-use super::progress::ProgressLine;
+use super::progress::Progress;
 use super::{Exit, Output, rooms};
 use crate::execute::CallerState;
 use crate::protocol::{self, UndoReport};
@@ -28,7 +28,7 @@ pub(super) fn undo(
     if arguments.dry_run {
         return dry_run(&plan, output);
     }
-    let mut line = ProgressLine::new();
+    let mut line = Progress::new(output);
     let report = protocol::undo(&rooms, &plan, arguments.force, caller, &mut |progress| {
         line.show(|| {
             format!("undoing: {} entries, {} MiB", progress.entries, progress.bytes >> 20)

@@ -1,10 +1,12 @@
 //! `hitl wait`: sleeps until a request is decided; the exit code says how.
 
+use std::os::fd::AsFd;
+
 use super::arguments::{GlobalArguments, WaitArguments};
 use super::failure::{ExitCode, Failure};
 use super::{Exit, Output, rooms};
 use crate::protocol;
-use crate::review::{self, RequestStore, State, Waited};
+use crate::review::{self, Record, RequestStore, State, Waited};
 use crate::system::Moment;
 
 /// Waits for the humans.
@@ -15,7 +17,10 @@ pub(super) fn wait(
 ) -> Result<Exit, Failure> {
     let rooms = rooms::open(global)?;
     let id = rooms.requests.find(&arguments.id, &protocol::may_see(&rooms)?)?;
-    let waited = rooms.requests.wait(&id, arguments.timeout, None, &mut |_, _| true)?;
+    let descriptor = output.voice.descriptor()?;
+    let mut still_there = |_: &Record, _| !output.voice.has_gone();
+    let also = descriptor.as_ref().map(AsFd::as_fd);
+    let waited = rooms.requests.wait(&id, arguments.timeout, also, &mut still_there)?;
     protocol::note_overdue(&rooms)?;
     let record = match &waited {
         Waited::Decided(record) | Waited::TimeUp(record) => record,

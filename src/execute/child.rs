@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::fcntl::OFlag;
 use nix::sys::signal::{SigSet, SigmaskHow};
-use nix::unistd::pipe2;
+use nix::unistd::{Pid, getpgrp, pipe2};
 
 use super::image::{self, Image};
 use super::{CallerState, ExecuteError, Launch, signals};
@@ -19,6 +19,7 @@ use crate::system::Scope;
 /// What went wrong between fork and exec.
 #[derive(Clone, Copy)]
 enum Stage {
+    Place,
     Directory,
     Identity,
     Limits,
@@ -42,11 +43,27 @@ pub(super) struct Child {
     identity: Option<RunAs>,
     umask: libc::mode_t,
     caller: CallerState,
+    place: Place,
+}
+
+/// Where the new process has its place among the others.
+pub(super) enum Place {
+    /// In our process group, on our terminal: it is the caller's own.
+    Ours,
+    /// In a process group of its own, in the monitor's session.
+    Own {
+        /// The terminal that stands for the caller's, where there is one.
+        terminal: Option<OwnedFd>,
+        /// Which of the descriptors 0 to 2 it becomes.
+        becomes: [bool; 3],
+        /// Whether it has that terminal's foreground.
+        foreground: bool,
+    },
 }
 
 impl Child {
     /// Makes everything ready that the new process needs.
-    pub(super) fn prepare(launch: &Launch<'_>) -> Result<Self, ExecuteError> {
+    pub(super) fn prepare(launch: &Launch<'_>, place: Place) -> Result<Self, ExecuteError> {
         let scope = Scope::here();
         let invocation = launch.invocation;
         let text = |bytes: &[u8]| CString::new(bytes).map_err(ExecuteError::nul);
@@ -73,6 +90,7 @@ impl Child {
             identity: (!is_already(launch.run_as)).then(|| launch.run_as.clone()),
             umask,
             caller: launch.caller.clone(),
+            place,
         })
     }
 
@@ -104,6 +122,7 @@ impl Child {
         let error = io::Error::from_raw_os_error(errno);
         match stage {
             Stage::Exec => Ok(Started::NotExecuted(errno)),
+            Stage::Place => Err(ExecuteError::Setup("give the command its terminal", error)),
             Stage::Directory => Err(ExecuteError::Setup("enter the working directory", error)),
             Stage::Identity => Err(ExecuteError::Setup("become the target user", error)),
             Stage::Limits => Err(ExecuteError::Setup("restore the caller's limits", error)),
@@ -123,9 +142,12 @@ impl Child {
     ) -> ! {
         // SAFETY: system calls on integers, and on memory that `self` and the arrays own.
         unsafe {
-            for signal in signals::CAUGHT.into_iter().chain([libc::SIGPIPE, libc::SIGXFSZ]) {
+            for signal in signals::CAUGHT.into_iter().chain(signals::SET) {
                 let ignored = self.caller.ignored.contains(&signal);
                 libc::signal(signal, if ignored { libc::SIG_IGN } else { libc::SIG_DFL });
+            }
+            if !self.take_place() {
+                fail(report, Stage::Place);
             }
             libc::umask(self.umask);
             if libc::fchdir(self.directory.as_raw_fd()) != 0 {
@@ -161,6 +183,39 @@ impl Child {
             }
             fail(report, Stage::Exec)
         }
+    }
+}
+
+impl Child {
+    /// A process group of its own, and the terminal that is meant for it.
+    ///
+    /// # Safety
+    /// Only in a child just forked, with all signals blocked: so it may give itself the foreground.
+    unsafe fn take_place(&self) -> bool {
+        let Place::Own { terminal, becomes, foreground } = &self.place else { return true };
+        // SAFETY: system calls on integers and on descriptors that `self` owns.
+        unsafe {
+            if libc::setpgid(0, 0) != 0 {
+                return false;
+            }
+            let Some(terminal) = terminal else { return true };
+            let terminal = terminal.as_raw_fd();
+            if *foreground && libc::tcsetpgrp(terminal, libc::getpid()) != 0 {
+                return false;
+            }
+            (0..).zip(becomes).all(|(descriptor, becomes)| {
+                !becomes || libc::dup2(terminal, descriptor) == descriptor
+            })
+        }
+    }
+
+    /// Hands the foreground of its own terminal to its process group, or takes it away.
+    pub(super) fn set_foreground(&self, pid: libc::pid_t, foreground: bool) -> io::Result<()> {
+        if let Place::Own { terminal: Some(terminal), .. } = &self.place {
+            let group = if foreground { Pid::from_raw(pid) } else { getpgrp() };
+            nix::unistd::tcsetpgrp(terminal, group)?;
+        }
+        Ok(())
     }
 }
 
@@ -226,7 +281,7 @@ fn collect(pid: libc::pid_t) {
 
 fn decode(report: &[u8]) -> Option<(Stage, i32)> {
     let [stage, a, b, c, d] = *report else { return None };
-    let stages = [Stage::Directory, Stage::Identity, Stage::Limits, Stage::Exec];
+    let stages = [Stage::Place, Stage::Directory, Stage::Identity, Stage::Limits, Stage::Exec];
     let stage = stages.into_iter().find(|known| *known as u8 == stage)?;
     Some((stage, i32::from_ne_bytes([a, b, c, d])))
 }

@@ -8,7 +8,9 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::FromRawFd;
+use std::rc::Rc;
 
+use super::CallerSide;
 use crate::system::{Caller, caller};
 use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
@@ -16,12 +18,25 @@ use nix::unistd::{Gid, Uid, getegid, geteuid, getuid, setgroups, setresgid, setr
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What the caller had, for the child.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CallerState {
     pub(super) umask: libc::mode_t,
     pub(super) mask: SigSet,
     pub(super) ignored: Vec<libc::c_int>,
     pub(super) limits: Vec<(Resource, Rlimit)>,
+    pub(super) side: Option<Rc<dyn CallerSide>>,
+}
+
+impl CallerState {
+    /// Whether the caller has this signal ignored.
+    pub fn ignores(&self, signal: libc::c_int) -> bool {
+        self.ignored.contains(&signal)
+    }
+
+    /// This process is the monitor from here on, and that is the caller's side.
+    pub fn watched_by(&mut self, side: Rc<dyn CallerSide>) {
+        self.side = Some(side);
+    }
 }
 
 /// Why a process is not fit to do anything.
@@ -72,7 +87,13 @@ pub fn sanitise() -> Result<CallerState, EntryError> {
     if getuid() != geteuid() {
         nix::sys::prctl::set_dumpable(false).map_err(|error| EntryError::Dumps(error.into()))?;
     }
-    Ok(CallerState { umask: umask(Mode::from_bits_truncate(0o077)).bits(), mask, ignored, limits })
+    Ok(CallerState {
+        umask: umask(Mode::from_bits_truncate(0o077)).bits(),
+        mask,
+        ignored,
+        limits,
+        side: None,
+    })
 }
 
 /// Gives up, for good, what a setuid start has given this process: from here on it is the caller's

@@ -10,10 +10,13 @@ mod environment;
 mod family;
 mod image;
 mod pass_on;
+mod pseudo_terminal;
 mod run;
 mod signals;
 mod variables;
 
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use crate::invocation::{Invocation, RunAs};
@@ -23,6 +26,7 @@ pub use entry::{CallerState, EntryError, inherited_descriptor, renounce_privileg
 pub use environment::{EnvironmentError, environment};
 pub use pass_on::pass_on;
 pub use run::{ExecuteError, run};
+pub use signals::{Caught, SignalWatch};
 
 /// The child's environment: names and values, sorted by name, each name once.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -40,6 +44,46 @@ pub struct Launch<'a> {
     pub timeout: Option<Duration>,
     /// What the caller had before hitl settled in: the child gets it back.
     pub caller: &'a CallerState,
+    /// Whether it may get a terminal of its own in place of the caller's, where they have one.
+    pub interactive: bool,
+}
+
+/// The unprivileged process that holds the caller's terminal and hears the caller's signals, as the
+/// root-only monitor sees it while a command runs.
+pub trait CallerSide {
+    /// Which of the descriptors 0 to 2 are the caller's own controlling terminal.
+    fn own_terminals(&self) -> [bool; 3];
+
+    /// The command is about to start, on the other end of this pseudo-terminal where there is one:
+    /// from here on signals are passed on. Whether the caller's terminal is ours to use now.
+    ///
+    /// # Errors
+    /// Where the other process does not answer.
+    fn begin(&self, terminal: Option<OwnedFd>) -> io::Result<bool>;
+
+    /// Becomes readable when [`CallerSide::heard`] has something.
+    fn descriptor(&self) -> BorrowedFd<'_>;
+
+    /// What has come, without waiting.
+    fn heard(&self) -> Option<Heard>;
+
+    /// The command has been stopped by this signal: so is the caller's job to be, and when it goes on
+    /// [`Heard::Resumed`] comes.
+    fn stopped(&self, signal: i32);
+
+    /// The command has ended: what it has written is shown, and the terminal is as it was.
+    fn ended(&self);
+}
+
+/// What comes from the caller's side while a command runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Heard {
+    /// A signal for the command.
+    Signal(i32),
+    /// The job goes on, in the foreground of its terminal or not.
+    Resumed(bool),
+    /// The process has gone: nobody waits for the command any more.
+    Gone,
 }
 
 /// How a command ended.
@@ -51,6 +95,8 @@ pub enum Ending {
     Signalled(i32),
     /// It ran longer than it may and was ended.
     TimedOut,
+    /// Whoever started it was killed, and so it was ended too.
+    Abandoned,
     /// It could not be executed, with this error number; nothing ran.
     NotExecuted(i32),
 }

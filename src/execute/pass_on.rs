@@ -15,6 +15,8 @@ impl Ending {
             Self::Exited(status) => *status,
             Self::Signalled(signal) => 128 + signal,
             Self::TimedOut => 124,
+            // Nobody is left to see it.
+            Self::Abandoned => 128 + libc::SIGKILL,
             Self::NotExecuted(libc::ENOENT) => 127,
             Self::NotExecuted(_) => 126,
         }

@@ -3,17 +3,19 @@
 
 use std::ffi::NulError;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill, raise};
+use nix::sys::signal::{Signal, kill, killpg, raise};
 use nix::unistd::Pid;
 use rustix::process::{WaitOptions, WaitStatus};
 
-use super::child::{Child, Started};
-use super::signals::{Caught, Watch};
-use super::{Ending, Launch, family};
+use super::child::{Child, Place, Started};
+use super::entry::disposition;
+use super::signals::{CAUGHT, Caught, SignalWatch, Woken};
+use super::{CallerSide, Ending, Heard, Launch, family, pseudo_terminal};
 use crate::system::text::visible_path;
 
 /// How long a command has after SIGTERM before SIGKILL, and how long the rest of its family has
@@ -66,10 +68,16 @@ impl ExecuteError {
 
 /// Runs a command and waits for its end.
 ///
-/// It runs in our process group and on our terminal: keys like ^C and ^Z reach both of us, and
-/// pipelines and job control are as without hitl. SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGCONT,
-/// SIGINT and SIGQUIT that a process sends to hitl are passed on. After `timeout` the command and
-/// everything it started get SIGTERM, and five seconds later SIGKILL.
+/// Where this process is the caller's own, it runs in our process group and on our terminal: keys
+/// like ^C and ^Z reach both of us, and pipelines and job control are as without hitl. SIGTERM,
+/// SIGHUP, SIGUSR1, SIGUSR2, SIGCONT, SIGINT and SIGQUIT that a process sends to hitl are passed on.
+///
+/// Where this process is the monitor, the command has a process group of its own, and a terminal of
+/// its own in place of the caller's; [`CallerSide`] brings the signals. When that has gone, the
+/// command is ended.
+///
+/// After `timeout`, and when nobody waits for it any more, the command and everything it started get
+/// SIGTERM, and five seconds later SIGKILL.
 ///
 /// From its end on this process ignores signals that would end it, so that the outcome can be
 /// recorded, until [`pass_on`](super::pass_on()).
@@ -78,28 +86,63 @@ impl ExecuteError {
 /// [`ExecuteError`]. A failed exec is no error but [`Ending::NotExecuted`].
 pub fn run(launch: &Launch<'_>) -> Result<Ending, ExecuteError> {
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let child = Child::prepare(launch)?;
-    let watch = Watch::begin().map_err(ExecuteError::Start)?;
-    if launch.timeout.is_some() {
+    let side = launch.caller.side.as_deref();
+    let watch = SignalWatch::begin(&CAUGHT).map_err(ExecuteError::Start)?;
+    let place = match side {
+        Some(side) => own_place(side, launch).map_err(ExecuteError::Start)?,
+        None => Place::Ours,
+    };
+    let child = Child::prepare(launch, place)?;
+    let adopts = launch.timeout.is_some() || side.is_some();
+    if adopts {
         family::adopt_orphans(true).map_err(ExecuteError::Start)?;
     }
     let outcome = match child.start() {
         Ok(Started::NotExecuted(errno)) => Ok(Ending::NotExecuted(errno)),
         Ok(Started::Running(pid)) => {
-            let (phase, adopts) = (Phase::new(launch.timeout), launch.timeout.is_some());
-            Running { pid: Pid::from_raw(pid), watch, phase, adopts }.until_the_end()
+            let phase = Phase::new(launch.timeout);
+            let pid = Pid::from_raw(pid);
+            Running { pid, child: &child, watch, side, phase, adopts }.until_the_end()
         }
         Err(error) => Err(error),
     };
-    if launch.timeout.is_some() {
+    if adopts {
         family::adopt_orphans(false).map_err(ExecuteError::Watch)?;
+    }
+    if let Some(side) = side {
+        side.ended();
     }
     outcome
 }
 
-struct Running {
+/// A place for a command of the monitor's: tells the caller's side that it begins.
+fn own_place(side: &dyn CallerSide, launch: &Launch<'_>) -> io::Result<Place> {
+    // Nothing that a terminal sends to its background is for the monitor.
+    for signal in [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU] {
+        disposition(signal, libc::SIG_IGN)?;
+    }
+    let own = side.own_terminals();
+    let descriptor = own.iter().position(|own| *own).filter(|_| launch.interactive);
+    let Some(descriptor) = descriptor else {
+        side.begin(None)?;
+        return Ok(Place::Own { terminal: None, becomes: [false; 3], foreground: false });
+    };
+    let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
+    let model = match descriptor {
+        0 => input.as_fd(),
+        1 => output.as_fd(),
+        _ => error.as_fd(),
+    };
+    let terminal = pseudo_terminal::open(model, launch.run_as.uid)?;
+    let foreground = side.begin(Some(terminal.outer))?;
+    Ok(Place::Own { terminal: Some(terminal.inner), becomes: own, foreground })
+}
+
+struct Running<'r> {
     pid: Pid,
-    watch: Watch,
+    child: &'r Child,
+    watch: SignalWatch,
+    side: Option<&'r dyn CallerSide>,
     phase: Phase,
     adopts: bool,
 }
@@ -109,13 +152,13 @@ struct Running {
 enum Phase {
     /// It may run, until then where there is a limit.
     Running(Option<Instant>),
-    /// It was asked to end and has until then.
-    Asked(Instant),
-    /// It was killed; what is left of its family has until then.
-    Killed(Instant),
+    /// It was asked to end, for this reason, and has until then.
+    Asked(Instant, Ending),
+    /// It was killed, for this reason; what is left of its family has until then.
+    Killed(Instant, Ending),
 }
 
-impl Running {
+impl Running<'_> {
     fn until_the_end(mut self) -> Result<Ending, ExecuteError> {
         loop {
             match self.step() {
@@ -133,18 +176,52 @@ impl Running {
 
     /// Waits for one event and answers it.
     fn step(&mut self) -> io::Result<Option<Ending>> {
-        let caught = self.watch.next(self.phase.deadline())?;
-        if let Some(caught) = caught {
-            self.pass_signal_on(caught)?;
+        let side = self.side.map(CallerSide::descriptor);
+        let woken = self.watch.next(self.phase.deadline(), side)?;
+        match woken {
+            Woken::By(caught) => self.pass_signal_on(caught)?,
+            Woken::Readable => self.listen()?,
+            Woken::TimeUp => {}
         }
         let ended = self.collect()?;
-        if caught.is_none() && ended.is_none() {
+        if matches!(woken, Woken::TimeUp) && ended.is_none() {
             self.time_is_up()?;
         }
         match (self.phase, ended) {
             (Phase::Running(_), ended) => Ok(ended),
-            (Phase::Asked(_) | Phase::Killed(_), Some(_)) => self.after_the_command().map(Some),
-            (Phase::Asked(_) | Phase::Killed(_), None) => Ok(None),
+            (Phase::Asked(_, why) | Phase::Killed(_, why), Some(_)) => {
+                self.after_the_command(why).map(Some)
+            }
+            (Phase::Asked(..) | Phase::Killed(..), None) => Ok(None),
+        }
+    }
+
+    /// Does what the caller's side says.
+    fn listen(&mut self) -> io::Result<()> {
+        while let Some(heard) = self.side.and_then(CallerSide::heard) {
+            match heard {
+                Heard::Signal(number) => self.signal_job(number)?,
+                Heard::Resumed(foreground) => {
+                    // A terminal that has hung up has no foreground any more.
+                    let _ = self.child.set_foreground(self.pid.as_raw(), foreground);
+                    self.signal_job(libc::SIGCONT)?;
+                }
+                Heard::Gone => {
+                    self.side = None;
+                    self.end_it(Ending::Abandoned)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Signals the command's process group.
+    fn signal_job(&self, number: i32) -> io::Result<()> {
+        let Ok(signal) = Signal::try_from(number) else { return Ok(()) };
+        match killpg(self.pid, signal) {
+            // Root may; the group may be empty but for a zombie.
+            Ok(()) | Err(nix::Error::EPERM | nix::Error::ESRCH) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -156,6 +233,9 @@ impl Running {
         }
         let signal = Signal::try_from(caught.number)?;
         // It is ours until it has been waited for, so the process id is still its own.
+        if self.side.is_some() {
+            return self.signal_job(caught.number);
+        }
         match kill(self.pid, signal) {
             // A set-user-ID command that only root may signal.
             Ok(()) | Err(nix::Error::EPERM | nix::Error::ESRCH) => Ok(()),
@@ -164,18 +244,23 @@ impl Running {
     }
 
     fn time_is_up(&mut self) -> io::Result<()> {
-        let later = Instant::now() + GRACE;
         match self.phase {
-            Phase::Running(_) => {
-                family::signal_all(rustix::process::Signal::TERM)?;
-                // A stopped process hears nothing but SIGKILL.
-                family::signal_all(rustix::process::Signal::CONT)?;
-                self.phase = Phase::Asked(later);
-            }
-            Phase::Asked(_) | Phase::Killed(_) => {
+            Phase::Running(_) => self.end_it(Ending::TimedOut)?,
+            Phase::Asked(_, why) | Phase::Killed(_, why) => {
                 family::signal_all(rustix::process::Signal::KILL)?;
-                self.phase = Phase::Killed(later);
+                self.phase = Phase::Killed(Instant::now() + GRACE, why);
             }
+        }
+        Ok(())
+    }
+
+    /// Asks the command, and everything it started, to end; once.
+    fn end_it(&mut self, why: Ending) -> io::Result<()> {
+        if matches!(self.phase, Phase::Running(_)) {
+            family::signal_all(rustix::process::Signal::TERM)?;
+            // A stopped process hears nothing but SIGKILL.
+            family::signal_all(rustix::process::Signal::CONT)?;
+            self.phase = Phase::Asked(Instant::now() + GRACE, why);
         }
         Ok(())
     }
@@ -214,8 +299,12 @@ impl Running {
 
     /// The command has been stopped: under job control we stop with it, so that the shell takes
     /// the terminal back, and set it going again when we go on. Without a terminal nobody would
-    /// set us going, and the time limit must go on counting.
+    /// set us going, and the time limit must go on counting. The monitor never stops: it tells.
     fn stop_too(&self, status: WaitStatus) -> io::Result<()> {
+        if let Some(side) = self.side {
+            side.stopped(status.stopping_signal().unwrap_or(libc::SIGSTOP));
+            return Ok(());
+        }
         let has_terminal = std::fs::File::open("/dev/tty").is_ok();
         let signal = status.stopping_signal().and_then(|number| Signal::try_from(number).ok());
         let (true, Some(signal)) = (has_terminal, signal) else { return Ok(()) };
@@ -227,18 +316,18 @@ impl Running {
     }
 
     /// The command has ended after its time was up: what it left behind ends too.
-    fn after_the_command(&mut self) -> io::Result<Ending> {
+    fn after_the_command(&mut self, why: Ending) -> io::Result<Ending> {
         while family::is_left()? {
-            match (self.watch.next(self.phase.deadline())?, self.phase) {
-                (Some(_), _) => {}
-                (None, Phase::Killed(_)) => break,
-                (None, _) => self.time_is_up()?,
+            match (self.watch.next(self.phase.deadline(), None)?, self.phase) {
+                (Woken::TimeUp, Phase::Killed(..)) => break,
+                (Woken::TimeUp, _) => self.time_is_up()?,
+                _ => {}
             }
             self.collect()?;
         }
         // What has ended since is ours to wait for: nobody else in a small container may do it.
         self.collect()?;
-        Ok(Ending::TimedOut)
+        Ok(why)
     }
 }
 
@@ -251,7 +340,7 @@ impl Phase {
     fn deadline(self) -> Option<Instant> {
         match self {
             Self::Running(deadline) => deadline,
-            Self::Asked(deadline) | Self::Killed(deadline) => Some(deadline),
+            Self::Asked(deadline, _) | Self::Killed(deadline, _) => Some(deadline),
         }
     }
 }

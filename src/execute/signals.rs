@@ -3,7 +3,7 @@
 #![allow(unsafe_code)] // Signal handlers.
 
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Instant;
 
@@ -25,55 +25,118 @@ pub(super) const CAUGHT: [libc::c_int; 8] = [
     libc::SIGCONT,
 ];
 
+/// What is set otherwise than the caller had it, by the Rust runtime, on entry, or by the monitor.
+pub(super) const SET: [libc::c_int; 5] =
+    [libc::SIGPIPE, libc::SIGXFSZ, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+
 /// Where the handler writes to; -1 where nothing is to be written.
 static PIPE: AtomicI32 = AtomicI32::new(-1);
 
 /// A caught signal.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Caught {
+pub struct Caught {
     /// Its number.
-    pub(super) number: libc::c_int,
+    pub number: libc::c_int,
     /// The process that sent it; `None` for the kernel (a key at the terminal, a hang-up).
-    pub(super) sender: Option<libc::pid_t>,
+    pub sender: Option<libc::pid_t>,
+}
+
+/// What a sleep ended with.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Woken {
+    /// A signal.
+    By(Caught),
+    /// There is something to read on the other descriptor.
+    Readable,
+    /// The time has come.
+    TimeUp,
 }
 
 /// Signals are caught as long as this lives. Afterwards those that would end the process are
 /// ignored, so that it can still record how the command ended; [`super::pass_on()`] ends that.
-pub(super) struct Watch {
+pub struct SignalWatch {
     reader: std::fs::File,
     writer: OwnedFd,
+    caught: Vec<libc::c_int>,
 }
 
-impl Watch {
-    /// Begins to catch signals. One at a time in a process: the caller holds a lock.
-    pub(super) fn begin() -> io::Result<Self> {
+impl SignalWatch {
+    /// Begins to catch these signals. One at a time in a process.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn begin(signals: &[libc::c_int]) -> io::Result<Self> {
         let flags = nix::fcntl::OFlag::O_CLOEXEC | nix::fcntl::OFlag::O_NONBLOCK;
         let (reader, writer) = pipe2(flags)?;
         PIPE.store(writer.as_raw_fd(), Ordering::SeqCst);
-        let watch = Self { reader: reader.into(), writer };
-        for signal in CAUGHT {
-            catch(signal)?;
+        let mut watch = Self { reader: reader.into(), writer, caught: Vec::new() };
+        for signal in signals {
+            watch.also(*signal)?;
         }
         Ok(watch)
     }
 
-    /// The next signal, or `None` when the time has come.
-    pub(super) fn next(&mut self, until: Option<Instant>) -> io::Result<Option<Caught>> {
+    /// Catches one more.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn also(&mut self, signal: libc::c_int) -> io::Result<()> {
+        catch(signal)?;
+        self.caught.push(signal);
+        Ok(())
+    }
+
+    /// Leaves one to its default again.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn no_longer(&mut self, signal: libc::c_int) -> io::Result<()> {
+        self.caught.retain(|caught| *caught != signal);
+        disposition(signal, libc::SIG_DFL)
+    }
+
+    /// Becomes readable when a signal has come.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+
+    /// A signal that has come, without waiting for one.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn take(&mut self) -> io::Result<Option<Caught>> {
+        let mut record = [0_u8; 12];
         loop {
-            let mut record = [0_u8; 12];
             match self.reader.read(&mut record) {
                 // A record is far below PIPE_BUF, so it is written and read whole.
                 Ok(_) => return Ok(Some(decode(record))),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Sleeps until a signal comes, there is something to read on `also`, or the time has come.
+    pub(super) fn next(
+        &mut self,
+        until: Option<Instant>,
+        also: Option<BorrowedFd<'_>>,
+    ) -> io::Result<Woken> {
+        let mut readable = false;
+        loop {
+            if let Some(caught) = self.take()? {
+                return Ok(Woken::By(caught));
+            }
+            if readable {
+                return Ok(Woken::Readable);
             }
             let timeout = match until {
                 None => PollTimeout::NONE,
                 Some(until) => {
                     let left = until.saturating_duration_since(Instant::now());
                     if left.is_zero() {
-                        return Ok(None);
+                        return Ok(Woken::TimeUp);
                     }
                     // Rounded up, so that it does not wake a moment too early and spin; a longer
                     // wait than poll can express goes round once more.
@@ -81,18 +144,25 @@ impl Watch {
                     PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
                 }
             };
-            match poll(&mut [PollFd::new(self.reader.as_fd(), PollFlags::POLLIN)], timeout) {
-                Ok(_) | Err(nix::Error::EINTR) => {}
+            let own = self.reader.as_fd();
+            let mut ready = [own, also.unwrap_or(own)].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            match poll(&mut ready, timeout) {
+                Ok(_) => {
+                    let [_, other] = &ready;
+                    // Also where its other end is closed: that is news too.
+                    readable = also.is_some() && other.any().unwrap_or(false);
+                }
+                Err(nix::Error::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
     }
 }
 
-impl Drop for Watch {
+impl Drop for SignalWatch {
     fn drop(&mut self) {
-        for signal in CAUGHT {
-            let quiet = !matches!(signal, libc::SIGCHLD | libc::SIGCONT);
+        for signal in std::mem::take(&mut self.caught) {
+            let quiet = !matches!(signal, libc::SIGCHLD | libc::SIGCONT | libc::SIGWINCH);
             let action = if quiet { libc::SIG_IGN } else { libc::SIG_DFL };
             // It can only fail for a signal that does not exist, and these were caught.
             let _ = disposition(signal, action);

@@ -49,6 +49,9 @@ pub enum ProtocolError {
     /// No randomness.
     #[error("the kernel gives no randomness: {0}")]
     Randomness(#[from] getrandom::Error),
+    /// The process that was called was killed before the command started.
+    #[error("whoever asked has gone: nothing was started for them")]
+    CallerGone,
     /// Signals.
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),

@@ -1,11 +1,12 @@
 //! What passes between the protocol and whoever stands at the terminal: how a command is to be walked
 //! through, what is told on the way, what is asked, how it ended.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use super::Case;
 use crate::execute::{CallerState, Ending};
+use crate::front::Said;
 use crate::review::{Record, RequestId};
 use crate::snapshot::{Captured, Progress, SnapshotError};
 
@@ -59,44 +60,36 @@ pub trait Front {
     /// A step was taken.
     fn event(&mut self, event: &Event<'_>);
 
-    /// The requester's own human is asked at their terminal, while others may decide elsewhere.
-    /// `None` where there is no terminal to ask at.
-    fn prompt(&mut self, record: &Record) -> Option<Box<dyn Prompt>>;
-
     /// A wait for humans begins: from here on ^C takes the request back.
     ///
     /// # Errors
     /// Where the signal cannot be caught.
     fn wait_begins(&mut self) -> std::io::Result<()>;
 
-    /// The wait goes on: called at once, about once a second and after every signal. `false` takes
-    /// the request back.
-    fn waiting(&mut self, record: &Record) -> bool;
+    /// The requester's own human is asked at their terminal, where they have one, while others may
+    /// decide elsewhere.
+    fn ask(&mut self, record: &Record);
+
+    /// The wait goes on: called at once, about once a second and after every signal.
+    fn waiting(&mut self, record: &Record);
+
+    /// What becomes readable when the person has said something.
+    ///
+    /// # Errors
+    /// Where there are no descriptors left.
+    fn descriptor(&mut self) -> std::io::Result<Option<OwnedFd>>;
+
+    /// What they have said since, without waiting.
+    fn said(&mut self) -> Said;
+
+    /// The wait is over.
+    fn wait_ends(&mut self);
+
+    /// Whether whoever asked has gone, so that nothing is to be started for them.
+    fn has_gone(&mut self) -> bool;
 
     /// A snapshot is being taken.
     fn progress(&mut self, progress: Progress<'_>);
-}
-
-/// A question at the requester's terminal.
-pub trait Prompt {
-    /// The descriptor that becomes readable when there is something to read.
-    fn descriptor(&self) -> BorrowedFd<'_>;
-
-    /// What the person has answered so far.
-    fn answer(&mut self) -> Answer;
-}
-
-/// What the person at the terminal has answered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Answer {
-    /// Nothing yet, or nothing that counts.
-    NotYet,
-    /// Yes: they typed what was asked.
-    Confirmed,
-    /// No.
-    Refused,
-    /// Nothing, and nothing more will come: the terminal is gone. That is no answer.
-    Gone,
 }
 
 /// The steps, as they are told.

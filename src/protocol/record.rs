@@ -132,6 +132,7 @@ pub(super) fn ending_text(ending: Ending) -> String {
     match ending {
         Ending::Exited(status) => format!("exited with status {status}"),
         Ending::Signalled(signal) => format!("ended by signal {signal}"),
+        Ending::Abandoned => "ended because whoever started it was killed".to_owned(),
         Ending::TimedOut => "ran longer than it may, ended".to_owned(),
         Ending::NotExecuted(number) => {
             format!("not executed: {}", std::io::Error::from_raw_os_error(number))

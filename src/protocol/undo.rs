@@ -152,5 +152,6 @@ fn follow_one(
         environment: &environment,
         timeout: None,
         caller,
+        interactive: false,
     })?)
 }

@@ -1,47 +1,61 @@
 //! What `hitl run` tells while it goes: people on standard error, programs on the status
 //! descriptor.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io;
+use std::os::fd::OwnedFd;
 
 use serde_json::{Map, Value, json};
 
 use super::report;
-use super::status::StatusDescriptor;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{ExitCode, Failure};
 use crate::cli::output::Output;
-use crate::cli::progress::ProgressLine;
-use crate::cli::terminal::Question;
+use crate::cli::progress;
 use crate::execute::Ending;
-use crate::protocol::{Event, Front, Outcome, Prompt};
+use crate::front::Said;
+use crate::protocol::{Event, Front, Outcome};
 use crate::review::{self, Record};
 use crate::snapshot::Progress;
 use crate::system::{Moment, duration_text};
 
+/// How many characters of the id are to be typed: enough that nobody types them by habit.
+const TYPED: usize = 4;
+
 /// A person at a terminal, a script, or both.
 pub(super) struct TerminalFront {
     output: Output,
-    status: Option<StatusDescriptor>,
+    /// Whether events are written to a descriptor of the caller's.
+    tells: bool,
     /// What the policy said, for the last word.
     verdict: Map<String, Value>,
     /// The line that shows how a wait or a snapshot goes.
-    line: ProgressLine,
-    interrupted: Arc<AtomicBool>,
+    line: progress::Progress,
     /// Whether a question stands at the terminal, which the line must not write over.
     asking: bool,
 }
 
 impl TerminalFront {
-    /// A front that speaks as `output` says.
-    pub(super) fn new(output: Output, status: Option<StatusDescriptor>) -> Self {
-        Self {
-            output,
-            status,
-            verdict: Map::new(),
-            line: ProgressLine::new(),
-            interrupted: Arc::default(),
-            asking: false,
+    /// A front that speaks as `output` says, and writes events to the descriptor with this number.
+    ///
+    /// # Errors
+    /// A usage failure where that is not open for writing.
+    pub(super) fn new(output: &Output, status: Option<i32>) -> Result<Self, Failure> {
+        if let Some(number) = status {
+            output.voice.open_status(number).map_err(|why| {
+                Failure::new(
+                    ExitCode::Usage,
+                    format!(
+                        "--status-fd {number}: {why}; open it for writing, as in \"hitl run --status-fd 3 … 3>status.jsonl\""
+                    ),
+                )
+            })?;
         }
+        Ok(Self {
+            output: output.clone(),
+            tells: status.is_some(),
+            verdict: Map::new(),
+            line: progress::Progress::new(output),
+            asking: false,
+        })
     }
 
     /// The last word: one JSON object with `--json`, a sentence otherwise.
@@ -85,8 +99,8 @@ impl TerminalFront {
     }
 
     fn tell_value(&mut self, event: &Value) {
-        if let Some(status) = &mut self.status {
-            status.write(event);
+        if self.tells {
+            self.output.voice.status(&format!("{event}\n"));
         }
     }
 }
@@ -147,26 +161,40 @@ impl Front for TerminalFront {
         }
     }
 
-    fn prompt(&mut self, record: &Record) -> Option<Box<dyn Prompt>> {
-        let question = Question::ask(&record.id);
-        self.asking = question.is_some();
-        question.map(|question| Box::new(question) as Box<dyn Prompt>)
+    fn wait_begins(&mut self) -> io::Result<()> {
+        self.output.voice.wait_begins()
     }
 
-    fn wait_begins(&mut self) -> std::io::Result<()> {
-        // ^C takes the request back; every other end of this process leaves it for later.
-        signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&self.interrupted))?;
-        Ok(())
+    fn ask(&mut self, record: &Record) {
+        let expected: String = record.id.to_string().chars().take(TYPED).collect();
+        self.asking = self.output.voice.ask(&expected);
     }
 
-    fn waiting(&mut self, record: &Record) -> bool {
+    fn waiting(&mut self, record: &Record) {
         if !self.asking {
             let left = duration_text(record.approval_deadline.remaining(&Moment::now()));
             self.line.show_now(|| {
                 format!("waiting for {} ({left} left; ^C takes it back)", record.needed())
             });
         }
-        !self.interrupted.load(Ordering::SeqCst)
+    }
+
+    fn descriptor(&mut self) -> io::Result<Option<OwnedFd>> {
+        self.output.voice.descriptor()
+    }
+
+    fn said(&mut self) -> Said {
+        let said = self.output.voice.said();
+        self.asking &= said == Said::Nothing;
+        said
+    }
+
+    fn wait_ends(&mut self) {
+        self.output.voice.wait_ends();
+    }
+
+    fn has_gone(&mut self) -> bool {
+        self.output.voice.has_gone()
     }
 
     fn progress(&mut self, progress: Progress<'_>) {

@@ -2,7 +2,6 @@
 
 mod front;
 pub(super) mod report;
-mod status;
 
 use super::arguments::{GlobalArguments, RunArguments, TargetArguments};
 use super::failure::{ExitCode, Failure};
@@ -12,7 +11,6 @@ use crate::invocation::Asked;
 use crate::protocol::{self, Case, Manner, Outcome, Patience, ProtocolError};
 use crate::review::{RequestStore, State};
 use front::TerminalFront;
-use status::StatusDescriptor;
 
 /// Runs a command, if the rules and the humans let it.
 pub(super) fn run(
@@ -21,8 +19,7 @@ pub(super) fn run(
     caller: &CallerState,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let status = arguments.status_fd.map(StatusDescriptor::open).transpose()?;
-    let mut front = TerminalFront::new(*output, status);
+    let mut front = TerminalFront::new(output, arguments.status_fd)?;
     let result = attempt(global, arguments, caller, output, &mut front);
     if let Err(failure) = &result {
         front.failed(failure);

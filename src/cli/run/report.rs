@@ -133,6 +133,7 @@ pub(crate) fn ending_json(ending: Ending) -> Map<String, Value> {
         Ending::Exited(status) => ("exit_code", json!(status)),
         Ending::Signalled(signal) => ("signal", json!(signal)),
         Ending::TimedOut => ("timed_out", json!(true)),
+        Ending::Abandoned => ("abandoned", json!(true)),
         Ending::NotExecuted(number) => ("not_executed", json!(number)),
     };
     Map::from_iter([(name.to_owned(), value)])

@@ -16,7 +16,7 @@ use stage::Stage;
 
 /// Gives the tour.
 pub(super) fn tour(arguments: &TourArguments, output: &Output) -> Result<Exit, Failure> {
-    let narrator = Narrator::new(*output, !arguments.no_pause);
+    let narrator = Narrator::new(output.clone(), !arguments.no_pause);
     let mut stage = Stage::build()?;
     let told = story::tell(&stage, &narrator);
     if arguments.keep {

@@ -71,6 +71,7 @@ fn a_case_in_a_process_of_its_own() {
         environment: &environment,
         timeout,
         caller: &caller,
+        interactive: true,
     };
     match run(&launch) {
         Ok(ending) => pass_on(ending),

@@ -1,0 +1,231 @@
+//! The monitor's end of the socket: every word to the person goes through it.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, sendmsg};
+
+use super::here::writable_descriptor;
+use super::message::{End, LIMIT, Order, Word};
+use super::{Said, Voice};
+use crate::execute::{CallerSide, Ending, Heard};
+
+/// The front, as the monitor knows it.
+pub struct Link {
+    socket: OwnedFd,
+    own_terminals: [bool; 3],
+    /// Words that came while another was waited for.
+    unread: RefCell<VecDeque<Word>>,
+}
+
+impl Link {
+    pub(super) fn new(socket: OwnedFd, own_terminals: [bool; 3]) -> Self {
+        Self { socket, own_terminals, unread: RefCell::default() }
+    }
+
+    /// The last word: how the front is to end.
+    pub fn exit(&self, status: i32) {
+        self.order(&Order::Exit(End::Status(status)));
+    }
+
+    /// The last word: the front is to end as the command has ended.
+    pub fn exit_as(&self, ending: Ending) {
+        self.order(&Order::Exit(match ending {
+            Ending::Signalled(signal) => End::Signal(signal),
+            ending => End::Status(ending.exit_code()),
+        }));
+    }
+
+    /// A front that has gone hears nothing, and that is found out by whoever listens to it.
+    fn order(&self, order: &Order) {
+        let _ = self.send(order, None);
+    }
+
+    fn send(&self, order: &Order, descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        let packet = order.to_packet();
+        let descriptors: Vec<_> = descriptor.into_iter().collect();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() {
+            control.push(SendAncillaryMessage::ScmRights(&descriptors));
+        }
+        loop {
+            let packet = [IoSlice::new(&packet)];
+            match sendmsg(&self.socket, &packet, &mut control, SendFlags::NOSIGNAL) {
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+                Ok(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// The next word: `None` where none has come and `flags` say not to wait.
+    ///
+    /// # Errors
+    /// Where the front has gone, or says what no front says.
+    fn receive(&self, flags: RecvFlags) -> io::Result<Option<Word>> {
+        // No word is longer: a longer packet is cut off, and then it is no word. Descriptors are not
+        // taken from the front: the kernel closes what it sends.
+        let mut packet = [0_u8; 16];
+        loop {
+            match recv(&self.socket, &mut packet, flags) {
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => return Ok(None),
+                Err(error) => return Err(error.into()),
+                Ok((length, _)) => {
+                    let word = packet.get(..length).and_then(Word::from_packet);
+                    return word.map(Some).ok_or_else(gone);
+                }
+            }
+        }
+    }
+
+    /// The next word that is there already.
+    fn next(&self) -> io::Result<Option<Word>> {
+        let unread = self.unread.borrow_mut().pop_front();
+        match unread {
+            Some(word) => Ok(Some(word)),
+            None => self.receive(RecvFlags::DONTWAIT),
+        }
+    }
+
+    /// Waits for the answer that `wanted` knows, and keeps what else comes for later.
+    fn wait_for<T>(&self, wanted: impl Fn(Word) -> Option<T>) -> io::Result<T> {
+        loop {
+            let Some(word) = self.receive(RecvFlags::empty())? else { continue };
+            match wanted(word) {
+                Some(answer) => return Ok(answer),
+                None => self.unread.borrow_mut().push_back(word),
+            }
+        }
+    }
+}
+
+fn gone() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the process that was called has gone")
+}
+
+impl Voice for Link {
+    fn say(&self, text: &str) {
+        for piece in text.as_bytes().chunks(LIMIT) {
+            self.order(&Order::Say(piece.to_vec()));
+        }
+    }
+
+    fn print(&self, text: &str) -> io::Result<()> {
+        for piece in text.as_bytes().chunks(LIMIT) {
+            self.send(&Order::Print(piece.to_vec()), None)?;
+            let errno = self.wait_for(|word| match word {
+                Word::Printed(errno) => Some(errno),
+                _ => None,
+            })?;
+            if errno != 0 {
+                return Err(io::Error::from_raw_os_error(errno));
+            }
+        }
+        Ok(())
+    }
+
+    fn progress(&self, text: Option<&str>) {
+        self.order(&match text {
+            Some(text) => Order::Progress(text.chars().take(LIMIT / 4).collect::<String>().into()),
+            None => Order::NoProgress,
+        });
+    }
+
+    fn open_status(&self, number: i32) -> Result<(), &'static str> {
+        // The front has the same descriptors; our own copy closes at once.
+        writable_descriptor(number)?;
+        self.order(&Order::StatusDescriptor(number));
+        Ok(())
+    }
+
+    fn status(&self, line: &str) {
+        for piece in line.as_bytes().chunks(LIMIT) {
+            self.order(&Order::Status(piece.to_vec()));
+        }
+    }
+
+    fn wait_begins(&self) -> io::Result<()> {
+        self.order(&Order::WaitBegins);
+        Ok(())
+    }
+
+    fn ask(&self, expected: &str) -> bool {
+        self.order(&Order::Ask(expected.into()));
+        true
+    }
+
+    fn wait_ends(&self) {
+        self.order(&Order::WaitEnds);
+    }
+
+    fn descriptor(&self) -> io::Result<Option<OwnedFd>> {
+        self.socket.try_clone().map(Some)
+    }
+
+    fn said(&self) -> Said {
+        loop {
+            match self.next() {
+                Ok(None) => return Said::Nothing,
+                Ok(Some(Word::Confirmed)) => return Said::Confirm,
+                Ok(Some(Word::TakenBack)) => return Said::TakeBack,
+                Ok(Some(Word::NobodyToAsk)) => return Said::NobodyToAsk,
+                // Of a command that is no longer, or not yet.
+                Ok(Some(Word::Signal(_) | Word::Resumed(_))) => {}
+                Ok(Some(Word::Printed(_) | Word::Ready(_))) | Err(_) => return Said::Gone,
+            }
+        }
+    }
+
+    fn has_gone(&self) -> bool {
+        let mut hung_up = [PollFd::new(self.socket.as_fd(), PollFlags::empty())];
+        poll(&mut hung_up, PollTimeout::ZERO).is_ok_and(|events| events > 0)
+    }
+}
+
+impl CallerSide for Link {
+    fn own_terminals(&self) -> [bool; 3] {
+        self.own_terminals
+    }
+
+    fn begin(&self, terminal: Option<OwnedFd>) -> io::Result<bool> {
+        self.send(&Order::RunBegins, terminal.as_ref().map(AsFd::as_fd))?;
+        if terminal.is_none() {
+            return Ok(false);
+        }
+        self.wait_for(|word| match word {
+            Word::Ready(foreground) => Some(foreground),
+            _ => None,
+        })
+    }
+
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    fn heard(&self) -> Option<Heard> {
+        loop {
+            match self.next() {
+                Ok(None) => return None,
+                Ok(Some(Word::Signal(signal))) => return Some(Heard::Signal(signal)),
+                Ok(Some(Word::Resumed(foreground))) => return Some(Heard::Resumed(foreground)),
+                // An answer that was on its way when its question was over.
+                Ok(Some(Word::Confirmed | Word::TakenBack | Word::NobodyToAsk)) => {}
+                Ok(Some(Word::Printed(_) | Word::Ready(_))) | Err(_) => return Some(Heard::Gone),
+            }
+        }
+    }
+
+    fn stopped(&self, signal: i32) {
+        self.order(&Order::Stopped(signal));
+    }
+
+    fn ended(&self) {
+        self.order(&Order::RunEnded);
+    }
+}
