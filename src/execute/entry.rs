@@ -61,6 +61,9 @@ pub enum EntryError {
 const RAISED: [Resource; 5] =
     [Resource::Fsize, Resource::Cpu, Resource::As, Resource::Data, Resource::Nofile];
 
+/// How many descriptors hitl may want at once.
+const DESCRIPTORS: u64 = 1024;
+
 /// Sets this process right. Called first of all in `main`.
 ///
 /// Descriptors from 3 on stay open here (`--status-fd` may name one) but are closed in the child;
@@ -191,9 +194,18 @@ fn settle_limits() -> io::Result<Vec<(Resource, Rlimit)>> {
     }
     for resource in RAISED {
         let before = getrlimit(resource);
-        let unlimited = Rlimit { current: None, maximum: None };
+        // The kernel has a limit of its own for descriptors (fs.nr_open), and more than these no
+        // command of ours needs.
+        let enough = match resource {
+            Resource::Nofile if before.current.is_none_or(|known| known >= DESCRIPTORS) => continue,
+            Resource::Nofile => Some(DESCRIPTORS),
+            _ => None,
+        };
+        // None is unlimited, which is more than any.
+        let most = enough.and_then(|enough| before.maximum.map(|maximum| maximum.max(enough)));
+        let unlimited = Rlimit { current: enough, maximum: most };
         let to_maximum = Rlimit { current: before.maximum, maximum: before.maximum };
-        let lifts = geteuid().is_root() && resource != Resource::Nofile;
+        let lifts = geteuid().is_root();
         // A container's root may lack CAP_SYS_RESOURCE; then what is allowed has to do.
         let raised = before.current.is_some()
             && ((lifts && setrlimit(resource, unlimited).is_ok())

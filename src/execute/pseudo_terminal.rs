@@ -21,7 +21,12 @@ pub(super) struct PseudoTerminal {
 
 /// Makes a terminal with the settings and the size of `model`, that belongs to the target user, as a
 /// login would have it, and makes it the controlling one of this session, which has none so far.
-pub(super) fn open(model: BorrowedFd<'_>, owner: u32) -> io::Result<PseudoTerminal> {
+/// `None` where the caller's has hung up: what is left of it is no terminal.
+pub(super) fn open(model: BorrowedFd<'_>, owner: u32) -> io::Result<Option<PseudoTerminal>> {
+    let settings = match tcgetattr(model) {
+        Err(nix::Error::EIO) => return Ok(None),
+        settings => settings?,
+    };
     let outer = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC)?;
     grantpt(&outer)?;
     unlockpt(&outer)?;
@@ -36,7 +41,7 @@ pub(super) fn open(model: BorrowedFd<'_>, owner: u32) -> io::Result<PseudoTermin
     let inner = unsafe { OwnedFd::from_raw_fd(inner) };
     // The group stays: on most systems tty, so that write(1) works.
     fchown(&inner, Some(Uid::from_raw(owner)), None)?;
-    tcsetattr(&inner, SetArg::TCSANOW, &tcgetattr(model)?)?;
+    tcsetattr(&inner, SetArg::TCSANOW, &settings)?;
     copy_size(model, &inner)?;
     // SAFETY: TIOCSCTTY takes an integer.
     if unsafe { libc::ioctl(inner.as_raw_fd(), libc::TIOCSCTTY, 0) } < 0 {
@@ -45,7 +50,7 @@ pub(super) fn open(model: BorrowedFd<'_>, owner: u32) -> io::Result<PseudoTermin
     // Not to block whoever relays.
     let outer = OwnedFd::from(outer);
     fcntl(&outer, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK))?;
-    Ok(PseudoTerminal { outer, inner })
+    Ok(Some(PseudoTerminal { outer, inner }))
 }
 
 fn copy_size(from: BorrowedFd<'_>, to: &OwnedFd) -> io::Result<()> {

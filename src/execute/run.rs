@@ -14,8 +14,9 @@ use rustix::process::{WaitOptions, WaitStatus};
 
 use super::child::{Child, Place, Started};
 use super::entry::disposition;
+use super::pseudo_terminal::{self, PseudoTerminal};
 use super::signals::{CAUGHT, Caught, SignalWatch, Woken};
-use super::{CallerSide, Ending, Heard, Launch, family, pseudo_terminal};
+use super::{CallerSide, Ending, Heard, Launch, family};
 use crate::system::text::visible_path;
 
 /// How long a command has after SIGTERM before SIGKILL, and how long the rest of its family has
@@ -122,20 +123,25 @@ fn own_place(side: &dyn CallerSide, launch: &Launch<'_>) -> io::Result<Place> {
         disposition(signal, libc::SIG_IGN)?;
     }
     let own = side.own_terminals();
-    let descriptor = own.iter().position(|own| *own).filter(|_| launch.interactive);
-    let Some(descriptor) = descriptor else {
+    let Some(terminal) = own_terminal(own, launch)? else {
         side.begin(None)?;
         return Ok(Place::Own { terminal: None, becomes: [false; 3], foreground: false });
     };
+    let foreground = side.begin(Some(terminal.outer))?;
+    Ok(Place::Own { terminal: Some(terminal.inner), becomes: own, foreground })
+}
+
+/// A terminal like the caller's, where the command may have one and the caller has.
+fn own_terminal(own: [bool; 3], launch: &Launch<'_>) -> io::Result<Option<PseudoTerminal>> {
+    let descriptor = own.iter().position(|own| *own).filter(|_| launch.interactive);
+    let Some(descriptor) = descriptor else { return Ok(None) };
     let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
     let model = match descriptor {
         0 => input.as_fd(),
         1 => output.as_fd(),
         _ => error.as_fd(),
     };
-    let terminal = pseudo_terminal::open(model, launch.run_as.uid)?;
-    let foreground = side.begin(Some(terminal.outer))?;
-    Ok(Place::Own { terminal: Some(terminal.inner), becomes: own, foreground })
+    pseudo_terminal::open(model, launch.run_as.uid)
 }
 
 struct Running<'r> {

@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use nix::sys::signal::Signal;
 
+use crate::processes::monitor_of;
 use crate::world::{BOTH_SCOPES, Scope, World};
 use crate::world_or_skip;
 
@@ -270,7 +271,7 @@ fn the_intent_is_on_record_before_the_command_starts() {
 }
 
 #[test]
-fn a_run_whose_hitl_was_killed_is_on_record_as_started_and_the_log_still_holds() {
+fn a_run_whose_monitor_was_killed_is_on_record_as_started_and_the_log_still_holds() {
     let world = prepared(world_or_skip!());
     world.install("hold", "#!/bin/bash\nread -r never < \"$1\"\n");
     let fifo = world.outside("srv/fifo");
@@ -279,10 +280,10 @@ fn a_run_whose_hitl_was_killed_is_on_record_as_started_and_the_log_still_holds()
     let started = running.wait_for("started");
     // Opening the writing end succeeds once the command reads.
     let writer = std::fs::OpenOptions::new().write(true).open(&fifo).unwrap();
-    running.signal(Signal::SIGKILL);
+    monitor_of(&running.child).kill(Signal::SIGKILL);
     drop(writer);
     let (_, ran) = running.end();
-    assert_eq!(ran.status.signal(), Some(9));
+    ran.exits(125).says("hitl audit show");
     let actions = world.audit_actions();
     assert_eq!(actions.last().map(String::as_str), Some("command-started"));
     let id = started["id"].as_str().unwrap();
@@ -309,14 +310,17 @@ fn a_command_that_runs_too_long_is_ended_with_everything_it_started() {
 }
 
 #[test]
-fn job_control_and_pipelines_see_one_process_group() {
+fn a_command_of_ones_own_shares_the_process_group_and_a_privileged_one_leads_its_own() {
     let world = prepared(world_or_skip!());
-    world.install("group", "#!/bin/bash\nps -o pgid= -p $$; ps -o pgid= -p $PPID\n");
+    world.install("group", "#!/bin/bash\nps -o pid=,pgid= -p $$; ps -o pgid= -p $PPID\n");
     for scope in BOTH_SCOPES {
         let ran = world.in_scope(scope, "alice", &run(&["/usr/local/bin/group"])).run().exits(0);
-        let groups: Vec<_> = ran.stdout.split_whitespace().collect();
-        assert_eq!(groups.len(), 2);
-        assert_eq!(groups[0], groups[1], "the command shares hitl's process group");
+        let numbers: Vec<_> = ran.stdout.split_whitespace().collect();
+        let [pid, group, hitls] = numbers.try_into().unwrap();
+        match scope {
+            Scope::User => assert_eq!(group, hitls),
+            Scope::System => assert_eq!((group, group == hitls), (pid, false)),
+        }
     }
 }
 

@@ -52,6 +52,18 @@ impl Terminal {
         &self.shown
     }
 
+    /// Looks from here on only at what comes.
+    pub fn forget(&mut self) {
+        self.shown.clear();
+    }
+
+    /// Makes the window this many rows and columns.
+    pub fn resize(&self, rows: u16, columns: u16) {
+        let size =
+            rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&self.person, size).unwrap();
+    }
+
     /// Everything that it shows until its other end is closed.
     pub fn shows_to_the_end(mut self) -> String {
         while self.read(PATIENCE) {}

@@ -9,6 +9,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
+use crate::processes::monitor_of;
 use crate::tree::{Tree, awkward_name};
 use crate::undoing::{ALLOW_ALL, Place, id_of, site};
 use crate::world::World;
@@ -324,7 +325,7 @@ fn what_a_user_cannot_give_back_is_said() {
 }
 
 #[test]
-fn killed_in_the_middle_of_a_command_it_says_unfinished_and_force_goes_back() {
+fn with_its_monitor_killed_in_the_middle_of_a_command_it_says_unfinished_and_force_goes_back() {
     let world = world_or_skip!();
     let root = site(&world, Place::System, ALLOW_ALL);
     let long = "#!/bin/sh\necho changed >>\"$1\"\necho ready >/srv/ready\nread word </srv/go\n";
@@ -338,7 +339,7 @@ fn killed_in_the_middle_of_a_command_it_says_unfinished_and_force_goes_back() {
     let mut ready = String::new();
     fs::File::open(world.outside("srv/ready")).unwrap().read_to_string(&mut ready).unwrap();
     assert_eq!(ready, "ready\n");
-    hitl.kill().unwrap();
+    monitor_of(&hitl).kill(nix::sys::signal::Signal::SIGKILL);
     hitl.wait().unwrap();
     // For reading too: where the command died with hitl, nobody else does.
     let go = fs::OpenOptions::new().read(true).write(true).open(world.outside("srv/go")).unwrap();

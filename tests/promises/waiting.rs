@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::office::{DEPLOY, POLICY, asked};
 use crate::office_or_skip;
+use crate::processes::monitor_of;
 
 #[test]
 fn a_waiting_command_goes_on_at_once_when_another_process_approves() {
@@ -237,7 +238,7 @@ fn a_killed_wait_leaves_the_request_pending_and_resumable() {
 }
 
 #[test]
-fn a_command_whose_hitl_was_killed_is_on_record_as_unknown_and_never_run_again() {
+fn a_command_whose_monitor_was_killed_is_on_record_as_unknown_and_never_run_again() {
     let world = office_or_skip!();
     world.write("srv/deploy.sh", "echo ran >> /srv/ran\nexec sleep 600\n");
     let mut waiting =
@@ -249,7 +250,7 @@ fn a_command_whose_hitl_was_killed_is_on_record_as_unknown_and_never_run_again()
         std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(world.state(&id), "running");
-    waiting.signal(Signal::SIGKILL);
+    monitor_of(&waiting.child).kill(Signal::SIGKILL);
     waiting.child.wait().unwrap();
     assert_eq!(world.state(&id), "unknown");
     world.resume("alice", &id).exits(77).says("look at what the command did");
