@@ -116,9 +116,12 @@ impl Call<'_> {
             ("home", "/home"),
             ("srv", "/srv"),
             ("bin", "/usr/local/bin"),
+            // Only where a test has made it.
+            ("run", "/run"),
         ];
         let binds: Vec<(CString, CString)> = pairs
             .iter()
+            .filter(|(from, _)| self.world.outside(from).exists())
             .map(|(from, to)| (path_cstring(&self.world.outside(from)), CString::new(*to).unwrap()))
             .collect();
         let hitl = match self.hitl {
