@@ -181,9 +181,9 @@ fn a_wait_that_outlives_its_terminal_goes_on_and_can_still_be_confirmed_elsewher
     // As with nohup: the hang-up is ignored, and standard input is not the terminal.
     let script = "exec hitl \"$@\" < /dev/null";
     let nohup =
-        ["--ignore-signal=HUP", "sh", "-pc", script, "sh", "run", "--", "mkdir", "/srv/made"];
+        ["--ignore-signal=HUP", "sh", "-c", script, "sh", "run", "--", "mkdir", "/srv/made"];
     let waiting = world
-        .as_installed("alice", "/usr/bin/env", &nohup)
+        .program("alice", "/usr/bin/env", &nohup)
         .on_terminal(other_end)
         .start_and_wait_for_request();
     let id = waiting.id.clone();

@@ -1,6 +1,6 @@
 //! `-u`, `-g` and `-C`: as whom and where a command runs.
 
-use crate::world::World;
+use crate::world::{BOTH_SCOPES, World};
 use crate::world_or_skip;
 
 const POLICY: &str = r#"
@@ -138,14 +138,15 @@ fn a_directory_that_cannot_be_used_is_named_and_nothing_runs() {
 #[test]
 fn a_current_directory_that_is_gone_or_closed_is_said_so() {
     let world = prepared(world_or_skip!());
-    let gone = "mkdir /srv/gone && cd /srv/gone && rmdir /srv/gone && hitl run -- true";
-    world.script("alice", gone).run().exits(125).says("current directory").says("-C DIR");
     let gone = "mkdir gone && cd gone && rmdir ../gone && hitl run -- true";
-    let call = world.plain_script("alice", gone).in_directory("/home/alice");
-    call.run().exits(125).says("current directory");
+    for scope in BOTH_SCOPES {
+        let call = world.script_in_scope(scope, "alice", gone).in_directory("/home/alice");
+        call.run().exits(125).says("current directory").says("-C DIR");
+    }
     // And with another one named, it is not needed.
-    let gone = "mkdir /srv/gone && cd /srv/gone && rmdir /srv/gone && hitl run -C /srv -- pwd";
-    assert_eq!(world.script("alice", gone).run().exits(0).stdout, "/srv\n");
+    let gone = "mkdir gone && cd gone && rmdir ../gone && hitl run -C /srv -- pwd";
+    let call = world.script("alice", gone).in_directory("/home/alice");
+    assert_eq!(call.run().exits(0).stdout, "/srv\n");
     let closed = "mkdir closed && cd closed && chmod 0 . && hitl run -- true";
     let call = world.plain_script("alice", closed).in_directory("/home/alice");
     call.run().exits(125).says("current directory");

@@ -389,13 +389,12 @@ fn init_writes_only_what_is_the_callers_to_write() {
 #[test]
 fn an_installed_hitl_reads_and_writes_what_a_caller_names_with_the_callers_rights() {
     let world = world_or_skip!();
-    world.install_setuid();
     world.policy(POLICY);
     // Of root's alone: a directory, and a policy in it.
     std::fs::create_dir(world.outside("srv/private")).unwrap();
     world.write("srv/private/policy.yaml", POLICY);
     world.mode("srv/private", 0o700);
-    let alice = |words: &[&str]| world.program("alice", "/usr/local/bin/hitl", words).run();
+    let alice = |words: &[&str]| world.hitl("alice", words).run();
     for command in ["check", "test"] {
         let refused = alice(&["policy", command, "/srv/private/policy.yaml"]);
         assert!(refused.code() != 0 && refused.stderr.contains("Permission denied"), "{refused:?}");

@@ -93,7 +93,7 @@ fn no_wait_returns_at_once_and_another_shell_resumes_with_or_without_the_command
     for again in [&[][..], &["--", "sh", "/srv/deploy.sh"]] {
         // The first shell is a process of its own, and gone when the request is resumed.
         let script = "exec hitl run --no-wait --json -- sh /srv/deploy.sh";
-        let shell = world.as_installed("alice", "/usr/bin/env", &["sh", "-pc", script]);
+        let shell = world.program("alice", "/bin/sh", &["-c", script]);
         let id = asked(&shell.run());
         let early = [&["run", "--no-wait", "--resume", &id][..], again].concat();
         world.hitl("alice", &early).run().exits(75);
