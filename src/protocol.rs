@@ -191,6 +191,7 @@ fn proceed(
         rooms.snapshots.discard(&id)?;
     }
     let snapshot = take_snapshot(rooms, case, &id, front)?;
+    manner.caller.announce();
     let last_step = if front.has_gone() {
         Err(ProtocolError::CallerGone)
     } else {

@@ -54,8 +54,11 @@ pub trait CallerSide {
     /// Which of the descriptors 0 to 2 are the caller's own controlling terminal.
     fn own_terminals(&self) -> [bool; 3];
 
-    /// The command is about to start, on the other end of this pseudo-terminal where there is one:
-    /// from here on signals are passed on. Whether the caller's terminal is ours to use now.
+    /// A command will start soon: signals are for it from here on. Does not wait.
+    fn announce(&self);
+
+    /// The command is about to start, on the other end of this pseudo-terminal where there is one.
+    /// Waits until signals are kept for it. Whether the caller's terminal is ours to use now.
     ///
     /// # Errors
     /// Where the other process does not answer.

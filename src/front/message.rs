@@ -35,8 +35,10 @@ pub(super) enum Order {
     Ask(Vec<u8>),
     /// Neither any longer.
     WaitEnds,
-    /// The command is about to start. With a descriptor: relay the terminal, and answer.
+    /// A command will start soon: keep signals for it, and answer.
     RunBegins,
+    /// With a descriptor: relay the terminal to it, and answer.
+    Terminal,
     /// It has been stopped by this signal.
     Stopped(i32),
     /// It has ended.
@@ -58,8 +60,10 @@ pub(super) enum Word {
     NobodyToAsk,
     /// A signal for the command.
     Signal(i32),
-    /// Whether the terminal is ours to use, now that the command begins.
-    Ready(bool),
+    /// Signals are kept for the command.
+    Ready,
+    /// Whether the terminal is ours to use.
+    Foreground(bool),
     /// The job goes on, with the terminal's foreground or without.
     Resumed(bool),
 }
@@ -78,6 +82,7 @@ impl Order {
             Self::Ask(text) => with_text(b'Q', text),
             Self::WaitEnds => vec![b'q'],
             Self::RunBegins => vec![b'R'],
+            Self::Terminal => vec![b'T'],
             Self::Stopped(signal) => with_number(b'Z', *signal),
             Self::RunEnded => vec![b'r'],
             Self::Exit(End::Status(status)) => with_number(b'X', *status),
@@ -100,6 +105,7 @@ impl Order {
             (b'Q', _) => Self::Ask(text()),
             (b'q', true) => Self::WaitEnds,
             (b'R', true) => Self::RunBegins,
+            (b'T', true) => Self::Terminal,
             (b'Z', _) => Self::Stopped(number(content)?),
             (b'r', true) => Self::RunEnded,
             (b'X', _) => Self::Exit(End::Status(number(content)?)),
@@ -118,7 +124,8 @@ impl Word {
             Self::TakenBack => vec![b'n'],
             Self::NobodyToAsk => vec![b'g'],
             Self::Signal(signal) => with_number(b's', signal),
-            Self::Ready(foreground) => vec![b't', u8::from(foreground)],
+            Self::Ready => vec![b'r'],
+            Self::Foreground(foreground) => vec![b't', u8::from(foreground)],
             Self::Resumed(foreground) => vec![b'c', u8::from(foreground)],
         }
     }
@@ -132,7 +139,8 @@ impl Word {
             (b'n', []) => Self::TakenBack,
             (b'g', []) => Self::NobodyToAsk,
             (b's', content) => Self::Signal(number(content)?),
-            (b't', [flag @ (0 | 1)]) => Self::Ready(*flag == 1),
+            (b'r', []) => Self::Ready,
+            (b't', [flag @ (0 | 1)]) => Self::Foreground(*flag == 1),
             (b'c', [flag @ (0 | 1)]) => Self::Resumed(*flag == 1),
             _ => return None,
         })
@@ -169,6 +177,7 @@ mod tests {
             Order::Ask(text()),
             Order::WaitEnds,
             Order::RunBegins,
+            Order::Terminal,
             Order::Stopped(20),
             Order::RunEnded,
             Order::Exit(End::Status(-1)),
@@ -182,7 +191,8 @@ mod tests {
             Word::TakenBack,
             Word::NobodyToAsk,
             Word::Signal(2),
-            Word::Ready(true),
+            Word::Ready,
+            Word::Foreground(true),
             Word::Resumed(false),
         ] {
             assert_eq!(Word::from_packet(&word.to_packet()), Some(word));
