@@ -109,7 +109,7 @@ impl Case {
             terminal.shows(after);
             terminal.types(types);
         }
-        let prints = terminal.shows_to_the_end().replace("\r\n", "\n");
+        let prints = terminal.shows_to_the_end().replace('\r', "");
         (Done { exits: code(child.wait().unwrap()), prints }, String::new())
     }
 }

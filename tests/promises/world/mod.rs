@@ -25,7 +25,7 @@ pub use call::Call;
 use call::Hitl;
 pub use identity::{BOTH_SCOPES, Scope};
 use identity::{USERS, uid_of};
-pub use running::{Ran, Waiting};
+pub use running::{Ran, Running, Waiting};
 
 /// The built binary.
 pub const HITL: &str = env!("CARGO_BIN_EXE_hitl");
