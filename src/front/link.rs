@@ -195,9 +195,7 @@ impl CallerSide for Link {
 
     fn begin(&self, terminal: Option<OwnedFd>) -> io::Result<bool> {
         self.send(&Order::RunBegins, terminal.as_ref().map(AsFd::as_fd))?;
-        if terminal.is_none() {
-            return Ok(false);
-        }
+        // Without a terminal too: a signal that came before it is caught there would end the front.
         self.wait_for(|word| match word {
             Word::Ready(foreground) => Some(foreground),
             _ => None,

@@ -180,10 +180,7 @@ impl FrontProcess {
                 // It can have hung up since it was found to be ours: the command then sees it end.
                 Relay::begin(terminal).ok()
             }
-            None => {
-                self.phase = Phase::Running(Box::new(Running { signals, relay: None, stops }));
-                return Ok(());
-            }
+            None => None,
         };
         self.send(Word::Ready(relay.as_ref().is_some_and(Relay::has_foreground)));
         self.phase = Phase::Running(Box::new(Running { signals, relay, stops }));
