@@ -429,7 +429,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__check)
-            opts="-u -g -C -h --user --group --chdir --json --color --policy --state-dir --help"
+            opts="-u -g -C -D -h --user --group --chdir --json --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -452,6 +452,10 @@ _hitl() {
                     return 0
                     ;;
                 --chdir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -D)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1091,7 +1095,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__run)
-            opts="-u -g -C -h --user --group --chdir --reason --wait --no-wait --resume --dry-run --json --status-fd --color --policy --state-dir --help"
+            opts="-u -g -C -D -h --user --group --chdir --reason --wait --no-wait --resume --dry-run --json --status-fd --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1114,6 +1118,10 @@ _hitl() {
                     return 0
                     ;;
                 --chdir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -D)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -49,8 +49,8 @@ complete -c hitl -n "__fish_hitl_needs_command" -f -a "man" -d 'Print a man page
 complete -c hitl -n "__fish_hitl_needs_command" -f -a "tour" -d 'See hitl at work on files of its own: decide, ask, snapshot, run, undo, prove'
 complete -c hitl -n "__fish_hitl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c hitl -n "__fish_hitl_using_subcommand run" -s u -l user -d 'Run as this user: a name, or # and a user id' -r
-complete -c hitl -n "__fish_hitl_using_subcommand run" -s g -l group -d 'Run with this primary group: a name, or # and a group id' -r
-complete -c hitl -n "__fish_hitl_using_subcommand run" -s C -l chdir -d 'Run in this directory' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand run" -s g -l group -d 'Run with this primary group: a name, or # and a group id. Without -u, as yourself' -r
+complete -c hitl -n "__fish_hitl_using_subcommand run" -s D -s C -l chdir -d 'Run in this directory' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l reason -d 'What it is for. The reviewer sees it, marked as your claim' -r
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l wait -d 'How long to wait for a human (90s, 15m, 1h30m); by default as long as they may decide' -r
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l resume -d 'Go on with a request that was made before. The command may be left out; if it is given, it must be the same' -r
@@ -65,8 +65,8 @@ complete -c hitl -n "__fish_hitl_using_subcommand run" -l dry-run -d 'Only say w
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l json -d 'Print one JSON object about what happened, as the last line of standard output'
 complete -c hitl -n "__fish_hitl_using_subcommand run" -s h -l help -d 'Print help'
 complete -c hitl -n "__fish_hitl_using_subcommand check" -s u -l user -d 'Run as this user: a name, or # and a user id' -r
-complete -c hitl -n "__fish_hitl_using_subcommand check" -s g -l group -d 'Run with this primary group: a name, or # and a group id' -r
-complete -c hitl -n "__fish_hitl_using_subcommand check" -s C -l chdir -d 'Run in this directory' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand check" -s g -l group -d 'Run with this primary group: a name, or # and a group id. Without -u, as yourself' -r
+complete -c hitl -n "__fish_hitl_using_subcommand check" -s D -s C -l chdir -d 'Run in this directory' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand check" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
 always\t'Always'
 never\t'Never'"

@@ -112,11 +112,11 @@ pub struct TargetArguments {
     /// Run as this user: a name, or # and a user id.
     #[arg(short, long, value_name = "USER")]
     pub user: Option<String>,
-    /// Run with this primary group: a name, or # and a group id.
+    /// Run with this primary group: a name, or # and a group id. Without -u, as yourself.
     #[arg(short, long, value_name = "GROUP")]
     pub group: Option<String>,
     /// Run in this directory.
-    #[arg(short = 'C', long, value_name = "DIR")]
+    #[arg(short = 'D', visible_short_alias = 'C', long, value_name = "DIR")]
     pub chdir: Option<PathBuf>,
 }
 

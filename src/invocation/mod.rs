@@ -90,6 +90,17 @@ pub struct ExecutableNames {
     pub real: Option<PathBuf>,
 }
 
+impl Invocation {
+    /// The command as sudo tells it in `SUDO_COMMAND`: with the path that was found in place of the
+    /// word that was typed.
+    pub fn command_found(&self) -> Vec<ByteString> {
+        let names = &self.executable.names;
+        let found = names.named.first().unwrap_or(&self.executable.path);
+        let arguments = self.argv.iter().skip(1).cloned();
+        std::iter::once(found.as_path().into()).chain(arguments).collect()
+    }
+}
+
 /// Who asks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Requester {

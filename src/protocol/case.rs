@@ -98,7 +98,7 @@ impl<'r> Case<'r> {
             &self.invocation.requester,
             &self.invocation.run_as,
             id.as_deref(),
-            &self.invocation.argv,
+            &self.invocation.command_found(),
         )?)
     }
 

@@ -144,7 +144,7 @@ fn follow_one(
         &invocation.requester,
         &invocation.run_as,
         None,
-        &invocation.argv,
+        &invocation.command_found(),
     )?;
     Ok(execute::run(&Launch {
         invocation: &invocation,

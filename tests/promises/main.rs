@@ -15,6 +15,7 @@ mod audit;
 mod bad_input;
 mod binding;
 mod ci;
+mod coming_from_sudo;
 mod command_line;
 mod confirming;
 mod deciding;
