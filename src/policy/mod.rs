@@ -20,6 +20,7 @@ mod check;
 mod command;
 mod compiled;
 mod conditions;
+mod confine;
 mod decide;
 mod diagnostic;
 mod document;
@@ -57,6 +58,7 @@ use crate::system::{ByteString, Digest};
 pub use command::CommandPattern;
 pub use compiled::{Policy, PolicyCounts};
 pub use conditions::{Conditions, FlagCondition, FlagName, PermittedFlag};
+pub use confine::Confine;
 pub use diagnostic::Diagnostic;
 pub use document::{
     BreakGlass, Channel, ChannelKind, DefaultEnvironment, Defaults, Document, Expectation, Group,
@@ -228,6 +230,8 @@ pub struct Verdict {
     /// How long the command may run; `None`: no limit.
     #[serde(with = "optional_milliseconds")]
     pub run_timeout: Option<Duration>,
+    /// Whether it may write only what is snapshotted.
+    pub confine: Confine,
     /// What the command's environment is made of.
     pub environment: EnvironmentRules,
     /// The channels to be told.
