@@ -8,8 +8,8 @@ use crate::policy::{Confine, Decision, Verdict};
 use crate::snapshot::{Affected, Writable};
 
 /// What Landlock leaves open even where it is required.
-const STILL_OPEN: &str = "it is confined, so that it writes no other files; but it can still change modes, owners, \
-     times and attributes of other files, and ask services to change things for it";
+const STILL_OPEN: &str = "changes of modes, owners, times and attributes of other files, and what services do at its \
+     request: beside that, it is confined to what is snapshotted";
 
 /// What a command can touch, and what it may write where the rules confine it.
 pub(super) fn affected(

@@ -16,6 +16,7 @@ mod bad_input;
 mod binding;
 mod ci;
 mod command_line;
+mod confining;
 mod confirming;
 mod deciding;
 mod environment;
