@@ -87,8 +87,8 @@ fn last_start(world: &World, scope: Scope) -> Value {
     let user = if scope == Scope::System { "root" } else { "alice" };
     let shown = world.in_scope(scope, user, &["audit", "show", "--json"]).run().exits(0);
     world.in_scope(scope, user, &["audit", "verify"]).run().exits(0);
-    let entries = shown.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    entries.filter(|entry| entry["event"]["action"] == "command-started").next_back().unwrap()
+    let mut entries = shown.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    entries.rfind(|entry| entry["event"]["action"] == "command-started").unwrap()
 }
 
 /// The Landlock ABI of this kernel, asked by another program than hitl.
