@@ -453,9 +453,12 @@ fn the_commands_own_terminal_works() {
     for scope in BOTH_SCOPES {
         let world = world_or_skip!();
         site(&world, scope, "required");
+        let (mut terminal, theirs) = Terminal::new();
+        nix::unistd::fchown(&theirs, Some(2001.into()), None).unwrap();
+        let name = nix::unistd::ttyname(&theirs).unwrap();
         program(
             &world,
-            "\
+            &"\
 import fcntl, termios
 terminal = open('/dev/tty', 'r+b', buffering=0)
 terminal.write(b'terminal opened\\n')
@@ -465,11 +468,11 @@ termios.tcsetattr(terminal, termios.TCSANOW, settings)
 again = open(os.ttyname(0), 'r+b', buffering=0)
 fcntl.ioctl(again, termios.TIOCGWINSZ, b'12345678')
 again.write(b'and by name\\n')
-",
+attempt('the one before it', lambda: os.close(os.open('THEIRS', os.O_WRONLY | os.O_NOCTTY)))
+"
+            .replace("THEIRS", name.to_str().unwrap()),
         );
-        let (mut terminal, program) = Terminal::new();
-        nix::unistd::fchown(&program, Some(2001.into()), None).unwrap();
-        let call = world.in_scope(scope, "alice", &["run", "--", "probe"]).on_terminal(program);
+        let call = world.in_scope(scope, "alice", &["run", "--", "probe"]).on_terminal(theirs);
         let mut command = call.in_directory(base(scope)).command();
         // The controlling terminal is made of these three: none of them is replaced.
         command.stdin(std::process::Stdio::inherit());
@@ -477,6 +480,9 @@ again.write(b'and by name\\n')
         drop(command);
         terminal.shows("terminal opened");
         terminal.shows("and by name");
+        // An installed hitl gives it a terminal of its own, and no way to the caller's.
+        let before = if scope == Scope::System { "EACCES" } else { "ok" };
+        terminal.shows(&format!("the one before it: {before}"));
         assert!(child.wait().unwrap().success());
     }
 }
