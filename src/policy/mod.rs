@@ -76,17 +76,21 @@ pub use verify::TestOutcome;
 pub use words::CommandText;
 
 /// What is to happen to a command, from lenient to strict.
+///
+/// The values are at least twelve bits apart, as in sudo since CVE-2023-42465: no bit or few that
+/// flip in memory (Rowhammer) make one out of another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[repr(u32)]
 pub enum Decision {
     /// Runs at once, audited.
-    Allow,
+    Allow = 0x269E_0D37,
     /// The requester's own human confirms.
-    Confirm,
+    Confirm = 0x52E6_B438,
     /// Other humans approve.
-    Approve,
+    Approve = 0x6513_270E,
     /// Refused.
-    Deny,
+    Deny = 0x72A7_4DE4,
 }
 
 /// How much harm a command can do.

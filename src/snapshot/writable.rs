@@ -5,6 +5,7 @@
 //! open: it can only be made in a directory that is.
 
 use std::collections::{BTreeSet, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
@@ -75,7 +76,14 @@ impl SnapshotStore {
             false
         });
         let state = self.protected();
-        walk(&selection, &state, &mut collector)?;
+        for root in selection.roots {
+            match walk(&Selection { roots: vec![root] }, &state, &mut collector) {
+                // Whoever cannot look there cannot open anything there either.
+                Err(SnapshotError::Read { source, .. })
+                    if source.kind() == io::ErrorKind::PermissionDenied => {}
+                walked => walked?,
+            }
+        }
         if collector.places.len() > MOST_WRITABLE {
             return Err(SnapshotError::TooManyPlaces);
         }

@@ -11,6 +11,7 @@
     reason = "a test says what it expects by unwrapping, and says loudly when it is skipped"
 )]
 
+mod advisories;
 mod audit;
 mod bad_input;
 mod binding;

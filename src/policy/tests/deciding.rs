@@ -96,6 +96,18 @@ fn the_strictest_rule_wins_wherever_it_stands() {
 }
 
 #[test]
+fn no_few_bits_that_flip_turn_one_decision_into_another() {
+    let all = [Decision::Allow, Decision::Confirm, Decision::Approve, Decision::Deny];
+    assert!(all.is_sorted());
+    for (number, one) in all.iter().enumerate() {
+        assert!((*one as u32).count_ones() >= 12 && (*one as u32).count_zeros() >= 12);
+        for other in &all[..number] {
+            assert!((*one as u32 ^ *other as u32).count_ones() >= 12, "{one:?} {other:?}");
+        }
+    }
+}
+
+#[test]
 fn the_strictest_word_on_confinement_wins_and_only_a_sure_rule_lifts_the_default() {
     let rule = |id: &str, command: &str, confine: &str| {
         let confine =
