@@ -45,7 +45,6 @@ fn files(world: &World, inside: &str) -> Vec<String> {
 #[test]
 fn a_start_without_even_a_name_runs_nothing_and_takes_no_variable_for_an_argument() {
     let world = prepared(world_or_skip!());
-    world.install_setuid();
     let start = "\
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
@@ -68,8 +67,8 @@ fn backslashes_arrive_as_they_are_at_any_length_and_under_any_name() {
         let word = format!("{}\\", "A".repeat(length));
         let line = r#"exec -a sudoedit /usr/local/bin/hitl run -- printf '%s|%s' "$1" '\'"#;
         for call in [
-            world.as_installed("alice", "/bin/bash", &["-p", "-c", line, "bash", &word]),
             world.program("alice", "/bin/bash", &["-c", line, "bash", &word]),
+            world.plain_program("alice", "/bin/bash", &["-c", line, "bash", &word]),
         ] {
             assert_eq!(call.run().exits(0).stdout, format!("{word}|\\"), "{length}");
         }

@@ -1,10 +1,9 @@
 //! `confine`: a command writes only where undo reaches, whatever it is and whoever it runs as.
 
-#![allow(unsafe_code, reason = "a system call filter stands in for a kernel without Landlock")]
+#![allow(unsafe_code, reason = "the kernel is asked for its Landlock")]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::process::CommandExt;
 
 use serde_json::{Value, json};
 
@@ -103,45 +102,7 @@ fn kernel_abi() -> u64 {
 /// Runs a call as on a kernel on which asking for Landlock fails like this.
 #[track_caller]
 fn without_landlock(call: Call<'_>, error: i32) -> Ran {
-    let mut command = call.command();
-    let number = u32::try_from(libc::SYS_landlock_create_ruleset).unwrap();
-    let step = |code: u32, k: u32, jf: u8| libc::sock_filter {
-        code: u16::try_from(code).unwrap(),
-        jt: 0,
-        jf,
-        k,
-    };
-    // SAFETY: only system calls between fork and exec, on memory that the closure owns.
-    unsafe {
-        command.pre_exec(move || {
-            let mut filter = [
-                step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
-                step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, number, 1),
-                step(
-                    libc::BPF_RET | libc::BPF_K,
-                    libc::SECCOMP_RET_ERRNO | error.unsigned_abs(),
-                    0,
-                ),
-                step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0),
-            ];
-            let program = libc::sock_fprog { len: 4, filter: filter.as_mut_ptr() };
-            let mode = libc::SECCOMP_MODE_FILTER;
-            // An installed hitl has the privilege to do without, and must not be started with it.
-            if libc::geteuid() != 0 && libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
-                || libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) != 0
-            {
-                return Err(std::io::Error::last_os_error());
-            }
-            Ok(())
-        });
-    }
-    let output = command.output().unwrap();
-    Ran {
-        status: output.status,
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        stdout_bytes: output.stdout,
-    }
+    call.where_fails(libc::SYS_landlock_create_ruleset, error).run()
 }
 
 #[test]
