@@ -12,7 +12,7 @@ use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::{Pid, getpgrp, pipe2};
 
 use super::image::{self, Image};
-use super::{CallerState, Confinement, ExecuteError, Launch, confinement, signals};
+use super::{CallerState, Confinement, ExecuteError, Launch, landlock, signals};
 use crate::invocation::RunAs;
 use crate::system::Scope;
 
@@ -198,7 +198,7 @@ impl Child {
             }
             // Last: whatever comes before is ours to do, and may need what it takes away.
             if let Some(ruleset) = self.ruleset
-                && !confinement::enter(ruleset)
+                && !landlock::enter(ruleset)
             {
                 fail(report, Stage::Confinement);
             }

@@ -1,19 +1,19 @@
 //! Confinement of a command by Landlock (Linux 5.13, landlock(7)): what it may write, whoever it is.
 //!
 //! The rules are made ready before the fork, when allocating is still allowed; the new process only
-//! puts itself under them ([`enter`]). From then on nothing that it starts can shed them, setuid or
+//! puts itself under them (`landlock::enter`). From then on nothing that it starts can shed them, setuid or
 //! not, and it can neither mount, nor trace, nor (from Landlock ABI 6 on) signal what is outside.
 //!
 //! Only writing is restricted: what is not handled by a ruleset stays free. Not even Landlock's newest
 //! version handles chmod, chown, extended attributes and times, nor a request to a service.
-#![allow(unsafe_code)] // Three system calls that no library at hand wraps.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 
+use super::landlock::{self, IN_A_DIRECTORY, OF_A_DEVICE, OF_A_FILE};
 use super::private_directory::PrivateDirectory;
 use crate::invocation::RunAs;
 use crate::snapshot::WritablePlace;
@@ -24,77 +24,8 @@ use crate::system::text::visible_path;
 /// that cannot be written can still be emptied.
 const NEEDED_ABI: u32 = 3;
 
-// include/uapi/linux/landlock.h
-const WRITE_FILE: u64 = 1 << 1;
-const REMOVE_DIR: u64 = 1 << 4;
-const REMOVE_FILE: u64 = 1 << 5;
-const MAKE_CHAR: u64 = 1 << 6;
-const MAKE_DIR: u64 = 1 << 7;
-const MAKE_REG: u64 = 1 << 8;
-const MAKE_SOCK: u64 = 1 << 9;
-const MAKE_FIFO: u64 = 1 << 10;
-const MAKE_BLOCK: u64 = 1 << 11;
-const MAKE_SYM: u64 = 1 << 12;
-const REFER: u64 = 1 << 13;
-const TRUNCATE: u64 = 1 << 14;
-const IOCTL_DEV: u64 = 1 << 15;
-const SCOPE_SIGNAL: u64 = 1 << 1;
-const CREATE_RULESET_VERSION: u32 = 1;
-const RULE_PATH_BENEATH: u32 = 1;
-
-/// Everything that is writing in some way, with the ABI that it came with.
-const WRITING: [(u32, u64); 4] = [
-    (
-        1,
-        WRITE_FILE
-            | REMOVE_DIR
-            | REMOVE_FILE
-            | MAKE_CHAR
-            | MAKE_DIR
-            | MAKE_REG
-            | MAKE_SOCK
-            | MAKE_FIFO
-            | MAKE_BLOCK
-            | MAKE_SYM,
-    ),
-    (2, REFER),
-    (3, TRUNCATE),
-    (5, IOCTL_DEV),
-];
-
-/// What an open directory gives. No device can be made in it, which would lead out of it again.
-const IN_A_DIRECTORY: u64 = WRITE_FILE
-    | REMOVE_DIR
-    | REMOVE_FILE
-    | MAKE_DIR
-    | MAKE_REG
-    | MAKE_SOCK
-    | MAKE_FIFO
-    | MAKE_SYM
-    | REFER
-    | TRUNCATE;
-
-/// What an open file gives.
-const OF_A_FILE: u64 = WRITE_FILE | TRUNCATE;
-
-/// What a harmless device, or a terminal of the command's own, gives.
-const OF_A_DEVICE: u64 = WRITE_FILE | TRUNCATE | IOCTL_DEV;
-
 /// The devices that everything may write: they keep nothing, or are the terminal that it has.
 const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty"];
-
-#[repr(C)]
-struct RulesetAttributes {
-    handled_access_fs: u64,
-    handled_access_net: u64,
-    scoped: u64,
-}
-
-#[repr(C, packed)]
-struct PathBeneathAttributes {
-    allowed_access: u64,
-    parent_fd: i32,
-}
 
 /// What this kernel can do about confinement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -133,21 +64,9 @@ impl KernelConfinement {
 
     /// Asks the kernel.
     pub fn here() -> Self {
-        // SAFETY: no memory is handed over.
-        let version = unsafe {
-            libc::syscall(
-                libc::SYS_landlock_create_ruleset,
-                std::ptr::null::<RulesetAttributes>(),
-                0_usize,
-                CREATE_RULESET_VERSION,
-            )
-        };
-        match u32::try_from(version) {
+        match landlock::abi() {
             Ok(abi) => Self { abi, error: 0 },
-            Err(_) => Self {
-                abi: 0,
-                error: io::Error::last_os_error().raw_os_error().unwrap_or_default(),
-            },
+            Err(error) => Self { abi: 0, error: error.raw_os_error().unwrap_or_default() },
         }
     }
 
@@ -221,14 +140,18 @@ impl Confinement {
         run_as: &RunAs,
     ) -> Result<Self, ConfinementError> {
         let temporary = PrivateDirectory::create(run_as)?;
-        let ruleset = create_ruleset(kernel.abi).map_err(ConfinementError::Ruleset)?;
+        let ruleset = landlock::create_ruleset(kernel.abi).map_err(ConfinementError::Ruleset)?;
         let mut made = Self { ruleset, abi: kernel.abi, temporary, writable: Vec::new() };
-        made.open(made.temporary.path().to_owned().as_path())?;
+        made.open(made.temporary.path(), FileType::Directory, IN_A_DIRECTORY)?;
         for device in DEVICES.map(Path::new) {
-            made.open(device)?;
+            made.open(device, FileType::CharacterDevice, OF_A_DEVICE)?;
         }
         for place in places {
-            if made.open(&place.path)? {
+            let (kind, rights) = match place.tree {
+                true => (FileType::Directory, IN_A_DIRECTORY),
+                false => (FileType::RegularFile, OF_A_FILE),
+            };
+            if made.open(&place.path, kind, rights)? {
                 made.writable.push(place.shown());
             }
         }
@@ -256,8 +179,8 @@ impl Confinement {
         self.allow(descriptor, OF_A_DEVICE)
     }
 
-    /// Opens a path, as what is there now. `false` where it cannot be found any more.
-    fn open(&self, path: &Path) -> Result<bool, ConfinementError> {
+    /// Opens a path. `false` where it is gone, or something else has come in its place.
+    fn open(&self, path: &Path, kind: FileType, rights: u64) -> Result<bool, ConfinementError> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         let Ok(opened) = openat2(CWD, path, flags, Mode::empty(), resolve) else {
@@ -265,95 +188,21 @@ impl Confinement {
         };
         let refused = |error: io::Error| ConfinementError::Place(path.to_owned(), error);
         let status = fstat(&opened).map_err(|error| refused(error.into()))?;
-        let rights = match FileType::from_raw_mode(status.st_mode) {
-            FileType::Directory => IN_A_DIRECTORY,
-            FileType::RegularFile => OF_A_FILE,
-            FileType::CharacterDevice if DEVICES.iter().any(|device| path == Path::new(device)) => {
-                OF_A_DEVICE
-            }
-            _ => return Ok(false),
-        };
+        if FileType::from_raw_mode(status.st_mode) != kind {
+            return Ok(false);
+        }
         self.allow(opened.as_fd(), rights).map_err(refused)?;
         Ok(true)
     }
 
     fn allow(&self, place: BorrowedFd<'_>, rights: u64) -> io::Result<()> {
-        let rule = PathBeneathAttributes {
-            allowed_access: rights & handled(self.abi),
-            parent_fd: place.as_raw_fd(),
-        };
-        // SAFETY: the kernel reads one `landlock_path_beneath_attr`, of that layout, from `rule`.
-        let added = unsafe {
-            libc::syscall(
-                libc::SYS_landlock_add_rule,
-                self.ruleset.as_raw_fd(),
-                RULE_PATH_BENEATH,
-                &raw const rule,
-                0_u32,
-            )
-        };
-        if added == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-    }
-}
-
-/// What is taken from a command under this ABI, before anything is given back.
-fn handled(abi: u32) -> u64 {
-    WRITING.iter().filter(|(since, _)| *since <= abi).fold(0, |all, (_, rights)| all | rights)
-}
-
-fn create_ruleset(abi: u32) -> io::Result<OwnedFd> {
-    let attributes = RulesetAttributes {
-        handled_access_fs: handled(abi),
-        handled_access_net: 0,
-        // It must not be able to end whoever watches it and records its end. Abstract sockets stay
-        // as they are: those with a path, by which most services are asked, cannot be closed either.
-        scoped: if abi >= 6 { SCOPE_SIGNAL } else { 0 },
-    };
-    // SAFETY: the kernel reads as many bytes as it is told there are; what an older one does not
-    // know is zero, which it takes.
-    let created = unsafe {
-        libc::syscall(
-            libc::SYS_landlock_create_ruleset,
-            &raw const attributes,
-            size_of::<RulesetAttributes>(),
-            0_u32,
-        )
-    };
-    let descriptor = RawFd::try_from(created).unwrap_or(-1);
-    if descriptor < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel has just made this descriptor (close-on-exec), and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
-}
-
-/// Puts this process, and all that it will start, under a ruleset. Without new privileges: a setuid
-/// program that is started could not write its own state (a count of wrong passwords, say), and
-/// would bring rights to what Landlock does not handle.
-///
-/// # Safety
-/// Only in a child just forked, after its last change of identity.
-pub(super) unsafe fn enter(ruleset: RawFd) -> bool {
-    // SAFETY: system calls on integers.
-    unsafe {
-        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-            && libc::syscall(libc::SYS_landlock_restrict_self, ruleset, 0_u32) == 0
+        landlock::add_rule(&self.ruleset, place, rights & landlock::handled(self.abi))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_abi_takes_all_that_it_knows_and_a_directory_gives_all_back_but_devices() {
-        for (abi, handled_rights) in
-            [(0, 0), (1, 0x1ff2), (2, 0x3ff2), (3, 0x7ff2), (4, 0x7ff2), (5, 0xfff2), (9, 0xfff2)]
-        {
-            assert_eq!(handled(abi), handled_rights, "{abi}");
-        }
-        assert_eq!(handled(9) & !IN_A_DIRECTORY, MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV);
-    }
 
     #[test]
     fn what_a_kernel_lacks_is_said_with_the_way_out() {

@@ -10,6 +10,7 @@ mod entry;
 mod environment;
 mod family;
 mod image;
+mod landlock;
 mod pass_on;
 mod private_directory;
 mod pseudo_terminal;
