@@ -13,6 +13,7 @@
 //!    is consumed: the last thing before the point of no return.
 
 mod case;
+mod confining;
 mod decisions;
 mod error;
 mod front;
@@ -32,6 +33,7 @@ use crate::snapshot::{Captured, SnapshotStore};
 use crate::system::{Digest, Directories, Host, Moment};
 
 pub use case::Case;
+use confining::Confining;
 pub use decisions::{approve, cancel, may_see, note_overdue, reject};
 pub use error::ProtocolError;
 pub use front::{Event, Front, Manner, Outcome, Patience};
@@ -72,6 +74,8 @@ pub fn run(
     match case.verdict.decision {
         Decision::Deny => deny(rooms, &case),
         _ if case.nobody_can_approve() => deny(rooms, &case),
+        // No human is asked for what could not run here anyway.
+        _ if case.cannot_be_confined().is_some() => Err(confining::refusal(&case)),
         Decision::Allow => proceed(rooms, &case, None, &mut manner),
         Decision::Confirm | Decision::Approve => {
             // Before there is anything to take back: a ^C that comes while it is made takes it back.
@@ -211,6 +215,9 @@ fn proceed(
     drop(claim);
     let case = ready.again.as_deref().unwrap_or(case);
     let on_record = OnRecord::new(case, &id, ready.digest);
+    if let Some(why) = ready.confining.shortfall() {
+        front.event(&Event::NotConfined(why));
+    }
     front.event(&Event::Started(&id));
     let begun = Instant::now();
     let executed = execute::run(&Launch {
@@ -218,6 +225,7 @@ fn proceed(
         run_as: &case.invocation.run_as,
         environment: &ready.environment,
         timeout: case.verdict.run_timeout,
+        confinement: ready.confining.confinement(),
         caller: manner.caller,
         interactive: true,
     });
@@ -276,6 +284,7 @@ struct Ready<'r> {
     again: Option<Box<Case<'r>>>,
     digest: Digest,
     environment: Environment,
+    confining: Confining,
 }
 
 /// The last check, after everything slow, and the point of no return.
@@ -296,6 +305,7 @@ fn last_step<'r>(
     };
     let case = again.as_deref().unwrap_or(case);
     let environment = case.environment(Some(id))?;
+    let confining = Confining::prepare(case)?;
 
     // The approval is used up, then the intent is on record, then it runs.
     let digest = match approved {
@@ -308,14 +318,14 @@ fn last_step<'r>(
         entries.extend(on_record.asked_and_decided());
     }
     entries.extend(snapshot.map(|captured| on_record.snapshot(captured)));
-    entries.push(on_record.started());
+    entries.push(on_record.started(&confining));
     if let Err(error) = rooms.log.append(&entries, &Moment::now()) {
         if approved.is_some() {
             decisions::finish(rooms, id, "not started: its start could not be recorded")?;
         }
         return Err(error.into());
     }
-    Ok(LastStep::Ready(Ready { again, digest, environment }))
+    Ok(LastStep::Ready(Ready { again, digest, environment, confining }))
 }
 
 /// The state before the command, where anything is to be captured.

@@ -88,7 +88,9 @@ impl FrontProcess {
         let length = loop {
             let slices = &mut [IoSliceMut::new(packet)];
             match recvmsg(&self.socket, slices, &mut control, flags) {
-                Err(rustix::io::Errno::INTR) => {}
+                // A monitor that ended before it had read our last word: said once, and its own words
+                // are still there to be read.
+                Err(rustix::io::Errno::INTR | rustix::io::Errno::CONNRESET) => {}
                 Err(rustix::io::Errno::AGAIN) => return Ok(None),
                 Err(error) => return Err(error.into()),
                 Ok(received) => break received.bytes,

@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::system::identity::IdentityError;
 use crate::system::{ByteString, Digest};
 
+pub use affected::AffectedFiles;
 pub use bound::{OPERAND_DIGEST_LIMIT, bind_file};
 pub use paths::{Imagined, Machine};
 pub use reading::{imagine, read};

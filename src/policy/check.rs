@@ -217,7 +217,7 @@ impl Check<'_> {
         for (number, test) in self.document.tests.iter().enumerate() {
             let at = |key| [Key("tests"), Element(number), Key("expect"), Key(key)];
             if test.expect.is_empty() {
-                let help = "write decision, risk, rules or approvals";
+                let help = "write decision, risk, rules, approvals or confine";
                 self.wrong(&at("decision"), "a test that expects nothing".to_owned(), help)?;
             }
             for (index, id) in test.expect.rules.iter().flatten().enumerate() {

@@ -2,17 +2,17 @@
 
 use std::ffi::OsString;
 
-use super::{ProtocolError, Rooms};
-use crate::execute::{self, Environment};
+use super::{ProtocolError, Rooms, confining};
+use crate::execute::{self, Environment, KernelConfinement};
 use crate::invocation::{Asked, Invocation, Machine, RequesterKind};
-use crate::policy::{Decision, Facts, Verdict};
+use crate::policy::{Confine, Decision, Facts, Verdict};
 use crate::review::{Record, RequestId};
-use crate::snapshot::{Affected, CaptureLimits, Preview, RunInformation, RunState};
+use crate::snapshot::{Affected, CaptureLimits, Preview, RunInformation, RunState, Writable};
 use crate::system::Moment;
 use crate::system::text::visible;
 
 /// How many paths a reviewer is shown; that there are more is said.
-const PREVIEWED: usize = 200;
+pub(super) const PREVIEWED: usize = 200;
 
 /// What is asked, and what the policy says about it.
 pub struct Case<'r> {
@@ -26,6 +26,8 @@ pub struct Case<'r> {
     pub verdict: Verdict,
     /// What the command can touch.
     pub affected: Affected,
+    /// What it may write, where the rules confine it.
+    pub writable: Option<Writable>,
     /// What the requester says it is for.
     pub reason: Option<String>,
 }
@@ -34,7 +36,8 @@ impl<'r> Case<'r> {
     /// Resolves a command and judges it. Nothing is written.
     ///
     /// # Errors
-    /// [`ProtocolError::Invocation`].
+    /// [`ProtocolError::Invocation`]; [`ProtocolError::Snapshot`] where the rules confine it and what
+    /// it may write cannot be found out.
     pub fn open(
         rooms: &'r Rooms,
         asked: Asked,
@@ -56,14 +59,21 @@ impl<'r> Case<'r> {
             run_as: &invocation.run_as.user,
             paths: &Machine { requester_uid: invocation.requester.uid },
         });
-        let (operands, not_covered) = invocation.affected_operands();
-        let affected = Affected { declared: verdict.snapshot.paths.clone(), operands, not_covered };
-        Ok(Self { rooms, asked, invocation, verdict, affected, reason })
+        let (affected, writable) = confining::affected(rooms, &invocation, &verdict)?;
+        Ok(Self { rooms, asked, invocation, verdict, affected, writable, reason })
     }
 
     /// Whether humans would be needed whom this policy does not have.
     pub fn nobody_can_approve(&self) -> bool {
         self.verdict.decision == Decision::Approve && self.verdict.requirements.is_empty()
+    }
+
+    /// Why it would not run here: the rules require a confinement that this kernel cannot give.
+    pub fn cannot_be_confined(&self) -> Option<String> {
+        match self.verdict.confine {
+            Confine::Required => KernelConfinement::here().shortfall(),
+            Confine::Off | Confine::Wanted => None,
+        }
     }
 
     /// Whether the requester's own human may be asked at this terminal.

@@ -7,9 +7,10 @@ use super::{ProtocolError, Rooms, record};
 use crate::invocation::{self, BoundFile, Requester};
 use crate::policy::{Policy, Presence};
 use crate::review::{
-    Approver, Bound, BoundEnvironment, BoundRequester, Difference, Record, RequestId, RequestStore,
-    Runner, Salt, Shown, StoreError,
+    Approver, Bound, BoundEnvironment, BoundRequester, Confined, Difference, Record, RequestId,
+    RequestStore, Runner, Salt, Shown, StoreError,
 };
+use crate::snapshot::WritablePlace;
 use crate::system::identity::Account;
 use crate::system::text::visible;
 use crate::system::{ByteString, Digest, Moment};
@@ -97,6 +98,14 @@ fn shown(case: &Case<'_>) -> Result<Shown, ProtocolError> {
             format!("only the first {} paths of the snapshot are listed", preview.paths.len());
         preview.not_covered.push(more);
     }
+    let confined = case.writable.as_ref().map(|writable| {
+        let most = writable.places.iter().take(super::case::PREVIEWED);
+        Confined {
+            confine: verdict.confine,
+            writable: most.map(WritablePlace::shown).collect(),
+            places: writable.places.len() as u64,
+        }
+    });
     Ok(Shown {
         decision: verdict.decision,
         risk: verdict.risk,
@@ -107,6 +116,7 @@ fn shown(case: &Case<'_>) -> Result<Shown, ProtocolError> {
         terminal: requester.terminal.as_deref().map(ByteString::from),
         snapshot: preview.paths,
         not_covered: preview.not_covered,
+        confined,
         run_timeout_ms: verdict
             .run_timeout
             .map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::audit::AuditError;
-use crate::execute::{EnvironmentError, ExecuteError};
+use crate::execute::{ConfinementError, EnvironmentError, ExecuteError};
 use crate::invocation::InvocationError;
 use crate::policy::PolicyError;
 use crate::review::StoreError;
@@ -37,6 +37,14 @@ pub enum ProtocolError {
     /// The environment that the rules ask for.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
+    /// The rules that confine it could not be made.
+    #[error(transparent)]
+    Confinement(#[from] ConfinementError),
+    /// The rules require a confinement that this kernel cannot give.
+    #[error(
+        "a rule says \"confine: required\", and the command cannot be confined here: {0}; or write \"confine: true\" in the policy to let it run with a warning"
+    )]
+    CannotConfine(String),
     /// Users and groups.
     #[error(transparent)]
     Identity(#[from] IdentityError),

@@ -147,6 +147,7 @@ fn follow_one(
         &invocation.command_found(),
     )?;
     Ok(execute::run(&Launch {
+        confinement: None,
         invocation: &invocation,
         run_as: &invocation.run_as,
         environment: &environment,

@@ -45,7 +45,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::invocation::{BoundFile, DynamicFragment, InputKind, RequesterKind, RunAs};
-use crate::policy::{Decision, Reason, Requirement, Risk};
+use crate::policy::{Confine, Decision, Reason, Requirement, Risk};
 use crate::system::{BootId, ByteString, Digest, Host, Moment};
 
 pub use bound::Difference;
@@ -217,6 +217,21 @@ pub struct Shown {
     pub not_covered: Vec<String>,
     /// How long the command may run, in milliseconds.
     pub run_timeout_ms: Option<u64>,
+    /// What it may write, where it is confined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confined: Option<Confined>,
+}
+
+/// What a confined command may write, as it was when the request was made.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confined {
+    /// What the rules ask for.
+    pub confine: Confine,
+    /// The first places, directories with a slash at the end.
+    pub writable: Vec<ByteString>,
+    /// How many places there are.
+    pub places: u64,
 }
 
 /// One human's yes.

@@ -72,6 +72,7 @@ pub(super) fn shown() -> Shown {
         snapshot: vec!["/srv/app".into()],
         not_covered: vec!["what the script does over the network".into()],
         run_timeout_ms: Some(600_000),
+        confined: None,
     }
 }
 

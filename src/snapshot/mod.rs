@@ -9,7 +9,7 @@
 //! them without following a link, `observe` reads one node, `gather` makes a manifest of many,
 //! `objects` and `runs` keep content and manifests on disk, `capture` does this before and after a
 //! command; `difference` and `render` show what a run changed; `compare` makes a `plan`, `undo`
-//! goes back, and `restore`, `content` and `metadata` touch one path after another for it.
+//! goes back, `writable` is the same selection for a command that is confined to it, and `restore`, `content` and `metadata` touch one path after another for it.
 //!
 //! # On disk
 //!
@@ -49,6 +49,7 @@ mod selection;
 mod store;
 mod undo;
 mod walk;
+mod writable;
 
 #[cfg(test)]
 mod tests;
@@ -62,6 +63,7 @@ pub use render::{change_lines, manifest_lines, plan_lines};
 pub use selection::{Reach, Root, Selection};
 pub use store::SnapshotStore;
 pub use undo::Undone;
+pub use writable::{Writable, WritablePlace};
 
 use std::path::PathBuf;
 

@@ -11,12 +11,14 @@
     reason = "a test says what it expects by unwrapping, and says loudly when it is skipped"
 )]
 
+mod advisories;
 mod audit;
 mod bad_input;
 mod binding;
 mod ci;
 mod coming_from_sudo;
 mod command_line;
+mod confining;
 mod confirming;
 mod deciding;
 mod environment;

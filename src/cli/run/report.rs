@@ -4,11 +4,15 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::failure::{ExitCode, Failure};
 use crate::cli::{Exit, Output};
-use crate::execute::Ending;
-use crate::policy::{Decision, Verdict};
+use crate::execute::{Ending, KernelConfinement};
+use crate::policy::{Confine, Decision, Verdict};
 use crate::protocol::{Case, Outcome};
 use crate::review::Record;
+use crate::snapshot::WritablePlace;
 use crate::system::text::{counted, visible, visible_argument, visible_bytes, visible_command};
+
+/// How many of the places that a confined command may write are listed for a person.
+const LISTED_PLACES: usize = 200;
 
 /// What the policy said.
 pub(crate) fn verdict_json(verdict: &Verdict) -> Map<String, Value> {
@@ -19,6 +23,7 @@ pub(crate) fn verdict_json(verdict: &Verdict) -> Map<String, Value> {
         "rules": verdict.rules,
         "reasons": reasons,
         "requirements": verdict.requirements,
+        "confine": verdict.confine,
     });
     object.as_object().cloned().unwrap_or_default()
 }
@@ -47,6 +52,11 @@ pub(crate) fn case_json(case: &Case<'_>) -> Result<Value, Failure> {
     object.insert("snapshot".into(), json!(preview.paths));
     object.insert("snapshot_has_more".into(), preview.more.into());
     object.insert("not_covered".into(), json!(preview.not_covered));
+    if let Some(writable) = &case.writable {
+        let places: Vec<_> = writable.places.iter().map(WritablePlace::shown).collect();
+        object.insert("writable".into(), json!(places));
+        object.insert("cannot_be_confined".into(), json!(case.cannot_be_confined()));
+    }
     object.insert("policy".into(), json!(case.rooms.policy.identity()));
     Ok(Value::Object(object))
 }
@@ -76,6 +86,9 @@ pub(crate) fn case_text(case: &Case<'_>) -> Result<String, Failure> {
             line("", &visible_argument(path.as_bytes()));
         }
     }
+    for (name, value) in confinement_lines(case) {
+        line(name, &value);
+    }
     for sentence in &preview.not_covered {
         line("not covered", &visible(sentence));
     }
@@ -85,6 +98,27 @@ pub(crate) fn case_text(case: &Case<'_>) -> Result<String, Failure> {
     let sources = if sources.is_empty() { "built in".to_owned() } else { sources.join(", ") };
     line("policy", &format!("{} ({sources})", visible(&identity.name)));
     Ok(text)
+}
+
+/// What a confined command may write, or why it cannot be confined here.
+fn confinement_lines(case: &Case<'_>) -> Vec<(&'static str, String)> {
+    let Some(writable) = &case.writable else { return Vec::new() };
+    let count = writable.places.len();
+    let what = match count {
+        0 => "nothing but its own temporary directory".to_owned(),
+        _ => format!("only {}:", counted(count as u64, "place")),
+    };
+    let shortfall = KernelConfinement::here().shortfall().map(|why| visible(&why));
+    let first = match (case.verdict.confine, shortfall) {
+        (_, None) => format!("it can write {what}"),
+        (Confine::Required, Some(why)) => format!("required, so that it would not run: {why}"),
+        (_, Some(why)) => format!("not fully: {why}; otherwise it could write {what}"),
+    };
+    let shown = |place: &WritablePlace| ("", visible_argument(place.shown().as_bytes()));
+    let places = writable.places.iter().take(LISTED_PLACES).map(shown);
+    let more = count.saturating_sub(LISTED_PLACES);
+    let more = (more > 0).then(|| ("", format!("and {more} more")));
+    std::iter::once(("confined", first)).chain(places).chain(more).collect()
 }
 
 fn decision_words(case: &Case<'_>) -> String {
@@ -119,6 +153,7 @@ pub(crate) fn dry_run(case: &Case<'_>, output: &Output) -> Result<Exit, Failure>
         output.print(&case_text(case)?)?;
     }
     let code = match case.verdict.decision {
+        _ if case.cannot_be_confined().is_some() => ExitCode::Failed as i32,
         Decision::Allow => 0,
         _ if case.nobody_can_approve() => ExitCode::Denied as i32,
         Decision::Confirm | Decision::Approve => ExitCode::Pending as i32,

@@ -77,6 +77,7 @@ fn a_case_in_a_process_of_its_own() {
     std::io::stdout().flush().unwrap();
     let run_as = invocation.run_as.clone();
     let launch = Launch {
+        confinement: None,
         invocation: &invocation,
         run_as: &run_as,
         environment: &environment,
