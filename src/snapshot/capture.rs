@@ -40,6 +40,17 @@ pub struct Preview {
     pub not_covered: Vec<String>,
 }
 
+impl Preview {
+    /// Says among what is not covered that not all paths are listed, where that is so.
+    pub fn say_that_there_is_more(&mut self) {
+        if self.more {
+            let listed = self.paths.len();
+            let more = format!("only the first {listed} paths of the snapshot are listed");
+            self.not_covered.push(more);
+        }
+    }
+}
+
 impl SnapshotStore {
     /// The first `most` paths that a capture would record. Reads names only, writes nothing.
     ///
@@ -50,6 +61,40 @@ impl SnapshotStore {
         let preview = Preview { not_covered: affected.not_covered.clone(), ..Preview::default() };
         let mut previewer = Previewer { preview, most, seen: 0 };
         walk(&selection, &self.protected(), &mut previewer)?;
+        Ok(previewer.preview)
+    }
+
+    /// The same for somebody who may not see everything, with whose rights this is called: what is
+    /// closed to them is said instead of shown, in the same words whatever is there.
+    ///
+    /// # Errors
+    /// As [`Self::preview`], except for permissions that are missing.
+    pub fn preview_what_is_seen(
+        &self,
+        affected: &Affected,
+        most: usize,
+    ) -> Result<Preview, SnapshotError> {
+        let selection = Selection::settle(affected)?;
+        let preview = Preview { not_covered: affected.not_covered.clone(), ..Preview::default() };
+        let mut previewer = Previewer { preview, most, seen: 0 };
+        let protected = self.protected();
+        for root in selection.roots {
+            let path = root.path.clone();
+            let alone = Selection { roots: vec![root] };
+            match walk(&alone, &protected, &mut previewer) {
+                Err(SnapshotError::Read { source, .. })
+                    if source.kind() == std::io::ErrorKind::PermissionDenied =>
+                {
+                    let sentence = format!(
+                        "what is at {} is not yours to see: whether it is snapshotted depends on \
+                         what is there",
+                        shown(path.as_path())
+                    );
+                    previewer.left_out(sentence);
+                }
+                walked => walked?,
+            }
+        }
         Ok(previewer.preview)
     }
 

@@ -8,7 +8,7 @@
 //! The way through the files of this room: `selection` settles which paths are meant, `walk` finds
 //! them without following a link, `observe` reads one node, `gather` makes a manifest of many,
 //! `objects` and `runs` keep content and manifests on disk, `capture` does this before and after a
-//! command; `difference` and `render` show what a run changed; `compare` makes a `plan`, `undo`
+//! command; `difference` and `render` show what a run changed, `told` to whom; `compare` makes a `plan`, `undo`
 //! goes back, and `restore`, `content` and `metadata` touch one path after another for it.
 //!
 //! # On disk
@@ -47,6 +47,7 @@ mod restore;
 mod runs;
 mod selection;
 mod store;
+mod told;
 mod undo;
 mod walk;
 
@@ -61,6 +62,7 @@ pub use plan::{Conflict, Step, StepKind, UndoPlan};
 pub use render::{change_lines, manifest_lines, plan_lines};
 pub use selection::{Reach, Root, Selection};
 pub use store::SnapshotStore;
+pub use told::{Known, NOT_ALL};
 pub use undo::Undone;
 
 use std::path::PathBuf;

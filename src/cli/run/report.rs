@@ -31,10 +31,10 @@ pub(crate) fn case_json(case: &Case<'_>) -> Result<Value, Failure> {
     object.insert("v".into(), 1.into());
     object.insert("enforcement".into(), json!(case.verdict.enforcement));
     object.insert("argv".into(), json!(invocation.argv));
-    object.insert(
-        "executable".into(),
-        json!(invocation.executable.names.real.as_ref().map(|path| path.to_string_lossy())),
-    );
+    let executable = invocation.executable.names.real.as_ref();
+    let executable = executable.filter(|_| case.executable_is_in_sight());
+    object.insert("executable".into(), json!(executable.map(|path| path.to_string_lossy())));
+    object.insert("out_of_sight".into(), json!(case.operands_out_of_sight()));
     object.insert("directory".into(), json!(invocation.directory.to_string_lossy()));
     object.insert("run_as".into(), json!(invocation.run_as.user));
     object.insert(
@@ -60,13 +60,19 @@ pub(crate) fn case_text(case: &Case<'_>) -> Result<String, Failure> {
     line("decision", &decision_words(case));
     line("risk", word(&verdict.risk).as_str());
     line("command", &visible_command(&bytes(case)));
-    if let Some(real) = &invocation.executable.names.real {
+    if let Some(real) =
+        invocation.executable.names.real.as_ref().filter(|_| case.executable_is_in_sight())
+    {
         line("executable", &visible(&real.to_string_lossy()));
     }
     line("run as", &visible(&invocation.run_as.user));
     line("directory", &visible(&invocation.directory.to_string_lossy()));
     for reason in &verdict.reasons {
         line("because", &visible(&reason.text));
+    }
+    for operand in case.operands_out_of_sight() {
+        let operand = visible_argument(operand.as_bytes());
+        line("not seen", &format!("{operand}: \"hitl run\" decides by what it leads to"));
     }
     let preview = case.preview()?;
     if !preview.paths.is_empty() {
