@@ -32,7 +32,7 @@ use crate::snapshot::{Captured, SnapshotStore};
 use crate::system::{Digest, Directories, Host, Moment, Sight};
 
 pub use case::Case;
-pub use decisions::{approve, cancel, may_see, note_overdue, reject, viewer};
+pub use decisions::{approve, cancel, may_decide, may_see, note_overdue, reject, viewer};
 pub use error::ProtocolError;
 pub use front::{Event, Front, Manner, Outcome, Patience};
 use record::OnRecord;
@@ -332,7 +332,7 @@ fn take_snapshot(
     }
     let captured = rooms.snapshots.capture_before(
         case.run_information(id),
-        &case.affected,
+        &case.to_capture()?,
         case.capture_limits(),
         &mut |progress| front.progress(progress),
     );

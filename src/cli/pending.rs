@@ -7,7 +7,7 @@ use super::failure::{ExitCode, Failure};
 use super::{Exit, Output, rooms};
 use crate::protocol;
 use crate::review::{self, RequestStore};
-use crate::system::{Moment, Sight};
+use crate::system::Moment;
 
 /// Lists the requests that wait, those that the caller may see.
 pub(super) fn list(
@@ -36,9 +36,9 @@ pub(super) fn list(
     if listing.damaged.is_empty() {
         return Ok(Exit::Status(0));
     }
-    if !Sight::of_caller().is_whole() {
+    if !protocol::may_decide(&rooms)? {
         // Whose they are is not known, and their ids are not everybody's to know.
-        output.say("hitl: some requests cannot be read: root can see which, by \"hitl pending\"");
+        output.say("hitl: some requests cannot be read: those who decide can see which, by \"hitl pending\"");
         return Ok(Exit::Status(ExitCode::Failed as i32));
     }
     for error in &listing.damaged {

@@ -84,7 +84,8 @@ impl<'r> Case<'r> {
             paths: &Machine { requester_uid: invocation.requester.uid },
         });
         let (operands, not_covered) = invocation.affected_operands();
-        let affected = Affected { declared: verdict.snapshot.paths.clone(), operands, not_covered };
+        let declared = verdict.snapshot.paths.clone();
+        let affected = Affected { declared, operands, not_covered, ..Affected::default() };
         Self { rooms, asked, invocation, verdict, affected, reason, sight }
     }
 
@@ -112,7 +113,7 @@ impl<'r> Case<'r> {
         let look = || -> Result<_, ProtocolError> {
             let (operands, not_covered) = theirs.affected_operands();
             let declared = self.affected.declared.clone();
-            let affected = Affected { declared, operands, not_covered };
+            let affected = Affected { declared, operands, not_covered, ..Affected::default() };
             let preview = self.rooms.snapshots.preview_what_is_seen(&affected, PREVIEWED)?;
             let operands = theirs
                 .bound_operands()
@@ -177,6 +178,21 @@ impl<'r> Case<'r> {
         }
         let look = || snapshots.preview_what_is_seen(&self.affected, PREVIEWED);
         Ok(self.sight.through(look).map_err(ProtocolError::Rights)??)
+    }
+
+    /// What is to be captured, with what may be told about it.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Rights`].
+    pub(super) fn to_capture(&self) -> Result<Affected, ProtocolError> {
+        let mut affected = self.affected.clone();
+        let sight = Sight::of_caller();
+        if !sight.is_whole() {
+            let theirs = self.invocation.as_seen_by(sight).map_err(ProtocolError::Rights)?;
+            let told = sight.through(|| theirs.affected_operands().1);
+            affected.not_covered_told = told.map_err(ProtocolError::Rights)?;
+        }
+        Ok(affected)
     }
 
     /// What is kept about the run, for an undo.

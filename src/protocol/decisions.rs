@@ -361,6 +361,16 @@ pub fn may_see(rooms: &Rooms) -> Result<impl Fn(&Record) -> bool + use<>, Protoc
     Ok(move |record: &Record| record.may_see(person.uid, &groups))
 }
 
+/// Whether whoever calls is of a group that may decide about anything at all, or root.
+///
+/// # Errors
+/// [`ProtocolError::Identity`].
+pub fn may_decide(rooms: &Rooms) -> Result<bool, ProtocolError> {
+    let person = invocation::requester()?;
+    let in_a_group = !rooms.policy.groups_of(&person.name, &person.groups).is_empty();
+    Ok(in_a_group || Sight::of_caller().is_whole())
+}
+
 /// The policy's groups that an approver is in now; none where the host no longer knows them.
 fn groups_now(policy: &Policy, approver: &Approver) -> Vec<String> {
     let Ok(Some(account)) = Account::by_uid(approver.uid) else { return Vec::new() };

@@ -26,6 +26,8 @@ pub struct Captured {
     pub bytes: u64,
     /// What is not covered, a sentence each.
     pub not_covered: Vec<String>,
+    /// As much of that as is told to those who may not see everything.
+    pub(super) not_covered_told: Vec<String>,
 }
 
 /// What would be captured, for a reviewer.
@@ -118,7 +120,8 @@ impl SnapshotStore {
         let mut gatherer = Gatherer::keeping(incoming, limits, Vec::new(), progress);
         walk(&selection, &self.protected(), &mut gatherer)?;
         let bytes = gatherer.bytes();
-        let (manifest, incoming) = gatherer.finish(selection, affected.not_covered.clone());
+        let (mut manifest, incoming) = gatherer.finish(selection, affected.not_covered.clone());
+        manifest.not_covered_told.clone_from(&affected.not_covered_told);
         if let Some(incoming) = incoming {
             incoming.publish()?;
         }
@@ -176,6 +179,7 @@ fn captured(digest: Digest, bytes: u64, manifest: Manifest) -> Captured {
         entries: manifest.entries.len() as u64,
         bytes,
         not_covered: manifest.not_covered,
+        not_covered_told: manifest.not_covered_told,
     }
 }
 

@@ -62,7 +62,7 @@ pub use plan::{Conflict, Step, StepKind, UndoPlan};
 pub use render::{change_lines, manifest_lines, plan_lines};
 pub use selection::{Reach, Root, Selection};
 pub use store::SnapshotStore;
-pub use told::{Known, NOT_ALL};
+pub use told::Known;
 pub use undo::Undone;
 
 use std::path::PathBuf;
@@ -81,6 +81,8 @@ pub struct Affected {
     pub operands: Vec<AffectedOperand>,
     /// What is known not to be covered, a sentence each.
     pub not_covered: Vec<String>,
+    /// As much of that as is the requester's to know, where that is not all.
+    pub not_covered_told: Vec<String>,
 }
 
 /// One operand that may be written.
@@ -124,6 +126,9 @@ pub struct Manifest {
     pub entries: Vec<Entry>,
     /// What is not covered, a sentence each.
     pub not_covered: Vec<String>,
+    /// As much of that as is told to those who may not see everything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_covered_told: Vec<String>,
 }
 
 /// One path's state.

@@ -20,7 +20,7 @@ use crate::review::RequestId;
 use crate::system::{ByteString, Sight};
 
 /// What stands for everything that is left out.
-pub const NOT_ALL: &str = "what you may not see yourself is not listed here";
+const NOT_ALL: &str = "what you may not see yourself is not listed here";
 
 /// What stands for what could not be put back out of sight.
 const NOT_RESTORED: &str = "something that you may not see stays as it is: root can see what";
@@ -91,9 +91,10 @@ impl Known {
     pub fn manifest(&self, mut manifest: Manifest) -> Manifest {
         if !self.is_all() {
             manifest.entries.retain(|entry| self.name(entry.path.as_path()));
-            // Both tell names from all over the place.
+            // It names places from all over.
             manifest.selection = Selection::default();
-            manifest.not_covered = vec![NOT_ALL.to_owned()];
+            manifest.not_covered = and_not_all(manifest.not_covered_told);
+            manifest.not_covered_told = Vec::new();
         }
         manifest
     }
@@ -214,11 +215,18 @@ impl Known {
     }
 }
 
+fn and_not_all(mut sentences: Vec<String>) -> Vec<String> {
+    sentences.push(NOT_ALL.to_owned());
+    sentences
+}
+
 impl Captured {
     /// The same without the names that somebody who sees this much may not know.
     pub fn as_told_to(&self, sight: Sight) -> Self {
-        let not_covered =
-            if sight.is_whole() { self.not_covered.clone() } else { vec![NOT_ALL.to_owned()] };
+        let not_covered = match sight.is_whole() {
+            true => self.not_covered.clone(),
+            false => and_not_all(self.not_covered_told.clone()),
+        };
         Self { not_covered, ..self.clone() }
     }
 }
