@@ -80,6 +80,18 @@ impl Known {
         self.name(path) && self.granted(metadata, 4) && self.sight.may_read(path)
     }
 
+    /// Takes the attributes away that they could not read: xattr(7) asks for permission to read the
+    /// file for those of users, and for more than that for trusted ones. Access control lists stay:
+    /// everybody may read them, and what is readable depends on them.
+    fn without_attributes(&self, node: &mut Node) {
+        let Some(metadata) = node.metadata_mut() else { return };
+        let readable = self.granted(metadata, 4);
+        metadata.xattrs.retain(|(name, _)| {
+            let name = name.as_bytes();
+            name.starts_with(b"system.") || (readable && !name.starts_with(b"trusted."))
+        });
+    }
+
     fn granted(&self, metadata: &NodeMetadata, rights: u32) -> bool {
         let NodeMetadata { mode, uid, gid, xattrs, .. } = metadata;
         let has_list =
@@ -91,6 +103,9 @@ impl Known {
     pub fn manifest(&self, mut manifest: Manifest) -> Manifest {
         if !self.is_all() {
             manifest.entries.retain(|entry| self.name(entry.path.as_path()));
+            for entry in &mut manifest.entries {
+                self.without_attributes(&mut entry.node);
+            }
             // It names places from all over.
             manifest.selection = Selection::default();
             manifest.not_covered = and_not_all(manifest.not_covered_told);
@@ -112,6 +127,8 @@ impl Known {
             if !same && !readable {
                 change.content = ContentChange::NotShown;
             }
+            self.without_attributes(&mut change.before);
+            self.without_attributes(&mut change.after);
         }
         changes
     }
@@ -122,6 +139,11 @@ impl Known {
         if !self.is_all() {
             plan.steps.retain(|step| self.name(step.path.as_path()));
             plan.conflicts.retain(|conflict| self.name(conflict.step.path.as_path()));
+            let conflicting = plan.conflicts.iter_mut().map(|conflict| &mut conflict.step);
+            for step in plan.steps.iter_mut().chain(conflicting) {
+                self.without_attributes(&mut step.now);
+                self.without_attributes(&mut step.before);
+            }
             plan.not_restorable = self.sentences(plan.not_restorable);
             if !self.paths.iter().all(|path| self.name(path.as_path())) {
                 plan.already_before = 0;
@@ -191,7 +213,7 @@ impl Known {
         self.json(plan, nodes)
     }
 
-    /// The value, with the digest and the attributes taken out of the nodes (given with their place
+    /// The value, with the digest taken out of the nodes (given with their place
     /// in the JSON and their path) that they may not read.
     fn json<'a>(
         &self,
@@ -208,7 +230,6 @@ impl Known {
             }
             if let Some(object) = json.pointer_mut(&place).and_then(Value::as_object_mut) {
                 object.remove("content");
-                object.remove("xattrs");
             }
         }
         Ok(json)

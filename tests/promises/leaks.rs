@@ -420,3 +420,45 @@ fn errors_about_files_out_of_sight_name_neither_them_nor_what_the_system_said() 
     }
     assert!(world.outside("srv/secret/qdirs/inside").exists());
 }
+
+#[test]
+fn a_wrong_policy_is_shown_to_those_who_may_read_it() {
+    let world = world_or_skip!();
+    let wrong = "version: 1\nname: office\nrules:\n  - {id: hush-hush, decision: maybe}\n";
+    world.policy(wrong);
+    let open = world.hitl("alice", &["check", "--", "true"]).run().exits(78);
+    assert!(open.stderr.contains("hush-hush"), "{open:?}");
+    world.mode("etc/hitl/policy.yaml", 0o600);
+    for words in [&["check", "--", "true"][..], &["list"], &["run", "--json", "--", "true"]] {
+        let ran = world.hitl("alice", words).run().exits(78);
+        assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("hush-hush"), "{ran:?}");
+        ran.says("root can see why");
+    }
+    world.hitl("root", &["check", "--", "true"]).run().exits(78).says("hush-hush");
+}
+
+#[test]
+fn attributes_that_their_reader_could_not_read_are_not_shown() {
+    let world = world_or_skip!();
+    with_a_secret(&world);
+    for (name, value) in [("user.pin", "4711"), ("trusted.pin", "4711")] {
+        for file in ["srv/private", "srv/open"] {
+            let path = world.outside(file);
+            rustix::fs::setxattr(&path, name, value.as_bytes(), rustix::fs::XattrFlags::empty())
+                .unwrap();
+        }
+    }
+    let id = run(&world, &["rm", "/srv/private", "/srv/open"]);
+    let told = |user: &str| {
+        let shown = world.hitl(user, &["snapshots", "show", "--json", &id]).run().exits(0);
+        let entries = shown.json()["before"]["entries"].as_array().unwrap().clone();
+        let xattrs = |path: &str| {
+            let entry = entries.iter().find(|entry| entry["path"] == path).unwrap();
+            entry["node"]["xattrs"].to_string()
+        };
+        [xattrs("/srv/private"), xattrs("/srv/open")]
+    };
+    let [private, open] = told("alice");
+    assert!(!private.contains("pin") && !open.contains("trusted") && open.contains("user.pin"));
+    assert!(told("root").iter().all(|xattrs| xattrs.contains("trusted.pin")));
+}

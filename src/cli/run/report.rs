@@ -5,9 +5,10 @@ use serde_json::{Map, Value, json};
 use crate::cli::failure::{ExitCode, Failure};
 use crate::cli::{Exit, Output};
 use crate::execute::Ending;
-use crate::policy::{Decision, Verdict};
+use crate::policy::{Decision, PolicyIdentity, Verdict};
 use crate::protocol::{Case, Outcome};
 use crate::review::Record;
+use crate::system::Sight;
 use crate::system::text::{counted, visible, visible_argument, visible_bytes, visible_command};
 
 /// What the policy said.
@@ -47,7 +48,7 @@ pub(crate) fn case_json(case: &Case<'_>) -> Result<Value, Failure> {
     object.insert("snapshot".into(), json!(preview.paths));
     object.insert("snapshot_has_more".into(), preview.more.into());
     object.insert("not_covered".into(), json!(preview.not_covered));
-    object.insert("policy".into(), json!(case.rooms.policy.identity()));
+    object.insert("policy".into(), json!(identity(case)));
     Ok(Value::Object(object))
 }
 
@@ -85,12 +86,24 @@ pub(crate) fn case_text(case: &Case<'_>) -> Result<String, Failure> {
     for sentence in &preview.not_covered {
         line("not covered", &visible(sentence));
     }
-    let identity = case.rooms.policy.identity();
+    let identity = identity(case);
     let sources: Vec<_> =
         identity.sources.iter().map(|source| visible_bytes(source.as_bytes())).collect();
-    let sources = if sources.is_empty() { "built in".to_owned() } else { sources.join(", ") };
+    let sources = match sources.is_empty() {
+        true if case.rooms.policy.identity().sources.is_empty() => "built in".to_owned(),
+        true => "its files are not yours to see".to_owned(),
+        false => sources.join(", "),
+    };
     line("policy", &format!("{} ({sources})", visible(&identity.name)));
     Ok(text)
+}
+
+/// The policy, with those of its files whose names the caller may come by.
+fn identity(case: &Case<'_>) -> PolicyIdentity {
+    let sight = Sight::of_caller();
+    let mut identity = case.rooms.policy.identity().clone();
+    identity.sources.retain(|source| sight.may_come_by(source.as_path()));
+    identity
 }
 
 fn decision_words(case: &Case<'_>) -> String {
