@@ -185,14 +185,18 @@ fn directory(asked: Option<&Path>, veil: &Veil<'_>) -> Result<Directory, Invocat
         None => {
             std::env::current_dir().and_then(examine).map_err(InvocationError::CurrentDirectory)
         }
-        // The dot: it is to be entered.
-        Some(asked) if veil.hides(&asked.join("."), || Place::Directory(asked)) => {
-            let shown = visible_argument(asked.as_os_str().as_bytes());
-            Err(InvocationError::DirectoryOutOfSight(shown))
+        Some(asked) => {
+            let shown = || visible_argument(asked.as_os_str().as_bytes());
+            let look = || asked.canonicalize().and_then(examine);
+            // The dot: it is to be entered.
+            match veil.look(&asked.join("."), || Place::Directory(asked), look) {
+                Some(Err(error)) if veil.is_none() || !is_denial(&error) => {
+                    Err(InvocationError::Directory(shown(), error))
+                }
+                None | Some(Err(_)) => Err(InvocationError::DirectoryOutOfSight(shown())),
+                Some(Ok(directory)) => Ok(directory),
+            }
         }
-        Some(asked) => asked.canonicalize().and_then(examine).map_err(|error| {
-            InvocationError::Directory(visible_argument(asked.as_os_str().as_bytes()), error)
-        }),
     }
 }
 
@@ -204,13 +208,21 @@ fn find(
     veil: &Veil<'_>,
 ) -> Result<Executable, InvocationError> {
     let shown = || visible_argument(word.as_bytes());
-    let hidden = |path: &Path| veil.hides(path, || Place::Command(path));
-    if word.as_bytes().contains(&b'/') {
-        if hidden(&directory.join(word.as_path())) {
-            return Err(InvocationError::OutOfSight(shown()));
+    let examine = |path: &Path| {
+        let look = || examine(word, path, veil);
+        match veil.look(path, || Place::Command(path), look) {
+            None => Err(InvocationError::OutOfSight(shown())),
+            Some(Err(InvocationError::Unreadable(_, error)))
+                if !veil.is_none() && is_denial(&error) =>
+            {
+                Err(InvocationError::OutOfSight(shown()))
+            }
+            Some(examined) => examined,
         }
+    };
+    if word.as_bytes().contains(&b'/') {
         let place = || visible_bytes(directory.as_os_str().as_bytes());
-        return examine(word, &directory.join(word.as_path()))?
+        return examine(&directory.join(word.as_path()))?
             .ok_or_else(|| InvocationError::NoSuchFile(shown(), place()));
     }
     let mut refusal = None;
@@ -219,14 +231,15 @@ fn find(
         if scope == Scope::System && !place.is_absolute() {
             continue;
         }
-        let path = directory.join(place).join(word.as_path());
-        // To them there is nothing there, as to their shell.
-        if hidden(&path) {
-            continue;
-        }
-        match examine(word, &path) {
+        match examine(&directory.join(place).join(word.as_path())) {
             Ok(Some(executable)) => return Ok(executable),
-            Ok(None) | Err(InvocationError::IsDirectory(_) | InvocationError::Unreadable(..)) => {}
+            // What is out of sight is not there to them, as it is not to their shell.
+            Ok(None)
+            | Err(
+                InvocationError::IsDirectory(_)
+                | InvocationError::Unreadable(..)
+                | InvocationError::OutOfSight(_),
+            ) => {}
             // Found, but not to be executed: said only where no other directory has it.
             Err(error) => refusal = refusal.or(Some(error)),
         }
@@ -239,7 +252,11 @@ fn find(
 }
 
 /// The executable at this path; `None` where nothing is there.
-fn examine(typed: &ByteString, path: &Path) -> Result<Option<Executable>, InvocationError> {
+fn examine(
+    typed: &ByteString,
+    path: &Path,
+    veil: &Veil<'_>,
+) -> Result<Option<Executable>, InvocationError> {
     let shown = || visible_argument(path.as_os_str().as_bytes());
     let unreadable = |error| InvocationError::Unreadable(shown(), error);
     let real = match path.canonicalize() {
@@ -251,12 +268,16 @@ fn examine(typed: &ByteString, path: &Path) -> Result<Option<Executable>, Invoca
     if metadata.is_dir() {
         return Err(InvocationError::IsDirectory(shown()));
     }
-    let executable =
-        rustix::fs::accessat(CWD, &real, rustix::fs::Access::EXEC_OK, AtFlags::EACCESS);
+    // Behind a veil it is looked at with the caller's rights, and executed with others.
+    let executable = if veil.is_none() {
+        rustix::fs::accessat(CWD, &real, rustix::fs::Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+    } else {
+        metadata.mode() & 0o111 != 0
+    };
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(InvocationError::IsDirectory(shown()));
     };
-    if !metadata.is_file() || executable.is_err() {
+    if !metadata.is_file() || !executable {
         return Err(InvocationError::NotExecutable(shown()));
     }
     let named = parent.canonicalize().map_err(unreadable)?.join(name);
@@ -271,6 +292,10 @@ fn examine(typed: &ByteString, path: &Path) -> Result<Option<Executable>, Invoca
         inode: metadata.ino(),
         size: metadata.len(),
     }))
+}
+
+fn is_denial(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
 }
 
 fn is_absence(error: &io::Error) -> bool {

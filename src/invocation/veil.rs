@@ -48,16 +48,36 @@ impl<'a> Veil<'a> {
         Self { sight: Some(Sight::of_caller()).filter(|sight| !sight.is_whole()), named }
     }
 
-    /// Whether what is at `path` is not the caller's to know.
-    pub(super) fn hides<'p>(&self, path: &Path, place: impl FnOnce() -> Place<'p>) -> bool {
-        let Some(sight) = self.sight.filter(|sight| sight.is_hidden(path)) else { return false };
-        let place = place();
+    /// Whether nothing stands between.
+    pub(super) fn is_none(&self) -> bool {
+        self.sight.is_none()
+    }
+
+    /// Looks at `path` by `looking`, with the caller's rights. `None` where what is there is hidden
+    /// from them; where it is and is `named` for them, it is looked at with ours.
+    ///
+    /// All of it with their rights, and not only the question whether it is hidden: they could
+    /// exchange a directory for a link in between.
+    pub(super) fn look<'p, T>(
+        &self,
+        path: &Path,
+        place: impl FnOnce() -> Place<'p>,
+        looking: impl FnOnce() -> T,
+    ) -> Option<T> {
+        match self.sight {
+            None => Some(looking()),
+            Some(sight) if sight.is_hidden(path) => self.is_named(sight, place()).then(looking),
+            Some(sight) => sight.through(looking).ok(),
+        }
+    }
+
+    fn is_named(&self, sight: Sight, place: Place<'_>) -> bool {
         // With ".." or a link, a name that a rule knows could be made to ask about another place.
         if place.path().components().any(|part| part == Component::ParentDir) {
-            return true;
+            return false;
         }
         let theirs = sight.through(|| as_they_know_it(place.path()));
-        !theirs.is_ok_and(|path| (self.named)(place.at(&path)))
+        theirs.is_ok_and(|path| (self.named)(place.at(&path)))
     }
 }
 
