@@ -17,6 +17,7 @@ mod decisions;
 mod error;
 mod front;
 mod record;
+mod told;
 mod undo;
 
 use std::os::fd::AsFd;
@@ -32,10 +33,11 @@ use crate::snapshot::{Captured, SnapshotStore};
 use crate::system::{Digest, Directories, Host, Moment, Sight};
 
 pub use case::Case;
-pub use decisions::{approve, cancel, may_decide, may_see, note_overdue, reject, viewer};
+pub use decisions::{approve, cancel, may_decide, may_see, note_overdue, reject};
 pub use error::ProtocolError;
 pub use front::{Event, Front, Manner, Outcome, Patience};
 use record::OnRecord;
+pub use told::viewer;
 pub use undo::{UndoReport, find_run, runs, undo};
 
 /// The rooms of this process: opened once, each doing no work before it is needed.
@@ -78,11 +80,11 @@ pub fn run(
             wait_begins(&mut manner)?;
             // The pause: it is on record and on disk before anybody hears of it.
             let record = decisions::request(rooms, &case)?;
-            manner.front.event(&Event::Pending(&decisions::as_told(&record)?));
+            manner.front.event(&Event::Pending(&told::record(&record)?));
             pause(rooms, &case, record, &mut manner)
         }
     };
-    decisions::outcome_as_told(outcome?)
+    told::outcome(outcome?)
 }
 
 /// Goes on with a request that was made before, from this or another process.
@@ -108,7 +110,7 @@ pub fn resume(
         State::Approved => proceed(rooms, &case, Some(record), &mut manner),
         _ => Ok(Outcome::Closed(Box::new(record))),
     };
-    decisions::outcome_as_told(outcome?)
+    told::outcome(outcome?)
 }
 
 /// From here on ^C is an answer, where anybody waits.

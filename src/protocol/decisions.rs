@@ -1,17 +1,14 @@
 //! Requests and the humans' decisions on them: made, recorded and stored in this order, so that the
 //! log never lacks what the store knows.
 
-use std::io;
-use std::path::PathBuf;
-
 use super::case::Case;
 use super::record::OnRecord;
-use super::{Outcome, ProtocolError, Rooms, record};
+use super::{ProtocolError, Rooms, record, told};
 use crate::invocation::{self, BoundFile, Requester};
 use crate::policy::{Policy, Presence};
 use crate::review::{
     Approver, Bound, BoundEnvironment, BoundRequester, Difference, Record, RequestId, RequestStore,
-    Runner, Salt, Seen, Shown, StoreError, Viewer,
+    Runner, Salt, Shown, StoreError,
 };
 use crate::system::identity::Account;
 use crate::system::text::visible;
@@ -42,20 +39,10 @@ fn bind(case: &Case<'_>, salt: &Salt, nonce: String, now: &Moment) -> Result<Bou
     let invocation = &case.invocation;
     let executable = invocation
         .bound_executable()
-        .map_err(|error| unbound(case, invocation.executable.path.clone(), error))?;
+        .map_err(|error| told::unbound(case, invocation.executable.path.clone(), error))?;
     let operands =
-        invocation.bound_operands().map_err(|(path, error)| unbound(case, path, error))?;
+        invocation.bound_operands().map_err(|(path, error)| told::unbound(case, path, error))?;
     describe(case, executable, operands, salt, nonce, now)
-}
-
-/// A file that cannot be bound: which one is told only to somebody who could see where all the
-/// arguments lead.
-fn unbound(case: &Case<'_>, path: PathBuf, error: io::Error) -> ProtocolError {
-    let sight = Sight::of_caller();
-    let seen = case.invocation.executable_is_seen_by(sight)
-        && case.invocation.operands_hidden_from(sight).is_empty()
-        && !sight.is_hidden(&path);
-    if seen { ProtocolError::Bound(path, error) } else { ProtocolError::BoundOutOfSight }
 }
 
 /// The digest under which a command is on record that nobody has to decide: nothing is bound to it
@@ -158,30 +145,8 @@ pub(super) fn take_again<'r>(
     if because.is_empty() {
         return Ok(Again::Same(Box::new(again)));
     }
-    let theirs = told_differences(&again, record, &bound, &because)?;
+    let theirs = told::differences(&again, record, &bound, &because)?;
     Ok(Again::Void(Box::new(void(rooms, &record.id, &because, &theirs)?)))
-}
-
-/// Why a request is void, as far as it is its requester's to know. Empty: they may know nothing.
-fn told_differences(
-    again: &Case<'_>,
-    record: &Record,
-    now: &Bound,
-    because: &str,
-) -> Result<String, ProtocolError> {
-    if record.bound.differences(now).is_empty() {
-        return Ok(because.to_owned());
-    }
-    let (Some(then), Some(seen)) = (&record.shown.to_requester, again.seen_by_requester()?) else {
-        return Ok(String::new());
-    };
-    let as_seen = |bound: &Bound, seen: &Seen| Bound {
-        executable: seen.executable.clone(),
-        operands: seen.operands.clone(),
-        ..bound.clone()
-    };
-    let differences = as_seen(&record.bound, then).differences(&as_seen(now, &seen));
-    Ok(Difference::sentence(&differences))
 }
 
 /// A human says yes, from their own login.
@@ -302,30 +267,6 @@ pub fn note_overdue(rooms: &Rooms) -> Result<(), ProtocolError> {
         rooms.log.append(&entries, &Moment::now())?;
     }
     Ok(())
-}
-
-/// Whoever calls, as one who looks at requests.
-///
-/// # Errors
-/// [`ProtocolError::Identity`].
-pub fn viewer() -> Result<Viewer, ProtocolError> {
-    Ok(Viewer::from(&invocation::requester()?))
-}
-
-/// What the caller may know of a request, for whoever stands between us and them.
-pub(super) fn as_told(record: &Record) -> Result<Record, ProtocolError> {
-    Ok(record.shown_to(viewer()?).into_owned())
-}
-
-/// An outcome with no more in it than the caller may know.
-pub(super) fn outcome_as_told(outcome: Outcome) -> Result<Outcome, ProtocolError> {
-    let told = |record: Box<Record>| as_told(&record).map(Box::new);
-    Ok(match outcome {
-        Outcome::Pending(record) => Outcome::Pending(told(record)?),
-        Outcome::TimeUp(record) => Outcome::TimeUp(told(record)?),
-        Outcome::Closed(record) => Outcome::Closed(told(record)?),
-        ended @ (Outcome::Ended { .. } | Outcome::Denied { .. }) => ended,
-    })
 }
 
 /// Goes on only for whoever made the request.
