@@ -18,6 +18,7 @@ mod decisions;
 mod error;
 mod front;
 mod record;
+mod told;
 mod undo;
 
 use std::os::fd::AsFd;
@@ -30,14 +31,15 @@ use crate::invocation::Asked;
 use crate::policy::{Decision, Policy, SnapshotFailure};
 use crate::review::{FileStore, Record, RequestId, RequestStore, State, Waited};
 use crate::snapshot::{Captured, SnapshotStore};
-use crate::system::{Digest, Directories, Host, Moment};
+use crate::system::{Digest, Directories, Host, Moment, Sight};
 
 pub use case::Case;
 use confining::Confining;
-pub use decisions::{approve, cancel, may_see, note_overdue, reject};
+pub use decisions::{approve, cancel, may_decide, may_see, note_overdue, reject};
 pub use error::ProtocolError;
 pub use front::{Event, Front, Manner, Outcome, Patience};
 use record::OnRecord;
+pub use told::viewer;
 pub use undo::{UndoReport, find_run, runs, undo};
 
 /// The rooms of this process: opened once, each doing no work before it is needed.
@@ -71,7 +73,7 @@ pub fn run(
     let case = Case::open(rooms, asked, reason)?;
     manner.front.event(&Event::Decided(&case));
 
-    match case.verdict.decision {
+    let outcome = match case.verdict.decision {
         Decision::Deny => deny(rooms, &case),
         _ if case.nobody_can_approve() => deny(rooms, &case),
         // No human is asked for what could not run here anyway.
@@ -82,10 +84,11 @@ pub fn run(
             wait_begins(&mut manner)?;
             // The pause: it is on record and on disk before anybody hears of it.
             let record = decisions::request(rooms, &case)?;
-            manner.front.event(&Event::Pending(&record));
+            manner.front.event(&Event::Pending(&told::record(&record)?));
             pause(rooms, &case, record, &mut manner)
         }
-    }
+    };
+    told::outcome(outcome?)
 }
 
 /// Goes on with a request that was made before, from this or another process.
@@ -103,14 +106,15 @@ pub fn resume(
     decisions::only_the_requester(&record)?;
     let asked = case::asked_again(&record, asked);
     let case = Case::open(rooms, asked, record.bound.reason.clone())?;
-    match record.state {
+    let outcome = match record.state {
         State::Pending => {
             wait_begins(&mut manner)?;
             pause(rooms, &case, record, &mut manner)
         }
         State::Approved => proceed(rooms, &case, Some(record), &mut manner),
         _ => Ok(Outcome::Closed(Box::new(record))),
-    }
+    };
+    told::outcome(outcome?)
 }
 
 /// From here on ^C is an answer, where anybody waits.
@@ -242,7 +246,7 @@ fn proceed(
             match rooms.snapshots.capture_after(&id, &mut |progress| front.progress(progress)) {
                 Ok(after) => Some(after),
                 Err(error) => {
-                    front.event(&Event::AfterNotRecorded(&error));
+                    front.event(&Event::AfterNotRecorded(&error.as_told_to(Sight::of_caller())));
                     None
                 }
             }
@@ -340,20 +344,20 @@ fn take_snapshot(
     }
     let captured = rooms.snapshots.capture_before(
         case.run_information(id),
-        &case.affected,
+        &case.to_capture()?,
         case.capture_limits(),
         &mut |progress| front.progress(progress),
     );
     match captured {
         Ok(captured) => {
-            front.event(&Event::Snapshotted(&captured));
+            front.event(&Event::Snapshotted(&captured.as_told_to(Sight::of_caller())));
             Ok(Some(captured))
         }
         Err(error) if case.verdict.snapshot.on_failure == SnapshotFailure::Warn => {
-            front.event(&Event::NotSnapshotted(&error));
+            front.event(&Event::NotSnapshotted(&error.as_told_to(Sight::of_caller())));
             Ok(None)
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error.as_told_to(Sight::of_caller()).into()),
     }
 }
 

@@ -19,6 +19,7 @@ mod run_as;
 mod runners;
 mod scripts;
 mod special;
+mod veil;
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +32,8 @@ pub use affected::AffectedFiles;
 pub use bound::{OPERAND_DIGEST_LIMIT, bind_file};
 pub use paths::{Imagined, Machine};
 pub use reading::{imagine, read};
-pub use resolve::{Asked, InvocationError, resolve};
+pub use resolve::{Asked, InvocationError, resolve, resolve_for_caller};
+pub use veil::Place;
 
 /// Whoever calls.
 ///

@@ -14,6 +14,7 @@
 //! | find it sound | `check`, `verify` (examples, tests) |
 //! | keep it | `load`, `cache`, `compiled`, `index`, `rules` |
 //! | decide | `decide`, `matching` with `command`, `tokens`, `flags`, `paths`, `glob`; `protected`; `verdict` |
+//! | tell somebody | `listing` |
 
 mod cache;
 mod check;
@@ -28,6 +29,7 @@ mod error;
 mod flags;
 mod glob;
 mod index;
+mod listing;
 mod load;
 mod locate;
 mod matching;
@@ -66,6 +68,7 @@ pub use document::{
 };
 pub use error::PolicyError;
 pub use glob::{PathPattern, TokenPattern, VariablePattern};
+pub use listing::{Entry, Listing, Needs, Stricter, Who};
 pub use quantity::Quantity;
 pub use rule::{Examples, Raise, Require, Rule, RuleEnvironment, Snapshot, Undo};
 pub use tables::{Counts, Table};

@@ -4,12 +4,12 @@ use std::ffi::OsString;
 
 use super::{ProtocolError, Rooms, confining};
 use crate::execute::{self, Environment, KernelConfinement};
-use crate::invocation::{Asked, Invocation, Machine, RequesterKind};
-use crate::policy::{Confine, Decision, Facts, Verdict};
-use crate::review::{Record, RequestId};
+use crate::invocation::{self, Asked, Invocation, Machine, RequesterKind};
+use crate::policy::{Confine, Decision, Facts, Verdict, Who};
+use crate::review::{Record, RequestId, Seen};
 use crate::snapshot::{Affected, CaptureLimits, Preview, RunInformation, RunState, Writable};
-use crate::system::Moment;
 use crate::system::text::visible;
+use crate::system::{ByteString, Moment, Sight};
 
 /// How many paths a reviewer is shown; that there are more is said.
 pub(super) const PREVIEWED: usize = 200;
@@ -30,10 +30,12 @@ pub struct Case<'r> {
     pub writable: Option<Writable>,
     /// What the requester says it is for.
     pub reason: Option<String>,
+    /// With whose eyes it was looked at.
+    sight: Sight,
 }
 
 impl<'r> Case<'r> {
-    /// Resolves a command and judges it. Nothing is written.
+    /// Resolves a command and judges it, by all that there is to see. Nothing is written.
     ///
     /// # Errors
     /// [`ProtocolError::Invocation`]; [`ProtocolError::Snapshot`] where the rules confine it and what
@@ -43,11 +45,36 @@ impl<'r> Case<'r> {
         asked: Asked,
         reason: Option<String>,
     ) -> Result<Self, ProtocolError> {
-        let invocation = crate::invocation::resolve(
-            asked.clone(),
-            rooms.policy.search_path(),
-            rooms.directories.scope,
-        )?;
+        let invocation = resolve(rooms, &asked)?;
+        Self::judge(rooms, asked, reason, invocation, Sight::whole())
+    }
+
+    /// The same, only to be told to the caller: by what they can see themselves, so that asking
+    /// finds out nothing. Where they see less than there is, the command may be decided otherwise
+    /// when it is to run: [`Case::operands_out_of_sight`] says by what.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Invocation`], [`ProtocolError::Rights`].
+    pub fn for_caller(
+        rooms: &'r Rooms,
+        asked: Asked,
+        reason: Option<String>,
+    ) -> Result<Self, ProtocolError> {
+        let sight = Sight::of_caller();
+        let whole = resolve(rooms, &asked)?;
+        let invocation = whole.as_seen_by(sight).map_err(ProtocolError::Rights)?;
+        sight
+            .through(|| Self::judge(rooms, asked, reason, invocation, sight))
+            .map_err(ProtocolError::Rights)?
+    }
+
+    fn judge(
+        rooms: &'r Rooms,
+        asked: Asked,
+        reason: Option<String>,
+        invocation: Invocation,
+        sight: Sight,
+    ) -> Result<Self, ProtocolError> {
         let verdict = rooms.policy.decide(&Facts {
             reading: &invocation.reading,
             requester_name: &invocation.requester.name,
@@ -60,7 +87,45 @@ impl<'r> Case<'r> {
             paths: &Machine { requester_uid: invocation.requester.uid },
         });
         let (affected, writable) = confining::affected(rooms, &invocation, &verdict)?;
-        Ok(Self { rooms, asked, invocation, verdict, affected, writable, reason })
+        Ok(Self { rooms, asked, invocation, verdict, affected, writable, reason, sight })
+    }
+
+    /// The arguments that are, or would be, files where whoever looks at the case cannot see.
+    pub fn operands_out_of_sight(&self) -> Vec<&ByteString> {
+        self.invocation.operands_hidden_from(self.sight)
+    }
+
+    /// Whether whoever looks at the case may know the real path of the executable.
+    pub fn executable_is_in_sight(&self) -> bool {
+        self.invocation.executable_is_seen_by(self.sight)
+    }
+
+    /// What its requester may know of the files; `None` where that is all.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Rights`], [`ProtocolError::Bound`], [`ProtocolError::Snapshot`].
+    pub(super) fn seen_by_requester(&self) -> Result<Option<Seen>, ProtocolError> {
+        let sight = Sight::of_caller();
+        if sight.is_whole() {
+            return Ok(None);
+        }
+        let theirs = self.invocation.as_seen_by(sight).map_err(ProtocolError::Rights)?;
+        let executable = theirs.executable_seen_by(sight).map_err(ProtocolError::Rights)?;
+        let look = || -> Result<_, ProtocolError> {
+            let (affected, writable) = confining::affected(self.rooms, &theirs, &self.verdict)?;
+            let preview = self.rooms.snapshots.preview_what_is_seen(&affected, PREVIEWED)?;
+            let operands = theirs
+                .bound_operands()
+                .map_err(|(path, error)| ProtocolError::Bound(path, error))?;
+            let confined = confining::shown(writable.as_ref(), self.verdict.confine);
+            Ok((operands, preview, confined))
+        };
+        let (operands, mut preview, confined) =
+            sight.through(look).map_err(ProtocolError::Rights)??;
+        preview.say_that_there_is_more();
+        let Preview { paths: snapshot, not_covered, .. } = preview;
+        let closed_because = None;
+        Ok(Some(Seen { executable, operands, snapshot, not_covered, confined, closed_because }))
     }
 
     /// Whether humans would be needed whom this policy does not have.
@@ -117,7 +182,28 @@ impl<'r> Case<'r> {
     /// # Errors
     /// [`ProtocolError::Snapshot`].
     pub fn preview(&self) -> Result<Preview, ProtocolError> {
-        Ok(self.rooms.snapshots.preview(&self.affected, PREVIEWED)?)
+        let snapshots = &self.rooms.snapshots;
+        if self.sight.is_whole() {
+            return Ok(snapshots.preview(&self.affected, PREVIEWED)?);
+        }
+        let look = || snapshots.preview_what_is_seen(&self.affected, PREVIEWED);
+        Ok(self.sight.through(look).map_err(ProtocolError::Rights)??)
+    }
+
+    /// What is to be captured, with what may be told about it.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Rights`].
+    pub(super) fn to_capture(&self) -> Result<Affected, ProtocolError> {
+        let mut affected = self.affected.clone();
+        let sight = Sight::of_caller();
+        if !sight.is_whole() {
+            let theirs = self.invocation.as_seen_by(sight).map_err(ProtocolError::Rights)?;
+            let look = || confining::affected(self.rooms, &theirs, &self.verdict);
+            let (told, _) = sight.through(look).map_err(ProtocolError::Rights)??;
+            affected.not_covered_told = told.not_covered;
+        }
+        Ok(affected)
     }
 
     /// What is kept about the run, for an undo.
@@ -142,6 +228,24 @@ impl<'r> Case<'r> {
         let default = CaptureLimits::default();
         CaptureLimits { bytes: self.verdict.snapshot.max_size.unwrap_or(default.bytes), ..default }
     }
+}
+
+/// What is asked, as this machine understands it. Nothing is said about places that the caller
+/// cannot see, except for those that a rule names for them.
+fn resolve(rooms: &Rooms, asked: &Asked) -> Result<Invocation, ProtocolError> {
+    let named = |place: invocation::Place<'_>| {
+        invocation::requester().is_ok_and(|person| {
+            let who = Who {
+                name: &person.name,
+                groups: &person.groups,
+                kind: person.kind,
+                host: &rooms.host.name,
+            };
+            rooms.policy.names(&who, place)
+        })
+    };
+    let (search, scope) = (rooms.policy.search_path(), rooms.directories.scope);
+    Ok(invocation::resolve_for_caller(asked.clone(), search, scope, &named)?)
 }
 
 /// What is to be resolved again when a request goes on: what was asked then, except for what the

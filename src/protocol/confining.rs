@@ -1,11 +1,13 @@
 //! What a command may write where the rules confine it, and what that settles about its undo.
 
+use super::case::PREVIEWED;
 use super::{Case, ProtocolError, Rooms};
 use crate::audit::Confined;
 use crate::execute::{Confinement, ConfinementLevel, KernelConfinement};
 use crate::invocation::Invocation;
 use crate::policy::{Confine, Decision, Verdict};
-use crate::snapshot::{Affected, Writable};
+use crate::review;
+use crate::snapshot::{Affected, Writable, WritablePlace};
 
 /// What Landlock leaves open even where it is required.
 const STILL_OPEN: &str = "changes of modes, owners, times and attributes of other files, and what services do at its \
@@ -22,6 +24,7 @@ pub(super) fn affected(
         declared: verdict.snapshot.paths.clone(),
         operands: files.operands,
         not_covered: Vec::new(),
+        ..Affected::default()
     };
     let mut writable = None;
     if verdict.confine != Confine::Off && verdict.decision != Decision::Deny {
@@ -40,6 +43,13 @@ pub(super) fn affected(
     affected.not_covered.extend(files.not_covered);
     affected.not_covered.extend(writable.iter().flat_map(|open| open.withheld.clone()));
     Ok((affected, writable))
+}
+
+/// How a request tells it.
+pub(super) fn shown(writable: Option<&Writable>, confine: Confine) -> Option<review::Confined> {
+    let places = &writable?.places;
+    let most = places.iter().take(PREVIEWED).map(WritablePlace::shown).collect();
+    Some(review::Confined { confine, writable: most, places: places.len() as u64 })
 }
 
 /// Why a command does not run that must be confined and cannot be.

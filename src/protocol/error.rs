@@ -51,6 +51,15 @@ pub enum ProtocolError {
     /// A file that the request is bound to.
     #[error("cannot read {path}, which the request is bound to: {1}", path = visible_path(.0))]
     Bound(PathBuf, io::Error),
+    /// The same, where the caller may not know which.
+    #[error(
+        "cannot read a file that the request is bound to, and that you may not see: root can see \
+         which by \"hitl run\" of the same command"
+    )]
+    BoundOutOfSight,
+    /// The caller's rights to files.
+    #[error("cannot look at the files with your own rights: {0}")]
+    Rights(io::Error),
     /// What is bound has no canonical form.
     #[error("the request cannot be bound: {0}")]
     Canonical(#[from] CanonicalError),

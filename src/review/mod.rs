@@ -7,7 +7,8 @@
 //!
 //! Start with `lifecycle`, the steps that a request can take, and `deciders`, whose word counts in
 //! them; `overdue` is what happens to it while nobody acts. `file_store` keeps the records and
-//! `waiting` sleeps until one changes. `shown`, `queue` and `view` are what people and programs see.
+//! `waiting` sleeps until one changes. `shown`, `queue` and `view` are what people and programs see,
+//! `viewer` is how much of it.
 
 mod bound;
 mod claim;
@@ -27,6 +28,7 @@ mod record_file;
 mod runner;
 mod shown;
 mod view;
+mod viewer;
 mod waiting;
 mod wording;
 
@@ -56,6 +58,7 @@ pub use file_store::FileStore;
 pub use queue::rows;
 pub use shown::describe;
 pub use view::view;
+pub use viewer::Viewer;
 
 /// The id of a request and of the run it may become: eight Crockford base32 characters, written
 /// `K7Q2-MX4P`. Unique among the requests and runs that are still there.
@@ -220,6 +223,28 @@ pub struct Shown {
     /// What it may write, where it is confined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confined: Option<Confined>,
+    /// What the requester may know of the files, where that is not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_requester: Option<Seen>,
+}
+
+/// What a requester could see of the files by themselves when they asked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// The executable; without its digest where they may not read it.
+    pub executable: BoundFile,
+    /// The files among the arguments, in the same way.
+    pub operands: Vec<BoundFile>,
+    /// The paths that will be snapshotted.
+    pub snapshot: Vec<ByteString>,
+    /// What undo will not cover, a sentence each.
+    pub not_covered: Vec<String>,
+    /// What it may write, where it is confined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confined: Option<Confined>,
+    /// What closed the request early, as far as it is theirs to know.
+    pub closed_because: Option<String>,
 }
 
 /// What a confined command may write, as it was when the request was made.

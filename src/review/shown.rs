@@ -3,7 +3,7 @@
 
 use super::lines::{Lines, cells, made_visible};
 use super::paint;
-use super::wording::{input_text, kind_text, risk_text, run_as_text};
+use super::wording::{input_text, kind_text, risk_text, run_as_text, undigested};
 use super::{Approval, Confined, Record, State};
 use crate::invocation::BoundFile;
 use crate::policy::{Confine, Decision, dynamic_reason};
@@ -118,7 +118,7 @@ fn describe_file(label: &str, file: &BoundFile, lines: &mut Lines) {
             lines.digest(digest);
         }
         None => {
-            lines.field(label, &[format!("{path} ({} bytes, too large to be hashed)", file.size)]);
+            lines.field(label, &[format!("{path} ({})", undigested(file))]);
         }
     }
 }

@@ -160,6 +160,15 @@ pub enum SnapshotError {
         /// Why.
         source: CanonicalError,
     },
+    /// Something went wrong at a path that the one who is told may not see.
+    #[error("{0}, because of a file that you may not see: root can see which")]
+    OutOfSight(&'static str),
+    /// The same of something that changed since.
+    #[error(
+        "something that you may not see changed since, and nothing was touched: root can see what, and \
+         --force restores it all the same (what is there now is snapshotted first)"
+    )]
+    ChangedOutOfSight,
     /// A durable write or a lock.
     #[error(transparent)]
     Durable(#[from] DurableError),

@@ -13,6 +13,7 @@ pub mod durable;
 mod host;
 pub mod identity;
 mod scope;
+mod sight;
 pub mod text;
 pub mod trusted;
 
@@ -23,3 +24,4 @@ pub use colour::{Colour, Paint};
 pub use digest::{Digest, ParseDigestError};
 pub use host::Host;
 pub use scope::{Directories, DirectoryOverrides, Scope, ScopeError};
+pub use sight::Sight;

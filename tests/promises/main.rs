@@ -23,6 +23,8 @@ mod confirming;
 mod deciding;
 mod environment;
 mod hostile_text;
+mod leaks;
+mod listing;
 mod monitoring;
 mod office;
 mod policies;

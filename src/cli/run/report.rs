@@ -5,10 +5,11 @@ use serde_json::{Map, Value, json};
 use crate::cli::failure::{ExitCode, Failure};
 use crate::cli::{Exit, Output};
 use crate::execute::{Ending, KernelConfinement};
-use crate::policy::{Confine, Decision, Verdict};
+use crate::policy::{Confine, Decision, PolicyIdentity, Verdict};
 use crate::protocol::{Case, Outcome};
 use crate::review::Record;
 use crate::snapshot::WritablePlace;
+use crate::system::Sight;
 use crate::system::text::{counted, visible, visible_argument, visible_bytes, visible_command};
 
 /// How many of the places that a confined command may write are listed for a person.
@@ -36,10 +37,10 @@ pub(crate) fn case_json(case: &Case<'_>) -> Result<Value, Failure> {
     object.insert("v".into(), 1.into());
     object.insert("enforcement".into(), json!(case.verdict.enforcement));
     object.insert("argv".into(), json!(invocation.argv));
-    object.insert(
-        "executable".into(),
-        json!(invocation.executable.names.real.as_ref().map(|path| path.to_string_lossy())),
-    );
+    let executable = invocation.executable.names.real.as_ref();
+    let executable = executable.filter(|_| case.executable_is_in_sight());
+    object.insert("executable".into(), json!(executable.map(|path| path.to_string_lossy())));
+    object.insert("out_of_sight".into(), json!(case.operands_out_of_sight()));
     object.insert("directory".into(), json!(invocation.directory.to_string_lossy()));
     object.insert("run_as".into(), json!(invocation.run_as.user));
     object.insert(
@@ -57,7 +58,7 @@ pub(crate) fn case_json(case: &Case<'_>) -> Result<Value, Failure> {
         object.insert("writable".into(), json!(places));
         object.insert("cannot_be_confined".into(), json!(case.cannot_be_confined()));
     }
-    object.insert("policy".into(), json!(case.rooms.policy.identity()));
+    object.insert("policy".into(), json!(identity(case)));
     Ok(Value::Object(object))
 }
 
@@ -70,13 +71,19 @@ pub(crate) fn case_text(case: &Case<'_>) -> Result<String, Failure> {
     line("decision", &decision_words(case));
     line("risk", word(&verdict.risk).as_str());
     line("command", &visible_command(&bytes(case)));
-    if let Some(real) = &invocation.executable.names.real {
+    if let Some(real) =
+        invocation.executable.names.real.as_ref().filter(|_| case.executable_is_in_sight())
+    {
         line("executable", &visible(&real.to_string_lossy()));
     }
     line("run as", &visible(&invocation.run_as.user));
     line("directory", &visible(&invocation.directory.to_string_lossy()));
     for reason in &verdict.reasons {
         line("because", &visible(&reason.text));
+    }
+    for operand in case.operands_out_of_sight() {
+        let operand = visible_argument(operand.as_bytes());
+        line("not seen", &format!("{operand}: \"hitl run\" decides by what it leads to"));
     }
     let preview = case.preview()?;
     if !preview.paths.is_empty() {
@@ -92,10 +99,14 @@ pub(crate) fn case_text(case: &Case<'_>) -> Result<String, Failure> {
     for sentence in &preview.not_covered {
         line("not covered", &visible(sentence));
     }
-    let identity = case.rooms.policy.identity();
+    let identity = identity(case);
     let sources: Vec<_> =
         identity.sources.iter().map(|source| visible_bytes(source.as_bytes())).collect();
-    let sources = if sources.is_empty() { "built in".to_owned() } else { sources.join(", ") };
+    let sources = match sources.is_empty() {
+        true if case.rooms.policy.identity().sources.is_empty() => "built in".to_owned(),
+        true => "its files are not yours to see".to_owned(),
+        false => sources.join(", "),
+    };
     line("policy", &format!("{} ({sources})", visible(&identity.name)));
     Ok(text)
 }
@@ -119,6 +130,14 @@ fn confinement_lines(case: &Case<'_>) -> Vec<(&'static str, String)> {
     let more = count.saturating_sub(LISTED_PLACES);
     let more = (more > 0).then(|| ("", format!("and {more} more")));
     std::iter::once(("confined", first)).chain(places).chain(more).collect()
+}
+
+/// The policy, with those of its files whose names the caller may come by.
+fn identity(case: &Case<'_>) -> PolicyIdentity {
+    let sight = Sight::of_caller();
+    let mut identity = case.rooms.policy.identity().clone();
+    identity.sources.retain(|source| sight.may_come_by(source.as_path()));
+    identity
 }
 
 fn decision_words(case: &Case<'_>) -> String {
