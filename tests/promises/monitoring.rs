@@ -259,7 +259,7 @@ fn control_z_stops_the_job_and_fg_goes_on_with_it() {
         terminal.shows(&format!("here-{round}2"));
         terminal.types("fg\n");
         terminal.types(&format!("{round}\n"));
-        terminal.shows(&format!("heard {round}"));
+        terminal.shows(&format!("heard {round}\r\nready> "));
         terminal.forget();
     }
     leave(terminal, child);
