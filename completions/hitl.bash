@@ -31,6 +31,9 @@ _hitl() {
             hitl,completions)
                 cmd="hitl__subcmd__completions"
                 ;;
+            hitl,doctor)
+                cmd="hitl__subcmd__doctor"
+                ;;
             hitl,help)
                 cmd="hitl__subcmd__help"
                 ;;
@@ -102,6 +105,9 @@ _hitl() {
                 ;;
             hitl__subcmd__help,completions)
                 cmd="hitl__subcmd__help__subcmd__completions"
+                ;;
+            hitl__subcmd__help,doctor)
+                cmd="hitl__subcmd__help__subcmd__doctor"
                 ;;
             hitl__subcmd__help,help)
                 cmd="hitl__subcmd__help__subcmd__help"
@@ -203,7 +209,7 @@ _hitl() {
 
     case "${cmd}" in
         hitl)
-            opts="-h -V --color --policy --state-dir --help --version run check list pending show approve reject cancel wait snapshots undo audit policy init completions man tour help"
+            opts="-h -V --color --policy --state-dir --help --version run check list pending show approve reject cancel wait snapshots undo audit policy init doctor completions man tour help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -514,8 +520,34 @@ _hitl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hitl__subcmd__doctor)
+            opts="-h --json --color --policy --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hitl__subcmd__help)
-            opts="run check list pending show approve reject cancel wait snapshots undo audit policy init completions man tour help"
+            opts="run check list pending show approve reject cancel wait snapshots undo audit policy init doctor completions man tour help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -613,6 +645,20 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -891,7 +937,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__list)
-            opts="-u -g -C -U -h --user --group --chdir --for --json --color --policy --state-dir --help"
+            opts="-u -g -C -D -U -h --user --group --chdir --for --json --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -914,6 +960,10 @@ _hitl() {
                     return 0
                     ;;
                 --chdir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -D)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

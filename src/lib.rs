@@ -11,15 +11,17 @@
 //! | [`execute`] | the identity switch, the environment, signals, the child's status |
 //! | [`audit`] | the hash-chained record that an outsider can verify |
 //! | [`protocol`] | Intervention Protocol: the one function that walks a command through the rooms |
+//! | [`doctor`] | whether an installation can do its work, and the command that mends it |
 //! | [`system`] | what every room needs from the machine |
 //! | [`front`] | whoever talks to the person: the unprivileged process, and the channel to it |
 //! | [`cli`] | arguments in, a call, output out |
 //!
 //! Rooms import neither [`cli`] nor each other's insides: what crosses a wall is a type in the
-//! room's `mod.rs`. Only [`protocol`] knows them all.
+//! room's `mod.rs`. Only [`protocol`] knows them all, and [`doctor`] those that it examines.
 
 pub mod audit;
 pub mod cli;
+pub mod doctor;
 pub mod execute;
 pub mod front;
 pub mod invocation;

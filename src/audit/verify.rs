@@ -34,6 +34,9 @@ pub struct Verification {
     pub head: Option<Digest>,
     /// The first thing that is wrong. `None`: the log holds.
     pub first_bad: Option<Finding>,
+    /// How many of them nobody was told of as being there: a few while others write, or after a power
+    /// cut. Cut off, they would not be missed.
+    pub unacknowledged: u64,
     /// What is worth knowing and proves nothing, a sentence each: unfinished commands, recovered
     /// crashes, clocks that were set back.
     pub notes: Vec<String>,
@@ -136,6 +139,7 @@ impl Pass {
                 origin: None,
                 head: None,
                 first_bad: None,
+                unacknowledged: 0,
                 notes: Vec::new(),
                 further_notes: 0,
             },
@@ -337,6 +341,8 @@ impl Pass {
         }
         let (size, next) = self.intact.map_or((0, 0), |last| (last.size, last.sequence + 1));
         let missing = self.acknowledged.filter(|head| head.sequence >= next);
+        let told_of = self.acknowledged.map_or(0, |head| head.sequence + 1);
+        self.result.unacknowledged = next.saturating_sub(told_of);
         match (self.junk.take(), missing) {
             (Some(junk), Some(_)) => self.result.first_bad = Some(junk.finding),
             (None, Some(head)) => {

@@ -13,7 +13,9 @@ use crate::system::{DirectoryOverrides, parse_duration};
 
 mod tools;
 
-pub use tools::{AuditCommand, InitArguments, ManArguments, PolicyCommand, TourArguments};
+pub use tools::{
+    AuditCommand, DoctorArguments, InitArguments, ManArguments, PolicyCommand, TourArguments,
+};
 
 /// The whole command line.
 #[derive(Parser, Debug)]
@@ -97,6 +99,8 @@ pub enum Command {
     Policy(PolicyCommand),
     /// Write a commented starter policy and the directories. Never overwrites.
     Init(InitArguments),
+    /// Examine this installation: every precondition, each failure with the command that mends it.
+    Doctor(DoctorArguments),
     /// Print a completion script for a shell.
     #[command(after_help = help::COMPLETIONS)]
     Completions {

@@ -11,6 +11,7 @@ use crate::policy::PolicyError;
 use crate::protocol::ProtocolError;
 use crate::review::StoreError;
 use crate::snapshot::SnapshotError;
+use crate::system::installation::RefusedScope;
 use crate::system::{ScopeError, Sight, durable::DurableError, trusted::TrustError};
 
 /// The exit codes that are hitl's own. `hitl run` passes a child's status through, so that a child
@@ -94,6 +95,7 @@ failures! {
     AuditError => ExitCode::Failed,
     DurableError => ExitCode::Failed,
     ScopeError => ExitCode::Usage,
+    RefusedScope => ExitCode::Failed,
     TrustError => ExitCode::Policy,
     PolicyError => ExitCode::Policy,
     std::io::Error => ExitCode::Failed,

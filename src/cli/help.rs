@@ -233,7 +233,19 @@ else for yourself.
 
 Examples:
   hitl init --user                              then: hitl policy check
-  sudo hitl init --system                       then name your people in /etc/hitl/policy.yaml";
+  sudo hitl init --system                       then: hitl doctor";
+
+pub(super) const DOCTOR: &str = "\
+Nothing is changed. As root it examines the installed program and everything it rests on; as another
+user the same, told in one word where the details are root's; where hitl is not installed, what user
+scope needs. What it says after \"fix:\" is a shell command.
+
+Examples:
+  hitl doctor                                   as root: all of it, with the details
+  hitl doctor --json | jq -r '.findings[] | select(.state == \"failure\") | .fix'
+
+Exit status:
+  0 no failures (warnings there may be), 1 something must be mended";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

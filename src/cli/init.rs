@@ -1,5 +1,6 @@
 //! `hitl init`: a commented starter policy and the directories. Never overwrites.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::json;
@@ -7,8 +8,9 @@ use serde_json::json;
 use super::arguments::{GlobalArguments, InitArguments};
 use super::failure::{ExitCode, Failure};
 use super::{Exit, Output};
+use crate::system::identity::{self, Account};
 use crate::system::text::visible;
-use crate::system::{Directories, Scope, durable};
+use crate::system::{Directories, Scope, durable, members_of};
 
 /// The starter for a host: complete, and careful until it is adapted.
 const SYSTEM_POLICY: &str = include_str!("../../policies/starter.yaml");
@@ -39,18 +41,21 @@ pub(super) fn init(
     }
     let directories = Directories::settle(global.overrides())?;
     let policy = match wanted {
-        Scope::System => SYSTEM_POLICY,
-        Scope::User => USER_POLICY,
+        Scope::System => with_approvers(SYSTEM_POLICY, approvers().as_deref()),
+        Scope::User => USER_POLICY.to_owned(),
     };
     let mut report = Report::default();
-    let directories_to_make = [
-        directories.policy_file.parent(),
-        directories.policy_directory.as_deref(),
-        Some(directories.state.as_path()),
-    ];
+    let policy_parent = directories.policy_file.parent();
+    let directories_to_make =
+        [policy_parent, directories.policy_directory.as_deref(), Some(directories.state.as_path())];
     for directory in directories_to_make.into_iter().flatten() {
-        report.note(directory, !directory.is_dir());
+        let is_new = !directory.is_dir();
+        report.note(directory, is_new);
         durable::create_directory(directory)?;
+        // Everybody may know that the host has a policy; what it says is in files of root's alone.
+        if is_new && wanted == Scope::System && Some(directory) == policy_parent {
+            std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755))?;
+        }
     }
     let is_new = durable::write_new(&directories.policy_file, policy.as_bytes())?;
     report.note(&directories.policy_file, is_new);
@@ -60,7 +65,7 @@ pub(super) fn init(
         output.print(&report.to_text())?;
         output.say(match wanted {
             Scope::System => {
-                "next: read the policy, name your own people in it, then run \"hitl policy test\""
+                "next: read the policy, name your own people in it, then run \"hitl policy test\" and \"hitl doctor\""
             }
             Scope::User => {
                 "next: read the policy, change what does not suit you, then run \"hitl policy test\""
@@ -68,6 +73,33 @@ pub(super) fn init(
         });
     }
     Ok(Exit::Status(0))
+}
+
+/// Who can approve, as the starter has it before it knows the host.
+const ANY_APPROVERS: &str = "unix_groups: [sudo, wheel]";
+
+/// Those who administer this host: the group of theirs that has somebody in it, else the person who
+/// is at it. `None`: nobody can be told.
+fn approvers() -> Option<String> {
+    let named = |group: &&str| matches!(members_of(group), Ok(Some(members)) if members.iter().any(|one| one.uid != 0));
+    if let Some(group) = ["sudo", "wheel", "admin"].into_iter().find(named) {
+        return Some(format!("unix_groups: [{group}]"));
+    }
+    // Whoever has become root for this. The variable is only a hint, for root to read.
+    let by_sudo = || std::env::var("SUDO_UID").ok()?.parse().ok();
+    let uid = identity::login_uid().or_else(by_sudo).filter(|uid| *uid != 0)?;
+    let account = Account::by_uid(uid).ok()??;
+    // JSON's texts are YAML's.
+    let name = serde_json::to_string(&account.name).ok()?;
+    // With the groups, so that others can join them: one person alone approves nothing critical.
+    Some(format!("users: [{name}], {ANY_APPROVERS}"))
+}
+
+fn with_approvers(policy: &str, approvers: Option<&str>) -> String {
+    match approvers {
+        Some(approvers) => policy.replace(ANY_APPROVERS, approvers),
+        None => policy.to_owned(),
+    }
 }
 
 /// What was made, and what was there already.
@@ -87,5 +119,21 @@ impl Report {
         let made = self.made.iter().map(|path| format!("made  {path}\n"));
         let kept = self.kept.iter().map(|path| format!("kept  {path} (was there already)\n"));
         made.chain(kept).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+
+    #[test]
+    fn the_starter_names_the_hosts_own_administrators() {
+        for approvers in ["unix_groups: [admin]", "users: [\"o'neil: x\"], unix_groups: [sudo]"] {
+            let text = with_approvers(SYSTEM_POLICY, Some(approvers));
+            assert_eq!(text.matches(approvers).count(), 1);
+            Policy::from_text("starter", &text, Scope::System).unwrap();
+        }
+        assert_eq!(with_approvers(SYSTEM_POLICY, None), SYSTEM_POLICY);
     }
 }

@@ -7,6 +7,7 @@ pub mod arguments;
 mod audit;
 mod check;
 mod decide;
+mod doctor;
 mod failure;
 mod help;
 mod init;
@@ -30,8 +31,8 @@ use clap::{CommandFactory, Parser};
 
 use crate::execute::{self, CallerSide, CallerState, Ending};
 use crate::front::{self, Side, Voice};
-use crate::system::Scope;
 use crate::system::text::visible;
+use crate::system::{Scope, installation};
 use arguments::{Arguments, AuditCommand, Command, PolicyCommand};
 pub use failure::{ExitCode, Failure};
 pub use output::{ColorChoice, Output};
@@ -141,6 +142,10 @@ fn made_visible(mut error: clap::Error) -> clap::Error {
 
 fn dispatch(arguments: &Arguments, caller: &CallerState, output: &Output) -> Result<Exit, Failure> {
     let global = &arguments.global;
+    let mends = matches!(arguments.command, Command::Doctor(_) | Command::Init(_));
+    if arguments.command.needs_privileges() && !mends {
+        installation::refuse_if_hindered(&global.overrides())?;
+    }
     match &arguments.command {
         Command::Run(arguments) => run::run(global, arguments, caller, output),
         Command::Check(arguments) => check::check(global, arguments, output),
@@ -156,6 +161,7 @@ fn dispatch(arguments: &Arguments, caller: &CallerState, output: &Output) -> Res
         Command::Audit(command) => audit::audit(global, command, output),
         Command::Policy(command) => policy::policy(global, command, output),
         Command::Init(arguments) => init::init(global, arguments, output),
+        Command::Doctor(arguments) => doctor::doctor(global, arguments, output),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "hitl", &mut script);
@@ -210,6 +216,7 @@ impl Command {
                 *json
             }
             Self::Init(arguments) => arguments.json,
+            Self::Doctor(arguments) => arguments.json,
             Self::Completions { .. } | Self::Man(_) | Self::Tour(_) => false,
         }
     }

@@ -77,7 +77,7 @@ struct PathBeneathAttributes {
 ///
 /// # Errors
 /// Where it has none: `ENOSYS`, and `EOPNOTSUPP` where it is switched off.
-pub(super) fn abi() -> io::Result<u32> {
+pub fn abi() -> io::Result<u32> {
     // SAFETY: no memory is handed over.
     let version = unsafe {
         libc::syscall(

@@ -28,6 +28,7 @@ use crate::system::ByteString;
 pub use confinement::{Confinement, ConfinementError, ConfinementLevel, KernelConfinement};
 pub use entry::{CallerState, EntryError, inherited_descriptor, renounce_privileges, sanitise};
 pub use environment::{EnvironmentError, environment};
+pub use landlock::abi as landlock_abi;
 pub use pass_on::pass_on;
 pub use run::{ExecuteError, run};
 pub use signals::{Caught, SignalWatch};

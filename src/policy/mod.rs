@@ -15,6 +15,7 @@
 //! | keep it | `load`, `cache`, `compiled`, `index`, `rules` |
 //! | decide | `decide`, `matching` with `command`, `tokens`, `flags`, `paths`, `glob`; `protected`; `verdict` |
 //! | tell somebody | `listing` |
+//! | ask it about people | `people` |
 
 mod cache;
 mod check;
@@ -34,6 +35,7 @@ mod load;
 mod locate;
 mod matching;
 mod paths;
+mod people;
 mod protected;
 mod quantity;
 mod read;
@@ -69,6 +71,7 @@ pub use document::{
 pub use error::PolicyError;
 pub use glob::{PathPattern, TokenPattern, VariablePattern};
 pub use listing::{Entry, Listing, Needs, Stricter, Who};
+pub use people::Demand;
 pub use quantity::Quantity;
 pub use rule::{Examples, Raise, Require, Rule, RuleEnvironment, Snapshot, Undo};
 pub use tables::{Counts, Table};

@@ -56,6 +56,7 @@ pub use commitment::Salt;
 pub use error::StoreError;
 pub use file_store::FileStore;
 pub use queue::rows;
+pub use quorum::missing;
 pub use shown::describe;
 pub use view::view;
 pub use viewer::Viewer;

@@ -12,7 +12,7 @@ use crate::policy::Requirement;
 /// that need none left out.
 ///
 /// Agents and pipelines do not count, nor does somebody who may be a person that was counted.
-pub(super) fn missing(requirements: &[Requirement], approvers: &[&Approver]) -> Vec<Requirement> {
+pub fn missing(requirements: &[Requirement], approvers: &[&Approver]) -> Vec<Requirement> {
     let mut humans: Vec<&Approver> = Vec::with_capacity(approvers.len());
     for approver in approvers {
         let person = Person::from(*approver);

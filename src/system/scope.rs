@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{Uid, geteuid};
 
 use super::caller;
+use super::installation::SYSTEM_POLICY;
 
 /// On whose behalf this process works.
 ///
@@ -114,9 +115,7 @@ impl Directories {
         let policy_chosen = chosen_policy.is_some();
         let (policy_file, policy_directory) = match (chosen_policy, scope) {
             (Some(file), _) => (absolute(&file)?, None),
-            (None, Scope::System) => {
-                ("/etc/hitl/policy.yaml".into(), Some("/etc/hitl/policy.d".into()))
-            }
+            (None, Scope::System) => (SYSTEM_POLICY.into(), Some("/etc/hitl/policy.d".into())),
             (None, Scope::User) => {
                 let base = user_directory("XDG_CONFIG_HOME", ".config", "the policy", "--policy")?;
                 (base.join("hitl/policy.yaml"), None)

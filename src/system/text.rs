@@ -62,6 +62,19 @@ pub fn visible_argument(bytes: &[u8]) -> String {
     if plain { shown } else { format!("\"{}\"", shown.replace('"', "\\\"")) }
 }
 
+/// A path as one word of a shell command that a person is to copy: in single quotes where it holds
+/// anything that a shell would not leave alone. What cannot be shown is shown escaped: such a
+/// command is then for reading.
+pub fn shell_word(path: &std::path::Path) -> String {
+    let shown = visible_path(path);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !shown.is_empty() && shown.chars().all(plain) {
+        shown
+    } else {
+        format!("'{}'", shown.replace('\'', "'\\''"))
+    }
+}
+
 /// A number of things, in words: `1 path`, `2 paths`.
 pub fn counted(number: u64, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
@@ -147,6 +160,18 @@ mod tests {
         fn nothing_shown_holds_a_control_or_bidirectional_character(text in any::<String>()) {
             let hostile = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
             prop_assert!(!visible(&text).chars().any(hostile));
+        }
+    }
+
+    #[test]
+    fn a_path_in_a_command_is_one_word_of_it() {
+        for (path, word) in [
+            ("/etc/hitl/policy.yaml", "/etc/hitl/policy.yaml"),
+            ("/srv/a b", "'/srv/a b'"),
+            ("/srv/$(x)'s", "'/srv/$(x)'\\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(std::path::Path::new(path)), word);
         }
     }
 }

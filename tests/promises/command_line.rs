@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use crate::world::HITL;
 
 /// Every command, as it is typed.
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "",
     "run",
     "check",
@@ -30,6 +30,7 @@ const COMMANDS: [&str; 24] = [
     "policy check",
     "policy test",
     "init",
+    "doctor",
     "completions",
     "man",
     "tour",

@@ -1,4 +1,4 @@
-//! The arguments of the commands around the main job: audit, policy, init, man, tour.
+//! The arguments of the commands around the main job: audit, policy, init, doctor, man, tour.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -74,6 +74,15 @@ pub struct InitArguments {
     /// For yourself: your configuration and state directories.
     #[arg(long)]
     pub user: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `hitl doctor`.
+#[derive(Args, Debug)]
+#[command(after_help = help::DOCTOR)]
+pub struct DoctorArguments {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

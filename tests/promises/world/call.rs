@@ -18,7 +18,7 @@ use nix::sys::stat::Mode;
 use super::identity::{Identity, uid_of};
 use super::lacking::Lacking;
 use super::running::{Ran, Running, Waiting, finish, read_event};
-use super::{HITL, World};
+use super::{BUILT_HITL, HITL, World};
 
 /// A command about to be started in a world.
 pub struct Call<'w> {
@@ -35,10 +35,10 @@ pub struct Call<'w> {
     lacking: Option<Lacking>,
 }
 
-/// Which hitl stands at /usr/local/bin/hitl.
+/// Which hitl there is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Hitl {
-    /// Setuid root.
+    /// The one at /usr/local/bin/hitl, setuid root.
     Setuid,
     /// The built binary without privileges.
     Plain,
@@ -133,11 +133,11 @@ impl Call<'_> {
             .filter(|(from, _)| self.world.outside(from).exists())
             .map(|(from, to)| (path_cstring(&self.world.outside(from)), CString::new(*to).unwrap()))
             .collect();
-        let hitl = match self.hitl {
-            Hitl::Setuid => self.world.installed.path().join("hitl"),
-            Hitl::Plain => HITL.into(),
+        let (hitl, here) = match self.hitl {
+            Hitl::Setuid => (self.world.installed.path().join("hitl"), "/usr/local/bin/hitl"),
+            Hitl::Plain => (HITL.into(), BUILT_HITL),
         };
-        let hitl = path_cstring(&hitl);
+        let (hitl, here) = (path_cstring(&hitl), path_cstring(Path::new(here)));
         let directory = path_cstring(&self.directory);
         let identity = self.identity;
         let groups = identity.groups();
@@ -173,7 +173,7 @@ impl Call<'_> {
                         None::<&str>,
                     )?;
                 }
-                let here = c"/usr/local/bin/hitl";
+                let here = here.as_c_str();
                 mount(Some(hitl.as_c_str()), here, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
                 // Also where temporary files are on a file system without setuid bits.
                 let with_setuid = MsFlags::MS_BIND | MsFlags::MS_REMOUNT;

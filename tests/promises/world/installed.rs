@@ -19,6 +19,13 @@ pub(super) fn setuid_copy() -> Arc<TempDir> {
     if let Some(directory) = shared.upgrade() {
         return directory;
     }
+    let directory = Arc::new(fresh_copy());
+    *shared = Arc::downgrade(&directory);
+    directory
+}
+
+/// Another such copy, in a directory of its own.
+pub(super) fn fresh_copy() -> TempDir {
     let directory = tempfile::Builder::new()
         .prefix("hitl-installed-")
         .permissions(Permissions::from_mode(0o700))
@@ -32,7 +39,5 @@ pub(super) fn setuid_copy() -> Arc<TempDir> {
         .status()
         .unwrap();
     assert!(copied.success(), "no setuid copy of {HITL}");
-    let directory = Arc::new(directory);
-    *shared = Arc::downgrade(&directory);
     directory
 }

@@ -31,6 +31,10 @@ pub use running::{Ran, Running, Waiting};
 /// The built binary.
 pub const HITL: &str = env!("CARGO_BIN_EXE_hitl");
 
+/// Where a user has a hitl that they have built for themselves. (Where a host's programs are, a hitl
+/// without privileges is an installed one that has lost its setuid bit.)
+const BUILT_HITL: &str = "/home/.built/hitl";
+
 /// Whether this test can have a world. Says loudly that it is skipped where it cannot, and fails in
 /// CI, where it always can.
 pub fn can_have_a_world(test: &str) -> bool {
@@ -96,8 +100,12 @@ impl World {
         group.push_str("nogroup:x:65534:\n");
         world.write("etc/passwd", &passwd);
         world.write("etc/group", &group);
-        world.write("bin/hitl", "");
-        world.mode("bin/hitl", 0o755);
+        fs::create_dir(world.outside("home/.built")).unwrap();
+        world.mode("home/.built", 0o755);
+        for place in ["bin/hitl", "home/.built/hitl"] {
+            world.write(place, "");
+            world.mode(place, 0o755);
+        }
         world
     }
 
@@ -105,6 +113,12 @@ impl World {
     pub fn policy(&self, policy: &str) {
         self.write("etc/hitl/policy.yaml", policy);
         self.mode("etc/hitl/policy.yaml", 0o644);
+    }
+
+    /// The installed program, as a copy of this world's own: for tests that break it.
+    pub fn installed_program(&mut self) -> PathBuf {
+        self.installed = Arc::new(installed::fresh_copy());
+        self.installed.path().join("hitl")
     }
 
     /// Gives a user this policy of their own.
@@ -159,9 +173,9 @@ impl World {
         self.program(user, "/usr/local/bin/hitl", arguments)
     }
 
-    /// hitl, called by a user where it is not installed setuid: user scope.
+    /// hitl, called by a user who has built it for themselves: user scope.
     pub fn plain_hitl<A: AsRef<OsStr>>(&self, user: &str, arguments: &[A]) -> Call<'_> {
-        self.plain_program(user, "/usr/local/bin/hitl", arguments)
+        self.plain_program(user, BUILT_HITL, arguments)
     }
 
     /// Any program, run by a user without privileges (or by root), where hitl is installed.
@@ -187,6 +201,7 @@ impl World {
     /// A bash line of a user that calls a hitl without privileges.
     pub fn plain_script(&self, user: &str, line: &str) -> Call<'_> {
         self.plain_program(user, "/bin/bash", &["-c", line])
+            .with("PATH", "/home/.built:/usr/sbin:/usr/bin:/sbin:/bin")
     }
 
     /// [`World::hitl`] or [`World::plain_hitl`].

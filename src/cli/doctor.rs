@@ -1,0 +1,75 @@
+//! `hitl doctor`: whether this installation can do its work, and how to mend what is wrong.
+
+use serde_json::json;
+
+use super::arguments::{DoctorArguments, GlobalArguments};
+use super::failure::{ExitCode, Failure};
+use super::{Exit, Output, rooms};
+use crate::doctor::{Finding, State, examine};
+use crate::system::{Colour, Paint, Scope};
+
+/// Examines everything and tells it.
+pub(super) fn doctor(
+    global: &GlobalArguments,
+    _arguments: &DoctorArguments,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let directories = rooms::directories(global)?;
+    let findings = examine(&directories);
+    let count = |state| findings.iter().filter(|finding| finding.state == state).count();
+    let (failures, warnings) = (count(State::Failure), count(State::Warning));
+    if output.json {
+        let listed: Vec<_> = findings.iter().map(to_json).collect();
+        output.print_json(&json!({
+            "v": 1,
+            "healthy": failures == 0,
+            "scope": match directories.scope { Scope::System => "system", Scope::User => "user" },
+            "failures": failures,
+            "warnings": warnings,
+            "findings": listed,
+        }))?;
+    } else {
+        let colour = output.colour_on_stdout();
+        let lines: String = findings.iter().map(|finding| to_text(finding, colour)).collect();
+        let verdict = match (failures, warnings) {
+            (0, 0) => colour.paint(Paint::Good, "everything is in order"),
+            (0, _) => format!("no failures, warnings: {warnings}"),
+            _ => {
+                let text = format!("failures: {failures}, warnings: {warnings}");
+                colour.paint(Paint::Bad, &text)
+            }
+        };
+        output.print(&format!("{lines}{verdict}\n"))?;
+    }
+    Ok(Exit::Status(if failures == 0 { 0 } else { ExitCode::No as i32 }))
+}
+
+fn to_json(finding: &Finding) -> serde_json::Value {
+    json!({
+        "check": finding.check,
+        "state": finding.state.word(),
+        "sentence": finding.sentence,
+        "fix": finding.fix,
+    })
+}
+
+fn to_text(finding: &Finding, colour: Colour) -> String {
+    let (paint, word) = match finding.state {
+        State::Ok => (Paint::Good, "ok"),
+        State::NotApplicable => (Paint::Aside, "-"),
+        State::Warning => (Paint::Caution, "warning"),
+        State::Failure => (Paint::Bad, "FAILURE"),
+    };
+    // Errors of a policy have several lines.
+    let sentence = finding.sentence.replace('\n', "\n         ");
+    let mut text = format!(
+        "{}{} {}: {sentence}\n",
+        colour.paint(paint, word),
+        " ".repeat(8_usize.saturating_sub(word.len())),
+        finding.check
+    );
+    if let Some(fix) = &finding.fix {
+        text.push_str(&format!("         {} {fix}\n", colour.paint(Paint::Strong, "fix:")));
+    }
+    text
+}
