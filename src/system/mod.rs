@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows about rules, requests or snapshots.
 
+pub mod apart;
 mod bytes;
 mod caller;
 pub mod canonical;
@@ -12,7 +13,9 @@ mod digest;
 pub mod durable;
 mod host;
 pub mod identity;
+pub mod pam;
 mod scope;
+mod secret;
 pub mod text;
 pub mod trusted;
 
@@ -23,3 +26,4 @@ pub use colour::{Colour, Paint};
 pub use digest::{Digest, ParseDigestError};
 pub use host::Host;
 pub use scope::{Directories, DirectoryOverrides, Scope, ScopeError};
+pub use secret::Secret;
