@@ -12,6 +12,7 @@
 //! 3. Everything an approval is bound to is taken again after the snapshot and before the approval
 //!    is consumed: the last thing before the point of no return.
 
+mod authentication;
 mod case;
 mod decisions;
 mod error;
@@ -66,8 +67,12 @@ pub fn run(
     mut manner: Manner<'_>,
 ) -> Result<Outcome, ProtocolError> {
     // What is asked, and what the rules say about it.
-    let case = Case::open(rooms, asked, reason)?;
+    let mut case = Case::open(rooms, asked, reason)?;
     manner.front.event(&Event::Decided(&case));
+    // Before anything is asked of others, or runs: that it is the requester who asks.
+    if !case.nobody_can_approve() {
+        authentication::prove(&mut case, None, manner.front)?;
+    }
 
     match case.verdict.decision {
         Decision::Deny => deny(rooms, &case),
@@ -98,7 +103,10 @@ pub fn resume(
     let record = rooms.requests.load(id)?;
     decisions::only_the_requester(&record)?;
     let asked = case::asked_again(&record, asked);
-    let case = Case::open(rooms, asked, record.bound.reason.clone())?;
+    let mut case = Case::open(rooms, asked, record.bound.reason.clone())?;
+    if matches!(record.state, State::Pending | State::Approved) {
+        authentication::prove(&mut case, Some(&record), manner.front)?;
+    }
     match record.state {
         State::Pending => {
             wait_begins(&mut manner)?;
@@ -294,6 +302,7 @@ fn last_step<'r>(
         None => None,
     };
     let case = again.as_deref().unwrap_or(case);
+    authentication::is_proved(case)?;
     let environment = case.environment(Some(id))?;
 
     // The approval is used up, then the intent is on record, then it runs.
@@ -305,6 +314,7 @@ fn last_step<'r>(
     let mut entries = Vec::new();
     if approved.is_none() {
         entries.extend(on_record.asked_and_decided());
+        entries.extend(on_record.proved());
     }
     entries.extend(snapshot.map(|captured| on_record.snapshot(captured)));
     entries.push(on_record.started());

@@ -1,5 +1,6 @@
 //! The side of the modules: PAM, from start to end, in the process apart.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 
@@ -37,7 +38,8 @@ fn work(channel: &Channel, claim: &Claim) -> Said {
     ) else {
         return Said::NotStarted(b"a name holds a zero byte".to_vec());
     };
-    let mut listener = |style: Style, text: &[u8]| listen(channel, style, text);
+    let unusable = Cell::new(false);
+    let mut listener = |style: Style, text: &[u8]| listen(channel, &unusable, style, text);
     let begun = Transaction::start(&library, &service, &account, &mut listener).and_then(
         |mut transaction| {
             transaction.describe(terminal.as_deref(), &asked_by)?;
@@ -45,16 +47,22 @@ fn work(channel: &Channel, claim: &Claim) -> Said {
         },
     );
     match begun {
-        Ok(mut transaction) => find_out(channel, &mut transaction, &account),
+        Ok(mut transaction) => find_out(channel, &unusable, &mut transaction, &account),
         Err(error) => Said::NotStarted(error.text.into_bytes()),
     }
 }
 
-fn find_out(channel: &Channel, transaction: &mut Transaction<'_, '_>, account: &CStr) -> Said {
+fn find_out(
+    channel: &Channel,
+    unusable: &Cell<bool>,
+    transaction: &mut Transaction<'_, '_>,
+    account: &CStr,
+) -> Said {
     loop {
         match transaction.authenticate() {
             Ok(()) => break,
-            Err(error) if is_wrong(&error) => {
+            // Modules have many words for an answer that was none.
+            Err(error) if unusable.take() || is_wrong(&error) => {
                 let mut reply = [0_u8; 1];
                 let asked = channel.send(&Said::Wrong.to_bytes()).is_ok();
                 let answered = asked && matches!(channel.receive(&mut reply), Ok(1));
@@ -63,7 +71,7 @@ fn find_out(channel: &Channel, transaction: &mut Transaction<'_, '_>, account: &
                     return Said::WrongForGood;
                 }
             }
-            Err(error) => return unusable(error),
+            Err(error) => return refused(error),
         }
     }
     // A module may have mapped the name to another account's.
@@ -72,18 +80,17 @@ fn find_out(channel: &Channel, transaction: &mut Transaction<'_, '_>, account: &
     }
     match transaction.check_account() {
         Ok(()) => Said::Proved,
-        Err(error) => unusable(error),
+        Err(error) => refused(error),
     }
 }
 
 /// Whether it was not them, or there is no telling: `PAM_PERM_DENIED`, `PAM_AUTH_ERR`,
-/// `PAM_CRED_INSUFFICIENT`, `PAM_USER_UNKNOWN`, and `PAM_CONV_ERR` for what could be no answer. An unknown account must look
-/// like a wrong password.
+/// `PAM_CRED_INSUFFICIENT` and `PAM_USER_UNKNOWN`: an unknown account must look like a wrong password.
 fn is_wrong(error: &PamError) -> bool {
-    matches!(error.code, 6 | 7 | 8 | 10 | 19)
+    matches!(error.code, 6 | 7 | 8 | 10)
 }
 
-fn unusable(error: PamError) -> Said {
+fn refused(error: PamError) -> Said {
     let text = error.text.into_bytes();
     match error.code {
         // PAM_MAXTRIES: no more tries here.
@@ -97,7 +104,7 @@ fn unusable(error: PamError) -> Said {
 }
 
 /// Passes on what a module says, and hands it the answer.
-fn listen(channel: &Channel, style: Style, text: &[u8]) -> Reply {
+fn listen(channel: &Channel, unusable: &Cell<bool>, style: Style, text: &[u8]) -> Reply {
     let text = text.to_vec();
     let (said, asks) = match style {
         Style::Hidden => (Said::Hidden(text), true),
@@ -122,7 +129,10 @@ fn listen(channel: &Channel, style: Style, text: &[u8]) -> Reply {
             Reply::Answer(secret)
         }
         // An answer that is none makes the module fail, and the try with it.
-        Some((&UNUSABLE, _)) => Reply::Answer(Secret::new()),
+        Some((&UNUSABLE, _)) => {
+            unusable.set(true);
+            Reply::Answer(Secret::new())
+        }
         _ => Reply::GiveUp,
     }
 }

@@ -27,11 +27,6 @@ impl Seat {
             Self { terminal: own.terminal, session: own.session, leader_started: leader.started };
         (seat.terminal != 0 && seat.session != 0).then_some(seat)
     }
-
-    /// Where this process sits.
-    pub fn here() -> Option<Self> {
-        Self::of(std::process::id())
-    }
 }
 
 /// What `/proc/PID/stat` says (proc_pid_stat(5)).

@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
+use super::password::PasswordTerminal;
 use super::progress::ProgressLine;
 use super::question::Question;
 use super::{Said, Voice};
+use crate::authenticate::{Conversation, Seat};
 use crate::execute::inherited_descriptor;
 
 /// This process, as the one that the person called.
@@ -47,6 +49,14 @@ impl Voice for Here {
 
     fn status(&self, line: &str) {
         self.write_status(line.as_bytes());
+    }
+
+    fn conversation(&self) -> Option<Box<dyn Conversation + '_>> {
+        Some(Box::new(PasswordTerminal::take(None)?))
+    }
+
+    fn seat(&self) -> Option<Seat> {
+        Seat::of(std::process::id())
     }
 
     fn wait_begins(&self) -> io::Result<()> {

@@ -2,8 +2,13 @@
 //!
 //! The monitor trusts nothing that comes: a message that does not parse is the end of the front.
 
+use crate::authenticate::Stop;
+
 /// The largest packet, in bytes. Far below the socket's buffer.
 pub(super) const LIMIT: usize = 32 * 1024;
+
+/// The tag of what was typed in secret. It is never a [`Word`]: those are kept, copied and compared.
+pub(super) const SECRET: u8 = b'w';
 
 /// How the front is to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +34,16 @@ pub(super) enum Order {
     StatusDescriptor(i32),
     /// Write to it.
     Status(Vec<u8>),
+    /// The person is to prove who they are: take the terminal, and say whether it could be had.
+    ProvingBegins,
+    /// Ask for something that must not be seen, and answer.
+    Hidden(Vec<u8>),
+    /// Ask for something that may be seen, and answer.
+    Shown(Vec<u8>),
+    /// Show this line at the terminal.
+    Tell(Vec<u8>),
+    /// Give the terminal back.
+    ProvingEnds,
     /// ^C is an answer from here on.
     WaitBegins,
     /// Ask whether it is meant: this is to be typed.
@@ -45,7 +60,8 @@ pub(super) enum Order {
     Exit(End),
 }
 
-/// What the front says.
+/// What the front says; but for what was typed in secret, which is a packet of its own: [`SECRET`] and
+/// the bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Word {
     /// How a write to standard output went: an error number, or 0.
@@ -56,6 +72,10 @@ pub(super) enum Word {
     TakenBack,
     /// There is nobody to ask, or no longer.
     NobodyToAsk,
+    /// Whether the terminal could be taken for a proof.
+    Proving(bool),
+    /// There will be no (further) answer.
+    Stop(Stop),
     /// A signal for the command.
     Signal(i32),
     /// Whether the terminal is ours to use, now that the command begins.
@@ -74,6 +94,11 @@ impl Order {
             Self::NoProgress => vec![b'l'],
             Self::StatusDescriptor(number) => with_number(b'D', *number),
             Self::Status(text) => with_text(b'E', text),
+            Self::ProvingBegins => vec![b'A'],
+            Self::Hidden(text) => with_text(b'H', text),
+            Self::Shown(text) => with_text(b'V', text),
+            Self::Tell(text) => with_text(b'T', text),
+            Self::ProvingEnds => vec![b'a'],
             Self::WaitBegins => vec![b'W'],
             Self::Ask(text) => with_text(b'Q', text),
             Self::WaitEnds => vec![b'q'],
@@ -96,6 +121,11 @@ impl Order {
             (b'l', true) => Self::NoProgress,
             (b'D', _) => Self::StatusDescriptor(number(content)?),
             (b'E', _) => Self::Status(text()),
+            (b'A', true) => Self::ProvingBegins,
+            (b'H', _) => Self::Hidden(text()),
+            (b'V', _) => Self::Shown(text()),
+            (b'T', _) => Self::Tell(text()),
+            (b'a', true) => Self::ProvingEnds,
             (b'W', true) => Self::WaitBegins,
             (b'Q', _) => Self::Ask(text()),
             (b'q', true) => Self::WaitEnds,
@@ -117,6 +147,10 @@ impl Word {
             Self::Confirmed => vec![b'y'],
             Self::TakenBack => vec![b'n'],
             Self::NobodyToAsk => vec![b'g'],
+            Self::Proving(taken) => vec![b'm', u8::from(taken)],
+            Self::Stop(Stop::Interrupted) => vec![b'o', b'i'],
+            Self::Stop(Stop::TimedOut) => vec![b'o', b't'],
+            Self::Stop(Stop::Gone) => vec![b'o', b'g'],
             Self::Signal(signal) => with_number(b's', signal),
             Self::Ready(foreground) => vec![b't', u8::from(foreground)],
             Self::Resumed(foreground) => vec![b'c', u8::from(foreground)],
@@ -131,6 +165,10 @@ impl Word {
             (b'y', []) => Self::Confirmed,
             (b'n', []) => Self::TakenBack,
             (b'g', []) => Self::NobodyToAsk,
+            (b'm', [flag @ (0 | 1)]) => Self::Proving(*flag == 1),
+            (b'o', b"i") => Self::Stop(Stop::Interrupted),
+            (b'o', b"t") => Self::Stop(Stop::TimedOut),
+            (b'o', b"g") => Self::Stop(Stop::Gone),
             (b's', content) => Self::Signal(number(content)?),
             (b't', [flag @ (0 | 1)]) => Self::Ready(*flag == 1),
             (b'c', [flag @ (0 | 1)]) => Self::Resumed(*flag == 1),
@@ -165,6 +203,11 @@ mod tests {
             Order::NoProgress,
             Order::StatusDescriptor(7),
             Order::Status(text()),
+            Order::ProvingBegins,
+            Order::Hidden(text()),
+            Order::Shown(text()),
+            Order::Tell(text()),
+            Order::ProvingEnds,
             Order::WaitBegins,
             Order::Ask(text()),
             Order::WaitEnds,
@@ -181,13 +224,17 @@ mod tests {
             Word::Confirmed,
             Word::TakenBack,
             Word::NobodyToAsk,
+            Word::Proving(true),
+            Word::Stop(Stop::Interrupted),
+            Word::Stop(Stop::TimedOut),
+            Word::Stop(Stop::Gone),
             Word::Signal(2),
             Word::Ready(true),
             Word::Resumed(false),
         ] {
             assert_eq!(Word::from_packet(&word.to_packet()), Some(word));
         }
-        for packet in [&b""[..], b"?", b"yy", b"s\x01", b"t\x02", b"p12345"] {
+        for packet in [&b""[..], b"?", b"yy", b"s\x01", b"t\x02", b"p12345", b"wsecret", b"ox"] {
             assert_eq!(Word::from_packet(packet), None, "{packet:?}");
         }
     }

@@ -13,14 +13,18 @@
 mod here;
 mod link;
 mod message;
+mod password;
 mod process;
 mod progress;
+mod proving;
 mod question;
 mod relay;
 mod split;
 
 use std::io;
 use std::os::fd::OwnedFd;
+
+use crate::authenticate::{Conversation, Seat};
 
 pub use here::Here;
 pub use link::Link;
@@ -49,6 +53,13 @@ pub trait Voice {
 
     /// Writes one line there. A reader that went away is no reason to stop.
     fn status(&self, line: &str);
+
+    /// The conversation in which the person proves who they are, at their terminal. `None` where there
+    /// is none that could be asked at. The terminal is as it was when this is dropped.
+    fn conversation(&self) -> Option<Box<dyn Conversation + '_>>;
+
+    /// Where the person sits, if they sit anywhere.
+    fn seat(&self) -> Option<Seat>;
 
     /// A wait for humans begins: from here on ^C is [`Said::TakeBack`].
     ///

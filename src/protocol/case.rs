@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use super::{ProtocolError, Rooms};
+use crate::authenticate::Proof;
 use crate::execute::{self, Environment};
 use crate::invocation::{Asked, Invocation, Machine, RequesterKind};
 use crate::policy::{Decision, Facts, Verdict};
@@ -28,6 +29,8 @@ pub struct Case<'r> {
     pub affected: Affected,
     /// What the requester says it is for.
     pub reason: Option<String>,
+    /// What proved that it is the requester who asks, where that was asked for.
+    pub proof: Option<Proof>,
 }
 
 impl<'r> Case<'r> {
@@ -58,7 +61,7 @@ impl<'r> Case<'r> {
         });
         let (operands, not_covered) = invocation.affected_operands();
         let affected = Affected { declared: verdict.snapshot.paths.clone(), operands, not_covered };
-        Ok(Self { rooms, asked, invocation, verdict, affected, reason })
+        Ok(Self { rooms, asked, invocation, verdict, affected, reason, proof: None })
     }
 
     /// Whether humans would be needed whom this policy does not have.

@@ -29,7 +29,9 @@ pub(super) fn request(rooms: &Rooms, case: &Case<'_>) -> Result<Record, Protocol
         case.verdict.execution_expiry,
     )?;
     let on_record = OnRecord::new(case, &record.id, record.digest);
-    rooms.log.append(&on_record.asked_and_decided(), &Moment::now())?;
+    let mut entries = Vec::from(on_record.asked_and_decided());
+    entries.extend(on_record.proved());
+    rooms.log.append(&entries, &Moment::now())?;
     rooms.requests.insert(&record)?;
     Ok(record)
 }
@@ -105,6 +107,7 @@ fn shown(case: &Case<'_>) -> Result<Shown, ProtocolError> {
         dynamic: case.invocation.reading.dynamic.clone(),
         kind_reason: requester.kind_reason.clone(),
         terminal: requester.terminal.as_deref().map(ByteString::from),
+        proved_by: case.proof.map(|proof| proof.by.word().to_owned()),
         snapshot: preview.paths,
         not_covered: preview.not_covered,
         run_timeout_ms: verdict
@@ -129,7 +132,8 @@ pub(super) fn take_again<'r>(
 ) -> Result<Again<'r>, ProtocolError> {
     // The policy on disk, not the one that this process read before the pause.
     let policy = Policy::load(&rooms.directories)?;
-    let again = Case::open(rooms, case.asked.clone(), case.reason.clone())?;
+    let mut again = Case::open(rooms, case.asked.clone(), case.reason.clone())?;
+    again.proof = case.proof;
     let nonce = record.bound.nonce.clone();
     let mut bound = bind(&again, &record.salt, nonce, &Moment::now())?;
     bound.policy = policy.identity().digest;

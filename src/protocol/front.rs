@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use super::Case;
+use crate::authenticate::{Conversation, Seat};
 use crate::execute::{CallerState, Ending};
 use crate::front::Said;
 use crate::review::{Record, RequestId};
@@ -59,6 +60,13 @@ pub enum Outcome {
 pub trait Front {
     /// A step was taken.
     fn event(&mut self, event: &Event<'_>);
+
+    /// The requester is to prove that it is them: the conversation with them, at their terminal. `None`
+    /// where there is no terminal to ask at.
+    fn conversation(&mut self) -> Option<Box<dyn Conversation + '_>>;
+
+    /// Where the requester sits, if they sit anywhere.
+    fn seat(&self) -> Option<Seat>;
 
     /// A wait for humans begins: from here on ^C takes the request back.
     ///

@@ -211,6 +211,10 @@ pub struct Shown {
     pub kind_reason: Option<String>,
     /// The requester's terminal.
     pub terminal: Option<ByteString>,
+    /// What proved, when it was asked for, that it is them: `pam`, `remembered`. `None`: nothing did,
+    /// beyond their own login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proved_by: Option<String>,
     /// The paths that will be snapshotted.
     pub snapshot: Vec<ByteString>,
     /// What undo will not cover, a sentence each.

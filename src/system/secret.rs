@@ -11,7 +11,15 @@ use zeroize::Zeroizing;
 /// shortened one.
 pub struct Secret {
     bytes: Zeroizing<Vec<u8>>,
-    spoilt: Option<&'static str>,
+    spoilt: Option<Spoilt>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spoilt {
+    /// It holds a zero byte.
+    Zero,
+    /// It is too long.
+    Long,
 }
 
 impl Secret {
@@ -26,9 +34,9 @@ impl Secret {
     /// One more byte.
     pub fn push(&mut self, byte: u8) {
         if byte == 0 {
-            self.spoilt = Some("a password cannot hold a zero byte");
+            self.spoilt = Some(Spoilt::Zero);
         } else if self.bytes.len() == Self::CAPACITY {
-            self.spoilt = Some("a password has at most 511 bytes");
+            self.spoilt = Some(Spoilt::Long);
         } else {
             self.bytes.push(byte);
         }
@@ -61,9 +69,23 @@ impl Secret {
         (self.spoilt.is_none() && !self.bytes.is_empty()).then_some(self.bytes.as_slice())
     }
 
+    /// The bytes from which another process makes the same ([`Extend`]): of what is spoilt only what
+    /// spoils it, and nothing that was typed.
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(match self.spoilt {
+            Some(Spoilt::Zero) => vec![0],
+            Some(Spoilt::Long) => vec![b'x'; Self::CAPACITY + 1],
+            None => self.bytes.to_vec(),
+        })
+    }
+
     /// Why it can be no password, as a clause; `None` where it can.
     pub fn unusable_because(&self) -> Option<&'static str> {
-        self.spoilt.or_else(|| self.bytes.is_empty().then_some("an empty password is none"))
+        match self.spoilt {
+            Some(Spoilt::Zero) => Some("a password cannot hold a zero byte"),
+            Some(Spoilt::Long) => Some("a password has at most 511 bytes"),
+            None => self.bytes.is_empty().then_some("an empty password is none"),
+        }
     }
 }
 
@@ -100,7 +122,9 @@ mod tests {
         assert_eq!(typed(&[b'x'; 511]).usable().map(<[u8]>::len), Some(511));
         for wrong in [&[b'x'; 512][..], b"right\0", b"\0", b""] {
             assert!(typed(wrong).usable().is_none());
-            assert!(typed(wrong).unusable_because().is_some());
+            let told = typed(&typed(wrong).to_bytes());
+            assert!(told.unusable_because().is_some());
+            assert_eq!(told.unusable_because(), typed(wrong).unusable_because());
         }
         // Also where what was too much is taken back: nobody can say what is left.
         let mut long = typed(&[b'x'; 512]);

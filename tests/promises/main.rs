@@ -12,6 +12,7 @@
 )]
 
 mod audit;
+mod authenticating;
 mod bad_input;
 mod binding;
 mod ci;

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use serde_json::{Map, Value, json};
 
 use super::report;
+use crate::authenticate::{Conversation, Seat};
 use crate::cli::failure::{ExitCode, Failure};
 use crate::cli::output::Output;
 use crate::cli::progress;
@@ -159,6 +160,14 @@ impl Front for TerminalFront {
                 ));
             }
         }
+    }
+
+    fn conversation(&mut self) -> Option<Box<dyn Conversation + '_>> {
+        self.output.voice.conversation()
+    }
+
+    fn seat(&self) -> Option<Seat> {
+        self.output.voice.seat()
     }
 
     fn wait_begins(&mut self) -> io::Result<()> {

@@ -6,9 +6,9 @@
 //! typed too early, too late, or in part when the time was up is thrown away, never shown (sudo-rs,
 //! GHSA-q428) and never left for whoever reads the terminal next.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 use crate::authenticate::{Conversation, Secret, Stop};
 
 /// How long a question stands.
-const PATIENCE: Duration = Duration::from_secs(5 * 60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// Signals that end or stop a process, and those by which the kernel stops a background process that
 /// touches the terminal.
@@ -45,6 +45,8 @@ pub(super) struct PasswordTerminal {
     /// The signals that were held back before.
     mask: SigSet,
     signals: SignalFd,
+    /// Whoever wants the answer: what becomes readable when they have gone.
+    asker: Option<OwnedFd>,
 }
 
 /// What a key, or the lack of one, means.
@@ -54,8 +56,10 @@ enum Typed {
 }
 
 impl PasswordTerminal {
-    /// Takes a terminal over. `None` where this process is in its background, or it is none.
-    pub(super) fn take(terminal: File) -> Option<Self> {
+    /// Takes the controlling terminal over: not standard input, which may be the command's. `None`
+    /// where there is none, or this process is in its background.
+    pub(super) fn take(asker: Option<OwnedFd>) -> Option<Self> {
+        let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").ok()?;
         if tcgetpgrp(&terminal).ok()? != getpgrp() {
             return None;
         }
@@ -64,7 +68,7 @@ impl PasswordTerminal {
         let signals = SigSet::from_iter(HELD.into_iter().filter(|one| ends(*one)));
         let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC).ok()?;
         let mask = held.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok()?;
-        let taken = Self { terminal, before, mask, signals };
+        let taken = Self { terminal, before, mask, signals, asker };
         // From here on dropping it gives everything back.
         taken.quiet()?;
         Some(taken)
@@ -117,10 +121,11 @@ impl PasswordTerminal {
         let (end_of_file, suspend) =
             (self.key(SpecialCharacterIndices::VEOF), self.key(SpecialCharacterIndices::VSUSP));
         loop {
-            let byte = match self.next_key(None, end) {
+            let byte = match self.next_key(self.asker.as_ref().map(AsFd::as_fd), end) {
                 Some(Typed::Byte(byte)) => byte,
                 Some(Typed::Stopped(stop)) => return Err(stop),
-                None => continue,
+                // Nothing is said while an answer is waited for.
+                None => return Err(Stop::Gone),
             };
             let is = |key: u8| key != 0 && byte == key;
             if matches!(byte, b'\n' | b'\r') {
@@ -147,7 +152,7 @@ impl PasswordTerminal {
     }
 
     /// Waits for a key until then; `None` where `also` has something to read first.
-    fn next_key(&mut self, also: Option<BorrowedFd<'_>>, end: Instant) -> Option<Typed> {
+    fn next_key(&self, also: Option<BorrowedFd<'_>>, end: Instant) -> Option<Typed> {
         loop {
             let left = end.saturating_duration_since(Instant::now());
             // A moment more rather than less: a limit that is nearly over must not become a loop.
@@ -163,15 +168,14 @@ impl PasswordTerminal {
                 Err(nix::Error::EINTR) => continue,
                 Err(_) => return Some(Typed::Stopped(Stop::Gone)),
             }
-            let ready: Vec<bool> =
-                watched.iter().map(|one| one.any().unwrap_or(false)).collect();
+            let ready: Vec<bool> = watched.iter().map(|one| one.any().unwrap_or(false)).collect();
             if ready.first() == Some(&true) {
                 // It stays pending, and has its effect once the terminal is itself again.
                 return Some(Typed::Stopped(Stop::Interrupted));
             }
             if ready.get(1) == Some(&true) {
                 let mut byte = Zeroizing::new([0_u8; 1]);
-                let read = self.terminal.read(byte.as_mut_slice());
+                let read = (&self.terminal).read(byte.as_mut_slice());
                 let is_key = |index| self.key(index) != 0 && byte.first() == Some(&self.key(index));
                 return Some(match read {
                     Ok(1) if is_key(SpecialCharacterIndices::VINTR) => {
