@@ -31,6 +31,9 @@ _hitl() {
             hitl,completions)
                 cmd="hitl__subcmd__completions"
                 ;;
+            hitl,forget)
+                cmd="hitl__subcmd__forget"
+                ;;
             hitl,help)
                 cmd="hitl__subcmd__help"
                 ;;
@@ -99,6 +102,9 @@ _hitl() {
                 ;;
             hitl__subcmd__help,completions)
                 cmd="hitl__subcmd__help__subcmd__completions"
+                ;;
+            hitl__subcmd__help,forget)
+                cmd="hitl__subcmd__help__subcmd__forget"
                 ;;
             hitl__subcmd__help,help)
                 cmd="hitl__subcmd__help__subcmd__help"
@@ -197,7 +203,7 @@ _hitl() {
 
     case "${cmd}" in
         hitl)
-            opts="-h -V --color --policy --state-dir --help --version run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help"
+            opts="-h -V --color --policy --state-dir --help --version run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -504,8 +510,34 @@ _hitl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hitl__subcmd__forget)
+            opts="-h --json --color --policy --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hitl__subcmd__help)
-            opts="run check pending show approve reject cancel wait snapshots undo audit policy init completions man tour help"
+            opts="run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -603,6 +635,20 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__help__subcmd__forget)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -18,6 +18,7 @@ const COMMANDS: [&str; 24] = [
     "reject",
     "cancel",
     "wait",
+    "forget",
     "snapshots",
     "snapshots show",
     "snapshots diff",
