@@ -299,6 +299,20 @@ fn signals_end_it_and_leave_the_terminal_as_it_was() {
 }
 
 #[test]
+fn killing_what_asks_does_not_keep_the_failure_off_the_record() {
+    let world = passwords_or_skip!();
+    let (mut terminal, running) = alice_is_asked(&world);
+    terminal.types("guess\n");
+    terminal.shows("try again");
+    running.signal(Signal::SIGKILL);
+    assert!(!end(running).status.success());
+    // The monitor cannot be killed, and holds the status descriptor until it has recorded that.
+    let entry = last(&world, "authentication-failed");
+    assert_eq!(entry["hitl"]["wrong"], 1);
+    assert!(!is_made(&world));
+}
+
+#[test]
 fn a_terminal_that_hangs_up_proves_nothing() {
     let world = passwords_or_skip!();
     let (terminal, running) = alice_is_asked(&world);
@@ -465,7 +479,7 @@ fn what_is_remembered_is_of_one_user_at_one_terminal_in_one_session() {
     let (mut terminal, mut bash) = shell(world.script(
         "alice",
         "hitl run -- mkdir /srv/1 && hitl run -- mkdir /srv/2 && echo two; \
-         setsid --wait hitl run -- mkdir /srv/3; hitl run -- touch /srv/made; read line; \
+         setsid --wait hitl run -- mkdir /srv/3; hitl run -- touch /srv/made; echo ready; read line; \
          hitl forget; hitl run -- mkdir /srv/4; echo done",
     ));
     terminal.shows_times(PROMPT, 1);
@@ -481,6 +495,7 @@ fn what_is_remembered_is_of_one_user_at_one_terminal_in_one_session() {
         at_terminal(world.hitl("alice", &["run", "--", "mkdir", "/srv/5"]), PROMPT);
     other.types("\u{3}");
     end(running).exits(77);
+    terminal.shows("ready");
     terminal.types("\n");
     terminal.shows("forgotten at 1 terminal");
     terminal.shows_times(PROMPT, 3);
