@@ -17,6 +17,7 @@ mod case;
 mod decisions;
 mod error;
 mod front;
+mod in_place;
 mod record;
 mod undo;
 
@@ -135,7 +136,7 @@ fn pause(
     let Patience::Wait(time) = manner.patience else {
         return Ok(Outcome::Pending(Box::new(record)));
     };
-    if case.may_be_confirmed_in_place() {
+    if case.may_be_confirmed_in_place() || case.may_be_approved_in_place() {
         manner.front.ask(&record);
     }
     let begun = Instant::now();
@@ -152,6 +153,16 @@ fn pause(
         let left = time.map(|time| time.saturating_sub(begun.elapsed()));
         let also = descriptor.as_ref().map(AsFd::as_fd);
         let waited = rooms.requests.wait(&record.id, left, also, &mut tick)?;
+        // Somebody is there who may approve it: that is found out, and then waited for as ever.
+        if said == Said::Confirm && case.may_be_approved_in_place() {
+            manner.front.wait_ends();
+            let may_go_on = in_place::approve(case, &record, manner.front)?;
+            wait_begins(manner)?;
+            if may_go_on {
+                manner.front.ask(&record);
+            }
+            continue;
+        }
         // Nobody has said no: the request waits on, for a decision from elsewhere.
         if said != Said::NobodyToAsk {
             break (said, waited);

@@ -158,7 +158,7 @@ impl Entry {
     }
 
     /// A human said yes: `approver`, who is in these groups of the policy and proved it by
-    /// `presence` (`uid` for an own login; `confirm` for the requester's own yes at the terminal).
+    /// `presence` (`uid` for an own login; `password` for name and password at the requester's terminal).
     pub fn approved(
         reference: &Reference,
         approver: &EntryUser,

@@ -129,7 +129,7 @@ fn answer_with(
 /// The usual prompt says who asks and for whose password; any other stands as the module wrote it.
 fn hidden_prompt(prompt: &[u8], claim: &Claim) -> String {
     if prompt.trim_ascii().eq_ignore_ascii_case(b"password:") {
-        return format!("[hitl] password for {}: ", visible_bytes(claim.account.as_bytes()));
+        return format!("[hitl] password for {}: ", visible_bytes(claim.shown_as.as_bytes()));
     }
     format!("[hitl] {}", visible_bytes(prompt))
 }

@@ -43,6 +43,8 @@ pub const TRIES: u32 = 3;
 pub struct Claim {
     /// The login name of the account, as the name service writes it.
     pub account: String,
+    /// What the person is shown in its place: the name as it was typed.
+    pub shown_as: String,
     /// The login name of whoever asks for the command (`PAM_RUSER`).
     pub asked_by: String,
     /// The terminal that they sit at (`PAM_TTY`).

@@ -73,6 +73,13 @@ impl Voice for Here {
         asked
     }
 
+    fn ask_for_approver(&self) -> bool {
+        let question = Question::ask_for_approver();
+        let asked = question.is_some();
+        *self.question.borrow_mut() = question;
+        asked
+    }
+
     fn wait_ends(&self) {
         self.question.borrow_mut().take();
     }

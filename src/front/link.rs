@@ -189,6 +189,11 @@ impl Voice for Link {
         true
     }
 
+    fn ask_for_approver(&self) -> bool {
+        self.order(&Order::AskForApprover);
+        true
+    }
+
     fn wait_ends(&self) {
         self.order(&Order::WaitEnds);
     }

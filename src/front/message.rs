@@ -48,6 +48,8 @@ pub(super) enum Order {
     WaitBegins,
     /// Ask whether it is meant: this is to be typed.
     Ask(Vec<u8>),
+    /// Ask whether somebody is there who may approve.
+    AskForApprover,
     /// Neither any longer.
     WaitEnds,
     /// The command is about to start. With a descriptor: relay the terminal, and answer.
@@ -101,6 +103,7 @@ impl Order {
             Self::ProvingEnds => vec![b'a'],
             Self::WaitBegins => vec![b'W'],
             Self::Ask(text) => with_text(b'Q', text),
+            Self::AskForApprover => vec![b'B'],
             Self::WaitEnds => vec![b'q'],
             Self::RunBegins => vec![b'R'],
             Self::Stopped(signal) => with_number(b'Z', *signal),
@@ -128,6 +131,7 @@ impl Order {
             (b'a', true) => Self::ProvingEnds,
             (b'W', true) => Self::WaitBegins,
             (b'Q', _) => Self::Ask(text()),
+            (b'B', true) => Self::AskForApprover,
             (b'q', true) => Self::WaitEnds,
             (b'R', true) => Self::RunBegins,
             (b'Z', _) => Self::Stopped(number(content)?),
@@ -210,6 +214,7 @@ mod tests {
             Order::ProvingEnds,
             Order::WaitBegins,
             Order::Ask(text()),
+            Order::AskForApprover,
             Order::WaitEnds,
             Order::RunBegins,
             Order::Stopped(20),

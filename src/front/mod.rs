@@ -71,6 +71,10 @@ pub trait Voice {
     /// Whether there is anybody to ask.
     fn ask(&self, expected: &str) -> bool;
 
+    /// Asks at the caller's terminal whether somebody is there who may approve: [`Said::Confirm`] where
+    /// somebody is. Whether there is anybody to ask.
+    fn ask_for_approver(&self) -> bool;
+
     /// The wait is over: so is the question, and ^C is what it always is.
     fn wait_ends(&self);
 

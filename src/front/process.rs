@@ -168,6 +168,11 @@ impl FrontProcess {
                     self.send(Word::NobodyToAsk);
                 }
             }
+            Order::AskForApprover => {
+                if !self.here.ask_for_approver() {
+                    self.send(Word::NobodyToAsk);
+                }
+            }
             Order::WaitEnds => {
                 self.here.wait_ends();
                 if let Phase::Waiting(mut signals) =

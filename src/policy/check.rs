@@ -12,7 +12,7 @@ use super::read::ReadDocument;
 use super::rule::{Require, Rule};
 use super::tables::Table;
 use super::values::Id;
-use super::{Authenticate, Decision};
+use super::{Authenticate, Decision, Presence};
 use crate::system::Scope;
 
 type Checked = Result<(), Diagnostic>;
@@ -74,6 +74,12 @@ impl Check<'_> {
             if group.users.is_empty() && group.unix_groups.is_empty() {
                 let message = format!("nobody can be in the group {:?}", group.name.as_str());
                 self.wrong(&[Key("groups"), Element(number)], message, help)?;
+            }
+            if group.at_requesters_terminal && group.presence != Presence::Uid {
+                let place = [Key("groups"), Element(number), Key("at_requesters_terminal")];
+                let message = "a password proves less than this group's presence".to_owned();
+                let help = "take one of the two out";
+                self.wrong(&place, message, help)?;
             }
         }
         for (number, listed) in self.document.requesters.iter().enumerate() {

@@ -186,6 +186,9 @@ pub struct Group {
     /// How its members must prove that they are there.
     #[serde(default)]
     pub presence: Presence,
+    /// Whether they may also approve at the requester's terminal, by name and password.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_requesters_terminal: bool,
 }
 
 /// Accounts that are programs.

@@ -64,6 +64,7 @@ pub(super) fn prove(
     }
     let claim = Claim {
         account: requester.name.clone(),
+        shown_as: requester.name.clone(),
         asked_by: requester.name.clone(),
         terminal: requester.terminal.clone(),
     };

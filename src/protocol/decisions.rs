@@ -4,11 +4,11 @@
 use super::case::Case;
 use super::record::OnRecord;
 use super::{ProtocolError, Rooms, record};
-use crate::invocation::{self, BoundFile, Requester};
+use crate::invocation::{self, BoundFile, Requester, RequesterKind};
 use crate::policy::{Policy, Presence};
 use crate::review::{
-    Approver, Bound, BoundEnvironment, BoundRequester, Difference, Record, RequestId, RequestStore,
-    Runner, Salt, Shown, StoreError,
+    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Difference, Record, RequestId,
+    RequestStore, Runner, Salt, Shown, StoreError,
 };
 use crate::system::identity::Account;
 use crate::system::text::visible;
@@ -170,7 +170,30 @@ pub fn approve(
         record
             .approve(approver.clone(), message.clone(), now)
             .map_err(|error| unproven(error, record, &unprovable))?;
-        Ok(record::approval(record, &approver, message.as_deref()))
+        Ok(record::approval(record, &approver, "uid", message.as_deref()))
+    })
+}
+
+/// A human says yes at the requester's terminal, where they have proved to be who they are.
+pub(super) fn approve_at_requesters_terminal(
+    rooms: &Rooms,
+    id: &RequestId,
+    account: &Account,
+) -> Result<Record, ProtocolError> {
+    let unix_groups: Vec<String> = account.groups()?.into_iter().map(|group| group.name).collect();
+    let mut groups = rooms.policy.groups_of(&account.name, &unix_groups);
+    groups.retain(|group| rooms.policy.may_approve_at_requesters_terminal(group));
+    let approver = Approver {
+        uid: account.uid,
+        name: account.name.clone(),
+        // The kernel's is the requester's here, and says nothing about them.
+        login_uid: None,
+        groups,
+        kind: rooms.policy.requester_kind(&account.name, &unix_groups, RequesterKind::Human),
+    };
+    change(rooms, id, &mut |record, now| {
+        record.approve_by_password(approver.clone(), now)?;
+        Ok(record::approval(record, &approver, Approval::BY_PASSWORD, None))
     })
 }
 

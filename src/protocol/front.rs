@@ -74,8 +74,8 @@ pub trait Front {
     /// Where the signal cannot be caught.
     fn wait_begins(&mut self) -> std::io::Result<()>;
 
-    /// The requester's own human is asked at their terminal, where they have one, while others may
-    /// decide elsewhere.
+    /// Their terminal is asked, where they have one, while others may decide elsewhere: for `confirm` the
+    /// requester's own human whether it is meant, for `approve` whether another is there who may approve.
     fn ask(&mut self, record: &Record);
 
     /// The wait goes on: called at once, about once a second and after every signal.

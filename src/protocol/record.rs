@@ -94,7 +94,12 @@ impl<'c> OnRecord<'c> {
 }
 
 /// A human's yes, as it stands in the record now.
-pub(super) fn approval(record: &Record, approver: &Approver, message: Option<&str>) -> Entry {
+pub(super) fn approval(
+    record: &Record,
+    approver: &Approver,
+    presence: &str,
+    message: Option<&str>,
+) -> Entry {
     Entry::approved(
         &reference(record),
         &EntryUser {
@@ -104,7 +109,7 @@ pub(super) fn approval(record: &Record, approver: &Approver, message: Option<&st
         },
         approver.kind,
         &approver.groups,
-        "uid",
+        presence,
         message,
     )
 }

@@ -229,12 +229,18 @@ pub struct Shown {
 pub struct Approval {
     /// Who.
     pub approver: Approver,
-    /// How they proved it: `uid` (an own login on this host). Stronger levels come with signatures.
+    /// How they proved it: `uid` (an own login on this host), or [`Approval::BY_PASSWORD`]. Stronger levels come with signatures.
     pub presence: String,
     /// What they wrote.
     pub message: Option<String>,
     /// When.
     pub at: Moment,
+}
+
+impl Approval {
+    /// The presence of somebody who typed name and password at the requester's terminal. Their groups
+    /// are then those that the policy opened to it, for good.
+    pub const BY_PASSWORD: &str = "password";
 }
 
 /// One human's no.

@@ -37,9 +37,9 @@ tests:
 "#;
 
 /// alice's and bob's, as the world's /etc/shadow has them: `openssl passwd -6 -salt hitltest …`.
-const ALICES: &str = "correct-horse";
-const BOBS: &str = "battery-staple";
-const SHADOW: &str = "\
+pub const ALICES: &str = "correct-horse";
+pub const BOBS: &str = "battery-staple";
+pub const SHADOW: &str = "\
 root:*:19000:0:99999:7:::
 alice:$6$hitltest$0B32YVfr3obsUqmQklKijEVS8AwENcFOEe53v/S0k1CRnxDLdPpm4zfInycMkgX1aWgUPqC2CeMQjiZDeypcv.:19000:0:99999:7:::
 bob:$6$hitltest$9HTrsZW9QBpH4G/HXe/GdfLeSLpwlADF33wEEtX9uq8gjCCafWKrUMhTgMfGJ3uG1iZ1fe054S3zuyG.T6ODa.:19000:0:99999:7:::
@@ -50,7 +50,7 @@ mallory:$6$hitltest$9HTrsZW9QBpH4G/HXe/GdfLeSLpwlADF33wEEtX9uq8gjCCafWKrUMhTgMfG
 ";
 
 /// Without the delay after a failure: nobody guesses here.
-const UNIX: &str = "auth required pam_unix.so nodelay\naccount required pam_unix.so\n";
+pub const UNIX: &str = "auth required pam_unix.so nodelay\naccount required pam_unix.so\n";
 const PROMPT: &str = "[hitl] password for alice: ";
 const TOUCH: [&str; 4] = ["run", "--", "touch", "/srv/made"];
 
@@ -111,7 +111,7 @@ fn last(world: &World, action: &str) -> serde_json::Value {
 }
 
 /// That nothing in the state holds a text.
-fn nowhere_in_the_state(world: &World, text: &str) {
+pub fn nowhere_in_the_state(world: &World, text: &str) {
     let found = Command::new("grep")
         .args(["-rlaF", "--", text])
         .arg(world.outside("var-lib"))

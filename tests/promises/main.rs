@@ -11,6 +11,7 @@
     reason = "a test says what it expects by unwrapping, and says loudly when it is skipped"
 )]
 
+mod approving_in_place;
 mod audit;
 mod authenticating;
 mod bad_input;

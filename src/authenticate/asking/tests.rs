@@ -41,7 +41,12 @@ impl Conversation for Person {
 }
 
 fn claim() -> Claim {
-    Claim { account: "alice".into(), asked_by: "alice".into(), terminal: None }
+    Claim {
+        account: "alice".into(),
+        shown_as: "alice".into(),
+        asked_by: "alice".into(),
+        terminal: None,
+    }
 }
 
 fn with_modules(

@@ -13,6 +13,7 @@ use crate::cli::output::Output;
 use crate::cli::progress;
 use crate::execute::Ending;
 use crate::front::Said;
+use crate::policy::Decision;
 use crate::protocol::{Event, Front, Outcome};
 use crate::review::{self, Record};
 use crate::snapshot::Progress;
@@ -175,6 +176,10 @@ impl Front for TerminalFront {
     }
 
     fn ask(&mut self, record: &Record) {
+        if record.shown.decision == Decision::Approve {
+            self.asking = self.output.voice.ask_for_approver();
+            return;
+        }
         let expected: String = record.id.to_string().chars().take(TYPED).collect();
         self.asking = self.output.voice.ask(&expected);
     }
