@@ -10,6 +10,7 @@
 //! Start with [`Voice`], what every command speaks through; [`split`] makes the two processes;
 //! `message` is what passes between them, `link` the monitor's end, `process` the front's.
 
+mod asked;
 mod here;
 mod link;
 mod message;

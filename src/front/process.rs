@@ -3,20 +3,17 @@
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getppid, getsid};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send};
-use zeroize::Zeroizing;
 
-use super::message::{End, LIMIT, Order, SECRET, Word};
-use super::password::PasswordTerminal;
+use super::asked::Asked;
+use super::message::{End, LIMIT, Order, Word};
 use super::relay::Relay;
 use super::{Here, Said, Voice};
-use crate::authenticate::{Conversation, Secret, Stop};
 use crate::execute::{CallerState, Ending, SignalWatch};
 
 /// What is passed on while a command runs, besides SIGTSTP.
@@ -36,20 +33,13 @@ enum Phase {
     /// What it means to every program.
     Working,
     /// It ends the proof, once the terminal is itself again.
-    Proving(Box<Proving>),
+    Proving(Box<Asked>),
     /// ^C takes the request back.
     Waiting(SignalWatch),
     /// It is for the command.
     Running(Box<Running>),
     /// Nothing: the command has ended, and so do we.
     Ended,
-}
-
-/// While the person proves who they are.
-struct Proving {
-    terminal: PasswordTerminal,
-    /// Whether that is over for the person: then only the monitor is waited for.
-    stopped: bool,
 }
 
 /// While the command runs.
@@ -145,18 +135,17 @@ impl FrontProcess {
             // The monitor has found it fit.
             Order::StatusDescriptor(number) => drop(self.here.open_status(number)),
             Order::Status(text) => self.here.write_status(&text),
-            Order::ProvingBegins => self.proving_begins(),
-            Order::Hidden(prompt) => {
-                self.ask_in_secret(|terminal| terminal.hidden(&String::from_utf8_lossy(&prompt)))
-            }
-            Order::Shown(prompt) => {
-                self.ask_in_secret(|terminal| terminal.shown(&String::from_utf8_lossy(&prompt)))
-            }
-            Order::Tell(line) => {
-                if let Phase::Proving(proving) = &mut self.phase {
-                    proving.terminal.tell(&String::from_utf8_lossy(&line));
+            Order::ProvingBegins => {
+                self.here.progress(None);
+                let asked = Asked::begin(&self.socket);
+                self.send(Word::Proving(asked.is_some()));
+                if let Some(asked) = asked {
+                    self.phase = Phase::Proving(Box::new(asked));
                 }
             }
+            Order::Hidden(prompt) => self.proving(|asked| asked.hidden(&prompt)),
+            Order::Shown(prompt) => self.proving(|asked| asked.shown(&prompt)),
+            Order::Tell(line) => self.proving(|asked| asked.tell(&line)),
             Order::ProvingEnds => self.phase = Phase::Working,
             Order::WaitBegins => {
                 let signals: &[_] =
@@ -197,33 +186,10 @@ impl FrontProcess {
         Ok(())
     }
 
-    fn proving_begins(&mut self) {
-        self.here.progress(None);
-        let terminal =
-            self.socket.try_clone().ok().and_then(|socket| PasswordTerminal::take(Some(socket)));
-        self.send(Word::Proving(terminal.is_some()));
-        if let Some(terminal) = terminal {
-            self.phase = Phase::Proving(Box::new(Proving { terminal, stopped: false }));
-        }
-    }
-
-    /// Asks, and sends what was typed, or that there is no answer.
-    fn ask_in_secret(&mut self, ask: impl FnOnce(&mut PasswordTerminal) -> Result<Secret, Stop>) {
-        let Phase::Proving(proving) = &mut self.phase else {
-            return self.send(Word::Stop(Stop::Gone));
-        };
-        match ask(&mut proving.terminal) {
-            Ok(secret) => {
-                let mut packet = Zeroizing::new(Vec::with_capacity(Secret::CAPACITY + 2));
-                packet.push(SECRET);
-                packet.extend_from_slice(&secret.to_bytes());
-                // A monitor that has gone is found out by the next receive.
-                let _ = send(&self.socket, &packet, SendFlags::NOSIGNAL);
-            }
-            Err(stop) => {
-                proving.stopped = true;
-                self.send(Word::Stop(stop));
-            }
+    /// The monitor asks only once it has heard that the terminal is taken.
+    fn proving(&mut self, step: impl FnOnce(&mut Asked)) {
+        if let Phase::Proving(asked) = &mut self.phase {
+            step(asked);
         }
     }
 
@@ -253,17 +219,9 @@ impl FrontProcess {
 
     /// Sleeps until there is something to do, and does what is not the monitor's.
     fn attend(&mut self) -> io::Result<()> {
-        if let Phase::Proving(proving) = &mut self.phase
-            && !proving.stopped
+        if let Phase::Proving(asked) = &mut self.phase
+            && asked.attend()
         {
-            // While modules work, which can be interrupted; how long they may is the monitor's affair.
-            match proving.terminal.wait(self.socket.as_fd(), Duration::from_secs(3600)) {
-                Ok(()) | Err(Stop::TimedOut) => {}
-                Err(stop) => {
-                    proving.stopped = true;
-                    self.send(Word::Stop(stop));
-                }
-            }
             return Ok(());
         }
         let Some(woken) = self.sleep()? else { return Ok(()) };
