@@ -40,6 +40,9 @@ _hitl() {
             hitl,init)
                 cmd="hitl__subcmd__init"
                 ;;
+            hitl,list)
+                cmd="hitl__subcmd__list"
+                ;;
             hitl,man)
                 cmd="hitl__subcmd__man"
                 ;;
@@ -111,6 +114,9 @@ _hitl() {
                 ;;
             hitl__subcmd__help,init)
                 cmd="hitl__subcmd__help__subcmd__init"
+                ;;
+            hitl__subcmd__help,list)
+                cmd="hitl__subcmd__help__subcmd__list"
                 ;;
             hitl__subcmd__help,man)
                 cmd="hitl__subcmd__help__subcmd__man"
@@ -203,7 +209,7 @@ _hitl() {
 
     case "${cmd}" in
         hitl)
-            opts="-h -V --color --policy --state-dir --help --version run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help"
+            opts="-h -V --color --policy --state-dir --help --version run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -435,7 +441,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__check)
-            opts="-u -g -C -h --user --group --chdir --json --color --policy --state-dir --help"
+            opts="-u -g -C -D -h --user --group --chdir --json --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -458,6 +464,10 @@ _hitl() {
                     return 0
                     ;;
                 --chdir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -D)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -537,7 +547,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__help)
-            opts="run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help"
+            opts="run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -677,6 +687,20 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__help__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__help__subcmd__list)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -893,6 +917,68 @@ _hitl() {
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__list)
+            opts="-u -g -C -D -U -h --user --group --chdir --for --json --color --policy --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -g)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --chdir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -D)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -U)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -1137,7 +1223,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__run)
-            opts="-u -g -C -h --user --group --chdir --reason --wait --no-wait --resume --dry-run --json --status-fd --color --policy --state-dir --help"
+            opts="-u -g -C -D -h --user --group --chdir --reason --wait --no-wait --resume --dry-run --json --status-fd --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1160,6 +1246,10 @@ _hitl() {
                     return 0
                     ;;
                 --chdir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -D)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -33,6 +33,7 @@ complete -c hitl -n "__fish_hitl_needs_command" -s h -l help -d 'Print help'
 complete -c hitl -n "__fish_hitl_needs_command" -s V -l version -d 'Print version'
 complete -c hitl -n "__fish_hitl_needs_command" -f -a "run" -d 'Run a command, if the rules and the humans let it'
 complete -c hitl -n "__fish_hitl_needs_command" -f -a "check" -d 'Say what would be decided about a command, and why. Nothing runs'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "list" -d 'List what you may run, and what each thing needs'
 complete -c hitl -n "__fish_hitl_needs_command" -f -a "pending" -d 'List the requests that wait for a human'
 complete -c hitl -n "__fish_hitl_needs_command" -f -a "show" -d 'Show a request whole: what a reviewer must know before deciding'
 complete -c hitl -n "__fish_hitl_needs_command" -f -a "approve" -d 'Say yes to a request'
@@ -50,8 +51,8 @@ complete -c hitl -n "__fish_hitl_needs_command" -f -a "man" -d 'Print a man page
 complete -c hitl -n "__fish_hitl_needs_command" -f -a "tour" -d 'See hitl at work on files of its own: decide, ask, snapshot, run, undo, prove'
 complete -c hitl -n "__fish_hitl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c hitl -n "__fish_hitl_using_subcommand run" -s u -l user -d 'Run as this user: a name, or # and a user id' -r
-complete -c hitl -n "__fish_hitl_using_subcommand run" -s g -l group -d 'Run with this primary group: a name, or # and a group id' -r
-complete -c hitl -n "__fish_hitl_using_subcommand run" -s C -l chdir -d 'Run in this directory' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand run" -s g -l group -d 'Run with this primary group: a name, or # and a group id. Without -u, as yourself' -r
+complete -c hitl -n "__fish_hitl_using_subcommand run" -s D -s C -l chdir -d 'Run in this directory' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l reason -d 'What it is for. The reviewer sees it, marked as your claim' -r
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l wait -d 'How long to wait for a human (90s, 15m, 1h30m); by default as long as they may decide' -r
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l resume -d 'Go on with a request that was made before. The command may be left out; if it is given, it must be the same' -r
@@ -66,8 +67,8 @@ complete -c hitl -n "__fish_hitl_using_subcommand run" -l dry-run -d 'Only say w
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l json -d 'Print one JSON object about what happened, as the last line of standard output'
 complete -c hitl -n "__fish_hitl_using_subcommand run" -s h -l help -d 'Print help'
 complete -c hitl -n "__fish_hitl_using_subcommand check" -s u -l user -d 'Run as this user: a name, or # and a user id' -r
-complete -c hitl -n "__fish_hitl_using_subcommand check" -s g -l group -d 'Run with this primary group: a name, or # and a group id' -r
-complete -c hitl -n "__fish_hitl_using_subcommand check" -s C -l chdir -d 'Run in this directory' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand check" -s g -l group -d 'Run with this primary group: a name, or # and a group id. Without -u, as yourself' -r
+complete -c hitl -n "__fish_hitl_using_subcommand check" -s D -s C -l chdir -d 'Run in this directory' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand check" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
 always\t'Always'
 never\t'Never'"
@@ -75,6 +76,17 @@ complete -c hitl -n "__fish_hitl_using_subcommand check" -l policy -d 'Use this 
 complete -c hitl -n "__fish_hitl_using_subcommand check" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand check" -l json -d 'Print JSON'
 complete -c hitl -n "__fish_hitl_using_subcommand check" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand list" -s u -l user -d 'Run as this user: a name, or # and a user id' -r
+complete -c hitl -n "__fish_hitl_using_subcommand list" -s g -l group -d 'Run with this primary group: a name, or # and a group id. Without -u, as yourself' -r
+complete -c hitl -n "__fish_hitl_using_subcommand list" -s D -s C -l chdir -d 'Run in this directory' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand list" -s U -l for -d 'List what this user may run (root only): a name, or # and a user id' -r
+complete -c hitl -n "__fish_hitl_using_subcommand list" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand list" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand list" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand list" -l json -d 'Print JSON'
+complete -c hitl -n "__fish_hitl_using_subcommand list" -s h -l help -d 'Print help'
 complete -c hitl -n "__fish_hitl_using_subcommand pending" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
 always\t'Always'
 never\t'Never'"
@@ -251,24 +263,25 @@ complete -c hitl -n "__fish_hitl_using_subcommand tour" -l state-dir -d 'Keep re
 complete -c hitl -n "__fish_hitl_using_subcommand tour" -l no-pause -d 'Do not wait for Enter between the steps, also on a terminal'
 complete -c hitl -n "__fish_hitl_using_subcommand tour" -l keep -d 'Keep the files of the tour, and say where they are'
 complete -c hitl -n "__fish_hitl_using_subcommand tour" -s h -l help -d 'Print help'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "run" -d 'Run a command, if the rules and the humans let it'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "check" -d 'Say what would be decided about a command, and why. Nothing runs'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "pending" -d 'List the requests that wait for a human'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "show" -d 'Show a request whole: what a reviewer must know before deciding'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "approve" -d 'Say yes to a request'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "reject" -d 'Say no to a request. One no is enough'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "cancel" -d 'Take back a request of your own'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "wait" -d 'Wait until a request is decided'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "forget" -d 'Forget that you have authenticated: the next command that needs it asks for your password'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "snapshots" -d 'List snapshots, show one, or show what a command changed'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "undo" -d 'Put back what a command changed'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "audit" -d 'Show or verify the audit log'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "policy" -d 'Check and test policies'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "init" -d 'Write a commented starter policy and the directories. Never overwrites'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "man" -d 'Print a man page, or write all of them to a directory'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "tour" -d 'See hitl at work on files of its own: decide, ask, snapshot, run, undo, prove'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "run" -d 'Run a command, if the rules and the humans let it'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "check" -d 'Say what would be decided about a command, and why. Nothing runs'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "list" -d 'List what you may run, and what each thing needs'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "pending" -d 'List the requests that wait for a human'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "show" -d 'Show a request whole: what a reviewer must know before deciding'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "approve" -d 'Say yes to a request'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "reject" -d 'Say no to a request. One no is enough'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "cancel" -d 'Take back a request of your own'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "wait" -d 'Wait until a request is decided'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "forget" -d 'Forget that you have authenticated: the next command that needs it asks for your password'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "snapshots" -d 'List snapshots, show one, or show what a command changed'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "undo" -d 'Put back what a command changed'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "audit" -d 'Show or verify the audit log'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "policy" -d 'Check and test policies'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "init" -d 'Write a commented starter policy and the directories. Never overwrites'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "man" -d 'Print a man page, or write all of them to a directory'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "tour" -d 'See hitl at work on files of its own: decide, ask, snapshot, run, undo, prove'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run check list pending show approve reject cancel wait forget snapshots undo audit policy init completions man tour help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from snapshots" -f -a "show" -d 'Show which files a snapshot holds, and as what'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from snapshots" -f -a "diff" -d 'Show what the command changed'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "show" -d 'Show entries'

@@ -14,11 +14,13 @@
 
 mod authentication;
 mod case;
+mod confining;
 mod decisions;
 mod error;
 mod front;
 mod in_place;
 mod record;
+mod told;
 mod undo;
 
 use std::os::fd::AsFd;
@@ -31,13 +33,15 @@ use crate::invocation::Asked;
 use crate::policy::{Decision, Policy, SnapshotFailure};
 use crate::review::{FileStore, Record, RequestId, RequestStore, State, Waited};
 use crate::snapshot::{Captured, SnapshotStore};
-use crate::system::{Digest, Directories, Host, Moment};
+use crate::system::{Digest, Directories, Host, Moment, Sight};
 
 pub use case::Case;
-pub use decisions::{approve, cancel, may_see, note_overdue, reject};
+use confining::Confining;
+pub use decisions::{approve, cancel, may_decide, may_see, note_overdue, reject};
 pub use error::ProtocolError;
 pub use front::{Event, Front, Manner, Outcome, Patience};
 use record::OnRecord;
+pub use told::viewer;
 pub use undo::{UndoReport, find_run, runs, undo};
 
 /// The rooms of this process: opened once, each doing no work before it is needed.
@@ -71,23 +75,26 @@ pub fn run(
     let mut case = Case::open(rooms, asked, reason)?;
     manner.front.event(&Event::Decided(&case));
     // Before anything is asked of others, or runs: that it is the requester who asks.
-    if !case.nobody_can_approve() {
+    if !case.nobody_can_approve() && case.cannot_be_confined().is_none() {
         authentication::prove(&mut case, None, manner.front)?;
     }
 
-    match case.verdict.decision {
+    let outcome = match case.verdict.decision {
         Decision::Deny => deny(rooms, &case),
         _ if case.nobody_can_approve() => deny(rooms, &case),
+        // No human is asked for what could not run here anyway.
+        _ if case.cannot_be_confined().is_some() => Err(confining::refusal(&case)),
         Decision::Allow => proceed(rooms, &case, None, &mut manner),
         Decision::Confirm | Decision::Approve => {
             // Before there is anything to take back: a ^C that comes while it is made takes it back.
             wait_begins(&mut manner)?;
             // The pause: it is on record and on disk before anybody hears of it.
             let record = decisions::request(rooms, &case)?;
-            manner.front.event(&Event::Pending(&record));
+            manner.front.event(&Event::Pending(&told::record(&record)?));
             pause(rooms, &case, record, &mut manner)
         }
-    }
+    };
+    told::outcome(outcome?)
 }
 
 /// Goes on with a request that was made before, from this or another process.
@@ -108,14 +115,15 @@ pub fn resume(
     if matches!(record.state, State::Pending | State::Approved) {
         authentication::prove(&mut case, Some(&record), manner.front)?;
     }
-    match record.state {
+    let outcome = match record.state {
         State::Pending => {
             wait_begins(&mut manner)?;
             pause(rooms, &case, record, &mut manner)
         }
         State::Approved => proceed(rooms, &case, Some(record), &mut manner),
         _ => Ok(Outcome::Closed(Box::new(record))),
-    }
+    };
+    told::outcome(outcome?)
 }
 
 /// From here on ^C is an answer, where anybody waits.
@@ -210,6 +218,7 @@ fn proceed(
         rooms.snapshots.discard(&id)?;
     }
     let snapshot = take_snapshot(rooms, case, &id, front)?;
+    manner.caller.announce();
     let last_step = if front.has_gone() {
         Err(ProtocolError::CallerGone)
     } else {
@@ -229,6 +238,9 @@ fn proceed(
     drop(claim);
     let case = ready.again.as_deref().unwrap_or(case);
     let on_record = OnRecord::new(case, &id, ready.digest);
+    if let Some(why) = ready.confining.shortfall() {
+        front.event(&Event::NotConfined(why));
+    }
     front.event(&Event::Started(&id));
     let begun = Instant::now();
     let executed = execute::run(&Launch {
@@ -236,6 +248,7 @@ fn proceed(
         run_as: &case.invocation.run_as,
         environment: &ready.environment,
         timeout: case.verdict.run_timeout,
+        confinement: ready.confining.confinement(),
         caller: manner.caller,
         interactive: true,
     });
@@ -252,7 +265,7 @@ fn proceed(
             match rooms.snapshots.capture_after(&id, &mut |progress| front.progress(progress)) {
                 Ok(after) => Some(after),
                 Err(error) => {
-                    front.event(&Event::AfterNotRecorded(&error));
+                    front.event(&Event::AfterNotRecorded(&error.as_told_to(Sight::of_caller())));
                     None
                 }
             }
@@ -294,6 +307,7 @@ struct Ready<'r> {
     again: Option<Box<Case<'r>>>,
     digest: Digest,
     environment: Environment,
+    confining: Confining,
 }
 
 /// The last check, after everything slow, and the point of no return.
@@ -315,6 +329,7 @@ fn last_step<'r>(
     let case = again.as_deref().unwrap_or(case);
     authentication::is_proved(case)?;
     let environment = case.environment(Some(id))?;
+    let confining = Confining::prepare(case)?;
 
     // The approval is used up, then the intent is on record, then it runs.
     let digest = match approved {
@@ -328,14 +343,14 @@ fn last_step<'r>(
         entries.extend(on_record.proved());
     }
     entries.extend(snapshot.map(|captured| on_record.snapshot(captured)));
-    entries.push(on_record.started());
+    entries.push(on_record.started(&confining));
     if let Err(error) = rooms.log.append(&entries, &Moment::now()) {
         if approved.is_some() {
             decisions::finish(rooms, id, "not started: its start could not be recorded")?;
         }
         return Err(error.into());
     }
-    Ok(LastStep::Ready(Ready { again, digest, environment }))
+    Ok(LastStep::Ready(Ready { again, digest, environment, confining }))
 }
 
 /// The state before the command, where anything is to be captured.
@@ -350,20 +365,20 @@ fn take_snapshot(
     }
     let captured = rooms.snapshots.capture_before(
         case.run_information(id),
-        &case.affected,
+        &case.to_capture()?,
         case.capture_limits(),
         &mut |progress| front.progress(progress),
     );
     match captured {
         Ok(captured) => {
-            front.event(&Event::Snapshotted(&captured));
+            front.event(&Event::Snapshotted(&captured.as_told_to(Sight::of_caller())));
             Ok(Some(captured))
         }
         Err(error) if case.verdict.snapshot.on_failure == SnapshotFailure::Warn => {
-            front.event(&Event::NotSnapshotted(&error));
+            front.event(&Event::NotSnapshotted(&error.as_told_to(Sight::of_caller())));
             Ok(None)
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error.as_told_to(Sight::of_caller()).into()),
     }
 }
 

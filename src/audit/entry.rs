@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{Action, Entry, EntryUser, Outcome, redact, redact_text};
-use crate::execute::Ending;
+use crate::execute::{ConfinementLevel, Ending};
 use crate::invocation::{RequesterKind, RunAs};
-use crate::policy::{Authenticate, Decision, PolicyIdentity, Verdict};
+use crate::policy::{Authenticate, Confine, Decision, PolicyIdentity, Verdict};
 use crate::review::RequestId;
 use crate::system::{ByteString, Digest};
 
@@ -39,6 +39,12 @@ pub(super) mod field {
     pub(in crate::audit) const MANIFEST: &str = "manifest";
     pub(in crate::audit) const FILES: &str = "files";
     pub(in crate::audit) const BYTES: &str = "bytes";
+    pub(in crate::audit) const CONFINEMENT: &str = "confinement";
+    pub(in crate::audit) const CONFINE: &str = "confine";
+    pub(in crate::audit) const LEVEL: &str = "level";
+    pub(in crate::audit) const LANDLOCK_ABI: &str = "landlock_abi";
+    pub(in crate::audit) const WRITABLE: &str = "writable";
+    pub(in crate::audit) const WRITABLE_COUNT: &str = "writable_count";
     pub(in crate::audit) const ENDING: &str = "ending";
     pub(in crate::audit) const DURATION_MS: &str = "duration_ms";
     pub(in crate::audit) const UNDONE: &str = "undone";
@@ -78,6 +84,39 @@ impl Command {
         process.insert("working_directory".into(), ByteString::from(directory).to_escaped().into());
         process.insert("user".into(), json!({"id": run_as.uid.to_string(), "name": &run_as.user}));
         Self { process, redacted: arguments.count }
+    }
+}
+
+/// How a command is confined, where rules ask for it.
+#[derive(Clone, Debug)]
+pub struct Confined {
+    /// What they ask for.
+    pub confine: Confine,
+    /// How far it is.
+    pub level: ConfinementLevel,
+    /// The kernel's Landlock ABI, 0 where there is none.
+    pub landlock_abi: u32,
+    /// Why it is not, or only in part.
+    pub because: Option<String>,
+    /// What it may write, directories with a slash at the end.
+    pub writable: Vec<ByteString>,
+}
+
+impl Confined {
+    fn to_value(&self) -> Value {
+        let writable: Vec<String> =
+            self.writable.iter().map(|path| redact_text(&path.to_escaped())).collect();
+        let mut value = json!({
+            field::CONFINE: self.confine,
+            field::LEVEL: self.level.word(),
+            field::LANDLOCK_ABI: self.landlock_abi,
+            field::WRITABLE: writable,
+            field::WRITABLE_COUNT: self.writable.len(),
+        });
+        if let (Some(because), Some(object)) = (&self.because, value.as_object_mut()) {
+            object.insert(field::BECAUSE.into(), because.as_str().into());
+        }
+        value
     }
 }
 
@@ -199,8 +238,18 @@ impl Entry {
     }
 
     /// A command is about to start. Durable before it does.
-    pub fn started(reference: &Reference, requester: &EntryUser, command: &Command) -> Self {
-        Self::new(Action::CommandStarted, Outcome::Unknown, reference, requester).command(command)
+    pub fn started(
+        reference: &Reference,
+        requester: &EntryUser,
+        command: &Command,
+        confined: Option<&Confined>,
+    ) -> Self {
+        let entry = Self::new(Action::CommandStarted, Outcome::Unknown, reference, requester)
+            .command(command);
+        match confined {
+            Some(confined) => entry.with(field::CONFINEMENT, confined.to_value()),
+            None => entry,
+        }
     }
 
     /// A command ended. `after` is the digest of the manifest of what it left, where there is one.

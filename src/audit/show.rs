@@ -76,7 +76,12 @@ fn parts(line: &Line<'_>) -> Vec<String> {
             parts.extend(command(line));
             parts.extend(labelled("reason: ", field::REASON));
         }
-        Action::CommandStarted => parts.extend(command(line)),
+        Action::CommandStarted => {
+            parts.extend(command(line));
+            let confinement = line.detail(field::CONFINEMENT);
+            let level = confinement.and_then(|object| object.get(field::LEVEL)?.text());
+            parts.extend(level.map(|level| format!("confinement: {}", visible(level))));
+        }
         Action::PolicyDecided => {
             parts.extend(labelled("", field::DECISION));
             parts.extend(labelled("risk ", field::RISK));

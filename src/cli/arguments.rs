@@ -70,6 +70,9 @@ pub enum Command {
     Run(RunArguments),
     /// Say what would be decided about a command, and why. Nothing runs.
     Check(CheckArguments),
+    /// List what you may run, and what each thing needs.
+    #[command(short_flag = 'l')]
+    List(ListArguments),
     /// List the requests that wait for a human.
     Pending(PendingArguments),
     /// Show a request whole: what a reviewer must know before deciding.
@@ -114,11 +117,11 @@ pub struct TargetArguments {
     /// Run as this user: a name, or # and a user id.
     #[arg(short, long, value_name = "USER")]
     pub user: Option<String>,
-    /// Run with this primary group: a name, or # and a group id.
+    /// Run with this primary group: a name, or # and a group id. Without -u, as yourself.
     #[arg(short, long, value_name = "GROUP")]
     pub group: Option<String>,
     /// Run in this directory.
-    #[arg(short = 'C', long, value_name = "DIR")]
+    #[arg(short = 'D', visible_short_alias = 'C', long, value_name = "DIR")]
     pub chdir: Option<PathBuf>,
 }
 
@@ -172,6 +175,28 @@ pub struct CheckArguments {
     pub json: bool,
     /// The command and its arguments.
     #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// Arguments of `hitl list`.
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "hitl list [OPTIONS]
+       hitl list [OPTIONS] -- COMMAND [ARGUMENT]...",
+    after_help = help::LIST
+)]
+pub struct ListArguments {
+    /// As whom and where the command is to run.
+    #[command(flatten)]
+    pub target: TargetArguments,
+    /// List what this user may run (root only): a name, or # and a user id.
+    #[arg(short = 'U', long = "for", value_name = "USER", conflicts_with = "command")]
+    pub for_user: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The command and its arguments: say what would be decided about exactly this.
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
 

@@ -12,6 +12,6 @@ pub(super) fn check(
     output: &Output,
 ) -> Result<Exit, Failure> {
     let rooms = rooms::open(global)?;
-    let case = Case::open(&rooms, run::asked(&arguments.target, &arguments.command), None)?;
+    let case = Case::for_caller(&rooms, run::asked(&arguments.target, &arguments.command), None)?;
     run::report::dry_run(&case, output)
 }

@@ -48,6 +48,7 @@ fn decide(
     let rooms = rooms::open(global)?;
     let id = rooms.requests.find(typed, &protocol::may_see(&rooms)?)?;
     let record = decision(&rooms, &id)?;
+    let record = record.shown_to(protocol::viewer()?);
     if output.json {
         output.print_json(&review::view(&record, &Moment::now())?)?;
     } else {

@@ -11,7 +11,7 @@ use crate::policy::PolicyError;
 use crate::protocol::ProtocolError;
 use crate::review::StoreError;
 use crate::snapshot::SnapshotError;
-use crate::system::{ScopeError, durable::DurableError, trusted::TrustError};
+use crate::system::{ScopeError, Sight, durable::DurableError, trusted::TrustError};
 
 /// The exit codes that are hitl's own. `hitl run` passes a child's status through, so that a child
 /// may use the same numbers: `--status-fd` and `--json` say who spoke.
@@ -105,6 +105,7 @@ impl From<InvocationError> for Failure {
         let code = match error.exit_code() {
             127 => ExitCode::NotFound,
             126 => ExitCode::NotExecutable,
+            77 => ExitCode::Denied,
             _ => ExitCode::Failed,
         };
         Self::new(code, error)
@@ -126,6 +127,7 @@ impl From<StoreError> for Failure {
 
 impl From<SnapshotError> for Failure {
     fn from(error: SnapshotError) -> Self {
+        let error = error.as_told_to(Sight::of_caller());
         // An answer about what is there, and not a failure to do what can be done.
         let code = match &error {
             SnapshotError::Unknown(_)
@@ -135,6 +137,7 @@ impl From<SnapshotError> for Failure {
             | SnapshotError::AlreadyUndone { .. }
             | SnapshotError::Overlapping { .. }
             | SnapshotError::Conflicts { .. }
+            | SnapshotError::ChangedOutOfSight
             | SnapshotError::PlanChanged { .. } => ExitCode::No,
             _ => ExitCode::Failed,
         };

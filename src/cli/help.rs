@@ -20,6 +20,7 @@ pub(super) const HITL: &str = "\
 Examples:
   hitl tour                                see it all at work, on files of its own
   hitl check -- rm -rf build               what would be decided, and why
+  hitl list                                what you may run, and what each thing needs
   hitl run -- systemctl restart nginx      run it, if the rules and the humans let it
   hitl pending                             what waits for a human
   hitl approve K7Q2-MX4P                   say yes to it
@@ -68,7 +69,8 @@ Exit status:
 
 pub(super) const CHECK: &str = "\
 Nothing runs and nothing is recorded. It says the decision and every reason for it, and which files
-would be snapshotted.
+would be snapshotted, as far as you can see them yourself: where an argument lies out of your sight,
+\"hitl run\" decides by what it leads to.
 
 Examples:
   hitl check -- systemctl restart nginx
@@ -77,6 +79,24 @@ Examples:
 
 Exit status:
   0 it would run at once, 75 a human would be asked, 77 it would be refused";
+
+pub(super) const LIST: &str = "\
+Lists the rules that can apply to you on this host: what each is about and what it needs. Rules
+that are only about others are not yours to see. With a command it says what would be decided about
+it, as \"hitl check\" does. \"hitl -l\" is the same, for hands that are used to sudo.
+
+A command or a file that you cannot see yourself is answered for in the same way whether or not it
+is there, unless a rule names it for you.
+
+Examples:
+  hitl list
+  hitl list -- systemctl restart nginx          may I?
+  hitl list --json | jq -r '.rules[] | select(.decision == \"allow\") | .id'
+  hitl -l -U alice                              as root: what alice may run
+
+Exit status:
+  0   listed; with a command: it would run at once
+  75  a human would be asked                77  it would be refused, or is not to be found";
 
 pub(super) const PENDING: &str = "\
 Shows the requests that are yours to see: your own, and those that you may decide about.

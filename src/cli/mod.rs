@@ -11,6 +11,7 @@ mod failure;
 mod forget;
 mod help;
 mod init;
+mod list;
 mod man;
 mod output;
 mod pending;
@@ -144,6 +145,7 @@ fn dispatch(arguments: &Arguments, caller: &CallerState, output: &Output) -> Res
     match &arguments.command {
         Command::Run(arguments) => run::run(global, arguments, caller, output),
         Command::Check(arguments) => check::check(global, arguments, output),
+        Command::List(arguments) => list::list(global, arguments, output),
         Command::Pending(arguments) => pending::list(global, arguments, output),
         Command::Show(arguments) => pending::show(global, arguments, output),
         Command::Approve(arguments) => decide::approve(global, arguments, output),
@@ -185,6 +187,7 @@ impl Command {
         match self {
             Self::Run(arguments) => arguments.json,
             Self::Check(arguments) => arguments.json,
+            Self::List(arguments) => arguments.json,
             Self::Pending(arguments) => arguments.json,
             Self::Show(arguments) => arguments.json,
             Self::Approve(arguments) => arguments.json,

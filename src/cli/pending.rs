@@ -20,7 +20,9 @@ pub(super) fn list(
     let now = Moment::now();
     let listing = rooms.requests.list(arguments.all)?;
     let may_see = protocol::may_see(&rooms)?;
-    let visible: Vec<_> = listing.records.into_iter().filter(|record| may_see(record)).collect();
+    let viewer = protocol::viewer()?;
+    let records = listing.records.iter().filter(|record| may_see(record));
+    let visible: Vec<_> = records.map(|record| record.shown_to(viewer).into_owned()).collect();
     if output.json {
         for record in &visible {
             output.print_json(&review::view(record, &now)?)?;
@@ -33,6 +35,11 @@ pub(super) fn list(
     }
     if listing.damaged.is_empty() {
         return Ok(Exit::Status(0));
+    }
+    if !protocol::may_decide(&rooms)? {
+        // Whose they are is not known, and their ids are not everybody's to know.
+        output.say("hitl: some requests cannot be read: those who decide can see which, by \"hitl pending\"");
+        return Ok(Exit::Status(ExitCode::Failed as i32));
     }
     for error in &listing.damaged {
         output.say(&format!("hitl: {error}"));
@@ -49,6 +56,7 @@ pub(super) fn show(
     let rooms = rooms::open(global)?;
     let id = rooms.requests.find(&arguments.id, &protocol::may_see(&rooms)?)?;
     let record = rooms.requests.load(&id)?;
+    let record = record.shown_to(protocol::viewer()?);
     let now = Moment::now();
     if output.json {
         output.print_json(&review::view(&record, &now)?)?;

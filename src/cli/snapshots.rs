@@ -8,7 +8,7 @@ use super::{Exit, Output, rooms};
 use crate::protocol::{self, Rooms};
 use crate::snapshot::{self, RunInformation, RunState};
 use crate::system::text::{visible, visible_command};
-use crate::system::{Colour, Paint};
+use crate::system::{Colour, Paint, Sight};
 
 /// Lists, shows or compares.
 pub(super) fn snapshots(
@@ -83,9 +83,12 @@ fn state_words(run: &RunInformation) -> &'static str {
 }
 
 fn show(rooms: &Rooms, run: &RunInformation, output: &Output) -> Result<Exit, Failure> {
-    let manifest = rooms.snapshots.before(&run.id.parse()?)?;
+    let id = run.id.parse()?;
+    let known = rooms.snapshots.known(&id, Sight::of_caller())?;
+    let manifest = known.manifest(rooms.snapshots.before(&id)?);
     if output.json {
-        output.print_json(&json!({"v": 1, "run": run, "before": manifest}))?;
+        let before = known.manifest_json(&manifest)?;
+        output.print_json(&json!({"v": 1, "run": run, "before": before}))?;
         return Ok(Exit::Status(0));
     }
     output.print(&format!(
@@ -120,10 +123,15 @@ fn differences(
         let absolute = std::path::absolute(path)?;
         changes.extend(rooms.snapshots.difference(&id, Some(&absolute))?);
     }
+    let known = rooms.snapshots.known(&id, Sight::of_caller())?;
+    let changes = known.changes(changes);
     if output.json {
         for change in &changes {
+            let change = known.change_json(change)?;
             output.print_json(&json!({"v": 1, "change": change}))?;
         }
+    } else if !known.is_all() && changes.is_empty() {
+        output.say("nothing that the snapshot holds, and that you may see, was changed");
     } else if changes.is_empty() {
         output.say("nothing that the snapshot holds was changed");
     } else {

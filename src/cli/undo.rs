@@ -8,7 +8,8 @@ use super::progress::Progress;
 use super::{Exit, Output, rooms};
 use crate::execute::CallerState;
 use crate::protocol::{self, UndoReport};
-use crate::snapshot::{self, UndoPlan};
+use crate::snapshot::{self, Known, UndoPlan};
+use crate::system::Sight;
 use crate::system::text::{counted, visible, visible_command};
 
 /// Undoes a run, or says what that would do.
@@ -24,9 +25,14 @@ pub(super) fn undo(
     if !output.json {
         output.say(&format!("run {}: {}", run.id, visible_command(&words)));
     }
-    let plan = rooms.snapshots.plan(&run.id.parse()?)?;
+    let id = run.id.parse()?;
+    let plan = rooms.snapshots.plan(&id)?;
+    // Before the undo: it is about the files as they are now.
+    let known = rooms.snapshots.known(&id, Sight::of_caller())?;
+    let told = known.plan(&plan);
     if arguments.dry_run {
-        return dry_run(&plan, output);
+        let refused = !plan.conflicts.is_empty() || !plan.later_runs.is_empty();
+        return dry_run(&told, &known, refused, output);
     }
     let mut line = Progress::new(output);
     let report = protocol::undo(&rooms, &plan, arguments.force, caller, &mut |progress| {
@@ -35,12 +41,19 @@ pub(super) fn undo(
         });
     });
     line.clear();
-    tell(&plan, &report?, output)
+    tell(&told, &known, report?, output)
 }
 
-fn dry_run(plan: &UndoPlan, output: &Output) -> Result<Exit, Failure> {
+fn dry_run(
+    plan: &UndoPlan,
+    known: &Known,
+    refused: bool,
+    output: &Output,
+) -> Result<Exit, Failure> {
     if output.json {
-        output.print_json(&json!({"v": 1, "plan": plan}))?;
+        output.print_json(&json!({"v": 1, "plan": known.plan_json(plan)?}))?;
+    } else if !known.is_all() && plan.is_empty() {
+        output.say("nothing that you may see is to be put back");
     } else if plan.is_empty() {
         output.say("everything is as it was before; there is nothing to put back");
     } else {
@@ -48,12 +61,17 @@ fn dry_run(plan: &UndoPlan, output: &Output) -> Result<Exit, Failure> {
             output.print(&format!("{line}\n"))?;
         }
     }
-    let refused = !plan.conflicts.is_empty() || !plan.later_runs.is_empty();
     Ok(Exit::Status(if refused { ExitCode::No as i32 } else { 0 }))
 }
 
-fn tell(plan: &UndoPlan, report: &UndoReport, output: &Output) -> Result<Exit, Failure> {
-    let undone = &report.undone;
+fn tell(
+    plan: &UndoPlan,
+    known: &Known,
+    report: UndoReport,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let mut undone = report.undone;
+    undone.not_restored = known.sentences(undone.not_restored);
     let followed: Vec<_> = report
         .followed
         .iter()

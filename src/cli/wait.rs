@@ -25,8 +25,9 @@ pub(super) fn wait(
     let record = match &waited {
         Waited::Decided(record) | Waited::TimeUp(record) => record,
     };
+    let record = record.shown_to(protocol::viewer()?);
     if output.json {
-        output.print_json(&review::view(record, &Moment::now())?)?;
+        output.print_json(&review::view(&record, &Moment::now())?)?;
     } else {
         output.say(&format!("{id} is {}: {}", record.state, record.standing()));
     }

@@ -5,14 +5,14 @@
 use std::ffi::{CString, c_char};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::OFlag;
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::{Pid, getpgrp, pipe2};
 
 use super::image::{self, Image};
-use super::{CallerState, ExecuteError, Launch, signals};
+use super::{CallerState, Confinement, ExecuteError, Launch, landlock, signals};
 use crate::invocation::RunAs;
 use crate::system::Scope;
 
@@ -23,6 +23,7 @@ enum Stage {
     Directory,
     Identity,
     Limits,
+    Confinement,
     Exec,
 }
 
@@ -43,6 +44,8 @@ pub(super) struct Child {
     identity: Option<RunAs>,
     umask: libc::mode_t,
     caller: CallerState,
+    /// The ruleset that confines it; its owner outlives the start.
+    ruleset: Option<RawFd>,
     place: Place,
 }
 
@@ -61,6 +64,29 @@ pub(super) enum Place {
     },
 }
 
+impl Place {
+    /// Opens to a confined command the terminals that it is given, and no other: not the caller's,
+    /// where it gets one of its own instead.
+    fn open_terminals(&self, confinement: &Confinement) -> io::Result<()> {
+        let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
+        let callers = [input.as_fd(), output.as_fd(), error.as_fd()];
+        let replaced = match self {
+            Self::Ours => [false; 3],
+            Self::Own { terminal, becomes, .. } => {
+                if let Some(terminal) = terminal {
+                    confinement.open_terminal(terminal.as_fd())?;
+                }
+                *becomes
+            }
+        };
+        let given = callers.into_iter().zip(replaced).filter(|(_, replaced)| !replaced);
+        for (descriptor, _) in given {
+            confinement.open_terminal(descriptor)?;
+        }
+        Ok(())
+    }
+}
+
 impl Child {
     /// Makes everything ready that the new process needs.
     pub(super) fn prepare(launch: &Launch<'_>, place: Place) -> Result<Self, ExecuteError> {
@@ -73,8 +99,7 @@ impl Child {
             .map(|argument| text(argument.as_bytes()))
             .collect::<Result<_, _>>()?;
         let environment = launch
-            .environment
-            .0
+            .variables()
             .iter()
             .map(|(name, value)| text(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
             .collect::<Result<_, _>>()?;
@@ -82,6 +107,11 @@ impl Child {
             Scope::System => launch.caller.umask | 0o022,
             Scope::User => launch.caller.umask,
         };
+        if let Some(confinement) = launch.confinement {
+            place
+                .open_terminals(confinement)
+                .map_err(|error| ExecuteError::Setup("confine the command", error))?;
+        }
         Ok(Self {
             image: image::open(invocation, scope)?,
             directory: image::directory(invocation)?,
@@ -91,6 +121,7 @@ impl Child {
             umask,
             caller: launch.caller.clone(),
             place,
+            ruleset: launch.confinement.map(Confinement::ruleset),
         })
     }
 
@@ -125,6 +156,7 @@ impl Child {
             Stage::Place => Err(ExecuteError::Setup("give the command its terminal", error)),
             Stage::Directory => Err(ExecuteError::Setup("enter the working directory", error)),
             Stage::Identity => Err(ExecuteError::Setup("become the target user", error)),
+            Stage::Confinement => Err(ExecuteError::Setup("confine the command", error)),
             Stage::Limits => Err(ExecuteError::Setup("restore the caller's limits", error)),
         }
     }
@@ -163,6 +195,12 @@ impl Child {
                 && !switch(identity)
             {
                 fail(report, Stage::Identity);
+            }
+            // Last: whatever comes before is ours to do, and may need what it takes away.
+            if let Some(ruleset) = self.ruleset
+                && !landlock::enter(ruleset)
+            {
+                fail(report, Stage::Confinement);
             }
             let mask = self.caller.mask.as_ref();
             libc::sigprocmask(libc::SIG_SETMASK, mask, std::ptr::null_mut());
@@ -281,7 +319,14 @@ fn collect(pid: libc::pid_t) {
 
 fn decode(report: &[u8]) -> Option<(Stage, i32)> {
     let [stage, a, b, c, d] = *report else { return None };
-    let stages = [Stage::Place, Stage::Directory, Stage::Identity, Stage::Limits, Stage::Exec];
+    let stages = [
+        Stage::Place,
+        Stage::Directory,
+        Stage::Identity,
+        Stage::Limits,
+        Stage::Confinement,
+        Stage::Exec,
+    ];
     let stage = stages.into_iter().find(|known| *known as u8 == stage)?;
     Some((stage, i32::from_ne_bytes([a, b, c, d])))
 }

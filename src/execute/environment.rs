@@ -31,8 +31,9 @@ pub enum EnvironmentError {
 /// Makes the child's environment.
 ///
 /// In system scope: what may pass from the caller, what a rule keeps of the rest, the target's own
-/// variables, the policy's `PATH` and `set`, and who asked. In user scope: the caller's
-/// environment, what the rules set, and the request id.
+/// variables, the policy's `PATH` and `set`, who asked, and for what: `command`, its first word the
+/// path of the executable. In user scope: the caller's environment, what the rules set, and the
+/// request id.
 ///
 /// # Errors
 /// [`EnvironmentError`] for variables that the rules set.
@@ -42,7 +43,7 @@ pub fn environment(
     requester: &Requester,
     run_as: &RunAs,
     request_id: Option<&str>,
-    argv: &[ByteString],
+    command: &[ByteString],
 ) -> Result<Environment, EnvironmentError> {
     let mut variables = Variables::default();
     let callers = std::env::vars_os();
@@ -63,7 +64,7 @@ pub fn environment(
         variables.put(name.as_bytes(), value.as_bytes());
     }
     if scope == Scope::System {
-        variables.describe_requester(requester, argv);
+        variables.describe_requester(requester, command);
     }
     if let Some(id) = request_id {
         variables.put(b"HITL_REQUEST_ID", id.as_bytes());
@@ -111,12 +112,12 @@ impl Variables {
         self.put(b"MAIL", &[b"/var/mail/", run_as.user.as_bytes()].concat());
     }
 
-    fn describe_requester(&mut self, requester: &Requester, argv: &[ByteString]) {
+    fn describe_requester(&mut self, requester: &Requester, command: &[ByteString]) {
         self.put(b"HITL_USER", requester.name.as_bytes());
         self.put(b"SUDO_USER", requester.name.as_bytes());
         self.put(b"SUDO_UID", requester.uid.to_string().as_bytes());
         self.put(b"SUDO_GID", requester.gid.to_string().as_bytes());
-        let words: Vec<&[u8]> = argv.iter().map(ByteString::as_bytes).collect();
+        let words: Vec<&[u8]> = command.iter().map(ByteString::as_bytes).collect();
         let mut command = words.join(b" ".as_slice());
         command.truncate(COMMAND_LIMIT);
         self.put(b"SUDO_COMMAND", &command);

@@ -5,11 +5,14 @@
 //! the policy has spoken, [`run`] when everything is recorded, [`pass_on`] at the very end.
 
 mod child;
+mod confinement;
 mod entry;
 mod environment;
 mod family;
 mod image;
+mod landlock;
 mod pass_on;
+mod private_directory;
 mod pseudo_terminal;
 mod run;
 mod signals;
@@ -22,6 +25,7 @@ use std::time::Duration;
 use crate::invocation::{Invocation, RunAs};
 use crate::system::ByteString;
 
+pub use confinement::{Confinement, ConfinementError, ConfinementLevel, KernelConfinement};
 pub use entry::{CallerState, EntryError, inherited_descriptor, renounce_privileges, sanitise};
 pub use environment::{EnvironmentError, environment};
 pub use pass_on::pass_on;
@@ -42,6 +46,8 @@ pub struct Launch<'a> {
     pub environment: &'a Environment,
     /// How long it may run.
     pub timeout: Option<Duration>,
+    /// What it is confined by.
+    pub confinement: Option<&'a Confinement>,
     /// What the caller had before hitl settled in: the child gets it back.
     pub caller: &'a CallerState,
     /// Whether it may get a terminal of its own in place of the caller's, where they have one.
@@ -54,8 +60,11 @@ pub trait CallerSide {
     /// Which of the descriptors 0 to 2 are the caller's own controlling terminal.
     fn own_terminals(&self) -> [bool; 3];
 
-    /// The command is about to start, on the other end of this pseudo-terminal where there is one:
-    /// from here on signals are passed on. Whether the caller's terminal is ours to use now.
+    /// A command will start soon: signals are for it from here on. Does not wait.
+    fn announce(&self);
+
+    /// The command is about to start, on the other end of this pseudo-terminal where there is one.
+    /// Waits until signals are kept for it. Whether the caller's terminal is ours to use now.
     ///
     /// # Errors
     /// Where the other process does not answer.
@@ -84,6 +93,20 @@ pub enum Heard {
     Resumed(bool),
     /// The process has gone: nobody waits for the command any more.
     Gone,
+}
+
+impl Launch<'_> {
+    /// The variables that it starts with: its environment, and the temporary directory that a
+    /// confined command can write. No decision is bound to where that is.
+    fn variables(&self) -> Vec<(ByteString, ByteString)> {
+        let mut variables = self.environment.0.clone();
+        if let Some(confinement) = self.confinement {
+            variables.retain(|(name, _)| name.as_bytes() != b"TMPDIR");
+            let directory = ByteString::from(confinement.temporary_directory());
+            variables.push(("TMPDIR".into(), directory));
+        }
+        variables
+    }
 }
 
 /// How a command ended.

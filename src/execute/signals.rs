@@ -1,14 +1,13 @@
-//! Signals while a command runs: each is caught, written into a pipe, and read in the main loop, so
-//! that none is lost between the start of the child and the wait for it.
-#![allow(unsafe_code)] // Signal handlers.
+//! Signals while a command runs, and while somebody is waited for: blocked, and read from a descriptor
+//! (signalfd(2)), so that none is lost between the start of the child and the wait for it.
 
-use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::unistd::pipe2;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::entry::disposition;
 
@@ -28,9 +27,6 @@ pub(super) const CAUGHT: [libc::c_int; 8] = [
 /// What is set otherwise than the caller had it, by the Rust runtime, on entry, or by the monitor.
 pub(super) const SET: [libc::c_int; 5] =
     [libc::SIGPIPE, libc::SIGXFSZ, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
-
-/// Where the handler writes to; -1 where nothing is to be written.
-static PIPE: AtomicI32 = AtomicI32::new(-1);
 
 /// A caught signal.
 #[derive(Clone, Copy, Debug)]
@@ -54,22 +50,22 @@ pub(super) enum Woken {
 
 /// Signals are caught as long as this lives. Afterwards those that would end the process are
 /// ignored, so that it can still record how the command ended; [`super::pass_on()`] ends that.
+///
+/// The mask is the thread's: a process that uses this has one thread.
 pub struct SignalWatch {
-    reader: std::fs::File,
-    writer: OwnedFd,
-    caught: Vec<libc::c_int>,
+    descriptor: SignalFd,
+    caught: SigSet,
 }
 
 impl SignalWatch {
-    /// Begins to catch these signals. One at a time in a process.
+    /// Begins to catch these signals.
     ///
     /// # Errors
     /// What the system says.
     pub fn begin(signals: &[libc::c_int]) -> io::Result<Self> {
-        let flags = nix::fcntl::OFlag::O_CLOEXEC | nix::fcntl::OFlag::O_NONBLOCK;
-        let (reader, writer) = pipe2(flags)?;
-        PIPE.store(writer.as_raw_fd(), Ordering::SeqCst);
-        let mut watch = Self { reader: reader.into(), writer, caught: Vec::new() };
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let descriptor = SignalFd::with_flags(&SigSet::empty(), flags)?;
+        let mut watch = Self { descriptor, caught: SigSet::empty() };
         for signal in signals {
             watch.also(*signal)?;
         }
@@ -81,23 +77,30 @@ impl SignalWatch {
     /// # Errors
     /// What the system says.
     pub fn also(&mut self, signal: libc::c_int) -> io::Result<()> {
-        catch(signal)?;
-        self.caught.push(signal);
-        Ok(())
+        // What is ignored is not even kept for later.
+        disposition(signal, libc::SIG_DFL)?;
+        let signal = Signal::try_from(signal)?;
+        self.caught.add(signal);
+        self.caught.thread_block()?;
+        Ok(self.descriptor.set_mask(&self.caught)?)
     }
 
-    /// Leaves one to its default again.
+    /// Leaves one to its default again: one that has come and was not taken has its effect now.
     ///
     /// # Errors
     /// What the system says.
     pub fn no_longer(&mut self, signal: libc::c_int) -> io::Result<()> {
-        self.caught.retain(|caught| *caught != signal);
-        disposition(signal, libc::SIG_DFL)
+        let signal = Signal::try_from(signal)?;
+        self.caught.remove(signal);
+        self.descriptor.set_mask(&self.caught)?;
+        let mut only = SigSet::empty();
+        only.add(signal);
+        Ok(only.thread_unblock()?)
     }
 
     /// Becomes readable when a signal has come.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
-        self.reader.as_fd()
+        self.descriptor.as_fd()
     }
 
     /// A signal that has come, without waiting for one.
@@ -105,16 +108,13 @@ impl SignalWatch {
     /// # Errors
     /// What the system says.
     pub fn take(&mut self) -> io::Result<Option<Caught>> {
-        let mut record = [0_u8; 12];
-        loop {
-            match self.reader.read(&mut record) {
-                // A record is far below PIPE_BUF, so it is written and read whole.
-                Ok(_) => return Ok(Some(decode(record))),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                Err(error) => return Err(error),
-            }
-        }
+        let Some(information) = self.descriptor.read_signal()? else { return Ok(None) };
+        let by_process =
+            matches!(information.ssi_code, libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL);
+        Ok(Some(Caught {
+            number: information.ssi_signo.try_into().map_err(io::Error::other)?,
+            sender: by_process.then(|| information.ssi_pid.try_into().ok()).flatten(),
+        }))
     }
 
     /// Sleeps until a signal comes, there is something to read on `also`, or the time has come.
@@ -144,7 +144,7 @@ impl SignalWatch {
                     PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
                 }
             };
-            let own = self.reader.as_fd();
+            let own = self.descriptor();
             let mut ready = [own, also.unwrap_or(own)].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
             match poll(&mut ready, timeout) {
                 Ok(_) => {
@@ -161,65 +161,14 @@ impl SignalWatch {
 
 impl Drop for SignalWatch {
     fn drop(&mut self) {
-        for signal in std::mem::take(&mut self.caught) {
+        for signal in &self.caught {
+            let signal = signal as libc::c_int;
             let quiet = !matches!(signal, libc::SIGCHLD | libc::SIGCONT | libc::SIGWINCH);
             let action = if quiet { libc::SIG_IGN } else { libc::SIG_DFL };
-            // It can only fail for a signal that does not exist, and these were caught.
+            // It can only fail for a signal that does not exist, and these were caught. To ignore one
+            // also takes back what is pending.
             let _ = disposition(signal, action);
         }
-        PIPE.compare_exchange(self.writer.as_raw_fd(), -1, Ordering::SeqCst, Ordering::SeqCst).ok();
+        let _ = self.caught.thread_unblock();
     }
-}
-
-fn catch(signal: libc::c_int) -> io::Result<()> {
-    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: all zeroes are a valid `sigaction` (an empty mask, no flags); it is filled in before
-    // use. The handler is async-signal-safe: an atomic load, one write(2), errno kept.
-    let outcome = unsafe {
-        let action = action.assume_init_mut();
-        action.sa_sigaction = on_signal
-            as extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void)
-            as libc::sighandler_t;
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
-        libc::sigaction(signal, action, std::ptr::null_mut())
-    };
-    if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-extern "C" fn on_signal(
-    number: libc::c_int,
-    information: *mut libc::siginfo_t,
-    _context: *mut libc::c_void,
-) {
-    let pipe = PIPE.load(Ordering::SeqCst);
-    if pipe < 0 {
-        return;
-    }
-    // SAFETY: with SA_SIGINFO the kernel passes valid information; `si_pid` is read only as an
-    // integer and used only where the code says that a process sent the signal. write(2) and errno
-    // are async-signal-safe. A full pipe loses nothing that matters: it holds thousands of
-    // unread signals already.
-    unsafe {
-        let errno = libc::__errno_location();
-        let kept = *errno;
-        let record = encode(number, (*information).si_code, (*information).si_pid());
-        libc::write(pipe, record.as_ptr().cast(), record.len());
-        *errno = kept;
-    }
-}
-
-fn encode(number: libc::c_int, code: libc::c_int, pid: libc::pid_t) -> [u8; 12] {
-    let mut record = [0; 12];
-    for (place, value) in record.chunks_exact_mut(4).zip([number, code, pid]) {
-        place.copy_from_slice(&value.to_ne_bytes());
-    }
-    record
-}
-
-fn decode(record: [u8; 12]) -> Caught {
-    let [a, b, c, d, e, f, g, h, i, j, k, l] = record;
-    let code = i32::from_ne_bytes([e, f, g, h]);
-    let pid = i32::from_ne_bytes([i, j, k, l]);
-    let by_process = matches!(code, libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL);
-    Caught { number: i32::from_ne_bytes([a, b, c, d]), sender: by_process.then_some(pid) }
 }

@@ -1,6 +1,6 @@
 //! The monitor's end of the socket: every word to the person goes through it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -22,11 +22,13 @@ pub struct Link {
     own_terminals: [bool; 3],
     /// Words that came while another was waited for.
     unread: RefCell<VecDeque<Word>>,
+    /// Whether a command was announced that has not begun yet.
+    announced: Cell<bool>,
 }
 
 impl Link {
     pub(super) fn new(socket: OwnedFd, own_terminals: [bool; 3]) -> Self {
-        Self { socket, own_terminals, unread: RefCell::default() }
+        Self { socket, own_terminals, unread: RefCell::default(), announced: Cell::new(false) }
     }
 
     /// The last word: how the front is to end.
@@ -211,7 +213,10 @@ impl Voice for Link {
                 Ok(Some(Word::NobodyToAsk)) => return Said::NobodyToAsk,
                 // Of a command that is no longer, or not yet.
                 Ok(Some(Word::Signal(_) | Word::Resumed(_) | Word::Stop(_))) => {}
-                Ok(Some(Word::Printed(_) | Word::Ready(_) | Word::Proving(_))) | Err(_) => {
+                Ok(Some(
+                    Word::Printed(_) | Word::Ready | Word::Foreground(_) | Word::Proving(_),
+                ))
+                | Err(_) => {
                     return Said::Gone;
                 }
             }
@@ -229,13 +234,21 @@ impl CallerSide for Link {
         self.own_terminals
     }
 
+    fn announce(&self) {
+        self.order(&Order::RunBegins);
+        self.announced.set(true);
+    }
+
     fn begin(&self, terminal: Option<OwnedFd>) -> io::Result<bool> {
-        self.send(&Order::RunBegins, terminal.as_ref().map(AsFd::as_fd))?;
-        if terminal.is_none() {
-            return Ok(false);
+        if !self.announced.get() {
+            self.announce();
         }
+        self.announced.set(false);
+        self.wait_for(|word| (word == Word::Ready).then_some(()))?;
+        let Some(terminal) = terminal else { return Ok(false) };
+        self.send(&Order::Terminal, Some(terminal.as_fd()))?;
         self.wait_for(|word| match word {
-            Word::Ready(foreground) => Some(foreground),
+            Word::Foreground(foreground) => Some(foreground),
             _ => None,
         })
     }
@@ -253,7 +266,10 @@ impl CallerSide for Link {
                 // An answer that was on its way when its question was over.
                 Ok(Some(Word::Confirmed | Word::TakenBack | Word::NobodyToAsk | Word::Stop(_))) => {
                 }
-                Ok(Some(Word::Printed(_) | Word::Ready(_) | Word::Proving(_))) | Err(_) => {
+                Ok(Some(
+                    Word::Printed(_) | Word::Ready | Word::Foreground(_) | Word::Proving(_),
+                ))
+                | Err(_) => {
                     return Some(Heard::Gone);
                 }
             }

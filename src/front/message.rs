@@ -52,8 +52,10 @@ pub(super) enum Order {
     AskForApprover,
     /// Neither any longer.
     WaitEnds,
-    /// The command is about to start. With a descriptor: relay the terminal, and answer.
+    /// A command will start soon: keep signals for it, and answer.
     RunBegins,
+    /// With a descriptor: relay the terminal to it, and answer.
+    Terminal,
     /// It has been stopped by this signal.
     Stopped(i32),
     /// It has ended.
@@ -80,8 +82,10 @@ pub(super) enum Word {
     Stop(Stop),
     /// A signal for the command.
     Signal(i32),
-    /// Whether the terminal is ours to use, now that the command begins.
-    Ready(bool),
+    /// Signals are kept for the command.
+    Ready,
+    /// Whether the terminal is ours to use.
+    Foreground(bool),
     /// The job goes on, with the terminal's foreground or without.
     Resumed(bool),
 }
@@ -99,13 +103,14 @@ impl Order {
             Self::ProvingBegins => vec![b'A'],
             Self::Hidden(text) => with_text(b'H', text),
             Self::Shown(text) => with_text(b'V', text),
-            Self::Tell(text) => with_text(b'T', text),
+            Self::Tell(text) => with_text(b'K', text),
             Self::ProvingEnds => vec![b'a'],
             Self::WaitBegins => vec![b'W'],
             Self::Ask(text) => with_text(b'Q', text),
             Self::AskForApprover => vec![b'B'],
             Self::WaitEnds => vec![b'q'],
             Self::RunBegins => vec![b'R'],
+            Self::Terminal => vec![b'T'],
             Self::Stopped(signal) => with_number(b'Z', *signal),
             Self::RunEnded => vec![b'r'],
             Self::Exit(End::Status(status)) => with_number(b'X', *status),
@@ -127,13 +132,14 @@ impl Order {
             (b'A', true) => Self::ProvingBegins,
             (b'H', _) => Self::Hidden(text()),
             (b'V', _) => Self::Shown(text()),
-            (b'T', _) => Self::Tell(text()),
+            (b'K', _) => Self::Tell(text()),
             (b'a', true) => Self::ProvingEnds,
             (b'W', true) => Self::WaitBegins,
             (b'Q', _) => Self::Ask(text()),
             (b'B', true) => Self::AskForApprover,
             (b'q', true) => Self::WaitEnds,
             (b'R', true) => Self::RunBegins,
+            (b'T', true) => Self::Terminal,
             (b'Z', _) => Self::Stopped(number(content)?),
             (b'r', true) => Self::RunEnded,
             (b'X', _) => Self::Exit(End::Status(number(content)?)),
@@ -156,7 +162,8 @@ impl Word {
             Self::Stop(Stop::TimedOut) => vec![b'o', b't'],
             Self::Stop(Stop::Gone) => vec![b'o', b'g'],
             Self::Signal(signal) => with_number(b's', signal),
-            Self::Ready(foreground) => vec![b't', u8::from(foreground)],
+            Self::Ready => vec![b'r'],
+            Self::Foreground(foreground) => vec![b't', u8::from(foreground)],
             Self::Resumed(foreground) => vec![b'c', u8::from(foreground)],
         }
     }
@@ -174,7 +181,8 @@ impl Word {
             (b'o', b"t") => Self::Stop(Stop::TimedOut),
             (b'o', b"g") => Self::Stop(Stop::Gone),
             (b's', content) => Self::Signal(number(content)?),
-            (b't', [flag @ (0 | 1)]) => Self::Ready(*flag == 1),
+            (b'r', []) => Self::Ready,
+            (b't', [flag @ (0 | 1)]) => Self::Foreground(*flag == 1),
             (b'c', [flag @ (0 | 1)]) => Self::Resumed(*flag == 1),
             _ => return None,
         })
@@ -217,6 +225,7 @@ mod tests {
             Order::AskForApprover,
             Order::WaitEnds,
             Order::RunBegins,
+            Order::Terminal,
             Order::Stopped(20),
             Order::RunEnded,
             Order::Exit(End::Status(-1)),
@@ -234,7 +243,8 @@ mod tests {
             Word::Stop(Stop::TimedOut),
             Word::Stop(Stop::Gone),
             Word::Signal(2),
-            Word::Ready(true),
+            Word::Ready,
+            Word::Foreground(true),
             Word::Resumed(false),
         ] {
             assert_eq!(Word::from_packet(&word.to_packet()), Some(word));

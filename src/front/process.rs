@@ -91,7 +91,9 @@ impl FrontProcess {
         let length = loop {
             let slices = &mut [IoSliceMut::new(packet)];
             match recvmsg(&self.socket, slices, &mut control, flags) {
-                Err(rustix::io::Errno::INTR) => {}
+                // A monitor that ended before it had read our last word: said once, and its own words
+                // are still there to be read.
+                Err(rustix::io::Errno::INTR | rustix::io::Errno::CONNRESET) => {}
                 Err(rustix::io::Errno::AGAIN) => return Ok(None),
                 Err(error) => return Err(error.into()),
                 Ok(received) => break received.bytes,
@@ -171,7 +173,8 @@ impl FrontProcess {
                     signals.no_longer(libc::SIGINT)?;
                 }
             }
-            Order::RunBegins => self.run_begins(descriptor, caller)?,
+            Order::RunBegins => self.run_begins(caller)?,
+            Order::Terminal => self.relay(descriptor)?,
             Order::Stopped(signal) => self.stopped(signal)?,
             Order::RunEnded => {
                 if let Phase::Running(mut running) =
@@ -193,7 +196,7 @@ impl FrontProcess {
         }
     }
 
-    fn run_begins(&mut self, terminal: Option<OwnedFd>, caller: &CallerState) -> io::Result<()> {
+    fn run_begins(&mut self, caller: &CallerState) -> io::Result<()> {
         let passed_on: Vec<_> =
             PASSED_ON.into_iter().filter(|signal| !caller.ignores(*signal)).collect();
         let mut signals = SignalWatch::begin(&passed_on)?;
@@ -201,19 +204,18 @@ impl FrontProcess {
         if stops {
             signals.also(libc::SIGTSTP)?;
         }
-        let relay = match terminal {
-            Some(terminal) => {
-                signals.also(libc::SIGWINCH)?;
-                // It can have hung up since it was found to be ours: the command then sees it end.
-                Relay::begin(terminal).ok()
-            }
-            None => {
-                self.phase = Phase::Running(Box::new(Running { signals, relay: None, stops }));
-                return Ok(());
-            }
-        };
-        self.send(Word::Ready(relay.as_ref().is_some_and(Relay::has_foreground)));
-        self.phase = Phase::Running(Box::new(Running { signals, relay, stops }));
+        self.phase = Phase::Running(Box::new(Running { signals, relay: None, stops }));
+        self.send(Word::Ready);
+        Ok(())
+    }
+
+    fn relay(&mut self, terminal: Option<OwnedFd>) -> io::Result<()> {
+        let Phase::Running(running) = &mut self.phase else { return Ok(()) };
+        running.signals.also(libc::SIGWINCH)?;
+        // It can have hung up since it was found to be ours: then the command sees its own end.
+        running.relay = terminal.and_then(|terminal| Relay::begin(terminal).ok());
+        let foreground = running.relay.as_ref().is_some_and(Relay::has_foreground);
+        self.send(Word::Foreground(foreground));
         Ok(())
     }
 

@@ -8,35 +8,40 @@ use super::{Access, CommandReading, Invocation, PathOperand, names};
 use crate::snapshot::AffectedOperand;
 use crate::system::text::visible_argument;
 
+/// What a command's operands say about the files that it can change.
+#[derive(Default, Debug)]
+pub struct AffectedFiles {
+    /// The files that it can change.
+    pub operands: Vec<AffectedOperand>,
+    /// Which other files it may change, for all that is known, a sentence each: settled where it
+    /// cannot write any others.
+    pub doubts: Vec<String>,
+    /// What it changes that is no file, or none that could be captured, a sentence each.
+    pub not_covered: Vec<String>,
+}
+
 impl Invocation {
-    /// The files that the command's operands say it can change, and what that does not cover, a
-    /// sentence each.
+    /// The files that the command's operands say it can change, and what that does not cover.
     ///
     /// A symbolic link is captured as the link that it is; for programs that write through links,
     /// and for those that are not known, what it leads to is captured too.
-    pub fn affected_operands(&self) -> (Vec<AffectedOperand>, Vec<String>) {
-        let mut affected = Affected::default();
+    pub fn affected_files(&self) -> AffectedFiles {
+        let mut affected = AffectedFiles::default();
         for command in &self.reading.commands {
             affected.add(command);
         }
         for fragment in &self.reading.dynamic {
-            affected.say(format!(
+            affected.doubt(format!(
                 "what {} changes is not known beforehand: {}",
                 visible_argument(fragment.fragment.as_bytes()),
                 fragment.reason
             ));
         }
-        (affected.operands, affected.not_covered)
+        affected
     }
 }
 
-#[derive(Default)]
-struct Affected {
-    operands: Vec<AffectedOperand>,
-    not_covered: Vec<String>,
-}
-
-impl Affected {
+impl AffectedFiles {
     fn add(&mut self, command: &CommandReading) {
         let programs = names::known(&command.names);
         // With several names to go by, the one that writes through links counts.
@@ -45,14 +50,14 @@ impl Affected {
             self.add_operand(operand, through_links);
         }
         if programs.is_empty() {
-            self.say(format!(
+            self.doubt(format!(
                 "hitl does not know which files {} writes: only those that its arguments name are \
                  captured",
                 visible_argument(command.names.typed.as_bytes())
             ));
         }
         for sentence in programs.iter().filter_map(|program| program.uncovered) {
-            self.say(sentence.to_owned());
+            say(&mut self.not_covered, sentence.to_owned());
         }
     }
 
@@ -62,7 +67,7 @@ impl Affected {
             Access::Writes => false,
             Access::WritesTree => true,
             Access::Unknown if operand.path.is_dir() => {
-                self.say(format!(
+                self.doubt(format!(
                     "{} is a directory, and hitl does not know what the command does in it: it \
                      is not captured",
                     visible_argument(operand.text.as_bytes())
@@ -85,10 +90,14 @@ impl Affected {
         }
     }
 
-    fn say(&mut self, sentence: String) {
-        if !self.not_covered.contains(&sentence) {
-            self.not_covered.push(sentence);
-        }
+    fn doubt(&mut self, sentence: String) {
+        say(&mut self.doubts, sentence);
+    }
+}
+
+fn say(sentences: &mut Vec<String>, sentence: String) {
+    if !sentences.contains(&sentence) {
+        sentences.push(sentence);
     }
 }
 
@@ -138,8 +147,9 @@ mod tests {
             }
             let search = ["/usr/bin".into(), "/bin".into()];
             let invocation = resolve(asked, &search, Scope::System).unwrap();
-            let (operands, not_covered) = invocation.affected_operands();
-            let shown: Vec<String> = operands
+            let affected = invocation.affected_files();
+            let shown: Vec<String> = affected
+                .operands
                 .iter()
                 .map(|operand| {
                     let path = operand.path.strip_prefix(&base).unwrap().display();
@@ -147,7 +157,7 @@ mod tests {
                 })
                 .collect();
             assert_eq!(shown.join(" "), captured, "{line}");
-            assert_eq!(not_covered.len(), said, "{line}: {not_covered:?}");
+            assert_eq!(affected.doubts.len(), said, "{line}: {affected:?}");
         }
     }
 

@@ -19,6 +19,7 @@ mod run_as;
 mod runners;
 mod scripts;
 mod special;
+mod veil;
 
 use std::path::{Path, PathBuf};
 
@@ -27,10 +28,12 @@ use serde::{Deserialize, Serialize};
 use crate::system::identity::IdentityError;
 use crate::system::{ByteString, Digest};
 
+pub use affected::AffectedFiles;
 pub use bound::{OPERAND_DIGEST_LIMIT, bind_file};
 pub use paths::{Imagined, Machine};
 pub use reading::{imagine, read};
-pub use resolve::{Asked, InvocationError, resolve};
+pub use resolve::{Asked, InvocationError, resolve, resolve_for_caller};
+pub use veil::Place;
 
 /// Whoever calls.
 ///
@@ -88,6 +91,17 @@ pub struct ExecutableNames {
     pub named: Vec<PathBuf>,
     /// The real path of the file itself. `None` where the machine was not asked.
     pub real: Option<PathBuf>,
+}
+
+impl Invocation {
+    /// The command as sudo tells it in `SUDO_COMMAND`: with the path that was found in place of the
+    /// word that was typed.
+    pub fn command_found(&self) -> Vec<ByteString> {
+        let names = &self.executable.names;
+        let found = names.named.first().unwrap_or(&self.executable.path);
+        let arguments = self.argv.iter().skip(1).cloned();
+        std::iter::once(found.as_path().into()).chain(arguments).collect()
+    }
 }
 
 /// Who asks.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD};
 
 use super::requester::{self, input_kind};
+use super::veil::{Place, Veil};
 use super::{Executable, ExecutableNames, Invocation, Machine, reading, run_as};
 use crate::system::identity::IdentityError;
 use crate::system::text::{visible_argument, visible_bytes};
@@ -59,6 +60,19 @@ pub enum InvocationError {
         "the current directory cannot be used: {0}: change to another one, or name one with -C DIR"
     )]
     CurrentDirectory(io::Error),
+    /// The command is, or would be, where the caller cannot see, and no rule names it. Said whether
+    /// or not anything is there (CVE-2025-46717).
+    #[error(
+        "{0} cannot be run: you may not look where that would be, and no rule names it for you: \
+         check the path, or ask an administrator for a rule about it"
+    )]
+    OutOfSight(String),
+    /// The same of a directory.
+    #[error(
+        "cannot run in {0}: you may not enter it, and no rule names it for you: check the path, or \
+         name a directory that you may enter with -C"
+    )]
+    DirectoryOutOfSight(String),
     /// `-C` names what is no usable directory.
     #[error("cannot run in {0}: {1}: name an existing directory that you may enter with -C")]
     Directory(String, io::Error),
@@ -74,11 +88,13 @@ pub enum InvocationError {
 }
 
 impl InvocationError {
-    /// The exit status that says so: 127 not found, 126 cannot be executed, 125 otherwise.
+    /// The exit status that says so: 127 not found, 126 cannot be executed, 77 not the caller's to
+    /// know, 125 otherwise.
     pub fn exit_code(&self) -> i32 {
         match self {
             Self::NotFound { .. } | Self::NoSuchFile(..) => 127,
             Self::IsDirectory(_) | Self::NotExecutable(_) | Self::Unreadable(..) => 126,
+            Self::OutOfSight(_) | Self::DirectoryOutOfSight(_) => 77,
             Self::NoCommand
             | Self::CurrentDirectory(_)
             | Self::Directory(..)
@@ -101,10 +117,34 @@ pub fn resolve(
     search: &[PathBuf],
     scope: Scope,
 ) -> Result<Invocation, InvocationError> {
+    resolve_behind(&Veil::none(), asked, search, scope)
+}
+
+/// As [`resolve`], for a caller who is to learn nothing from it about files that they cannot see:
+/// a command or a directory out of their sight is refused in the same words whether or not it is
+/// there, unless it is `named` for them, by a rule.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_for_caller(
+    asked: Asked,
+    search: &[PathBuf],
+    scope: Scope,
+    named: &dyn Fn(Place<'_>) -> bool,
+) -> Result<Invocation, InvocationError> {
+    resolve_behind(&Veil::of_caller(named), asked, search, scope)
+}
+
+fn resolve_behind(
+    veil: &Veil<'_>,
+    asked: Asked,
+    search: &[PathBuf],
+    scope: Scope,
+) -> Result<Invocation, InvocationError> {
     let argv: Vec<ByteString> = asked.argv.into_iter().map(ByteString::from).collect();
     let word = argv.first().filter(|word| !word.as_bytes().is_empty());
     let word = word.ok_or(InvocationError::NoCommand)?.clone();
-    let directory = directory(asked.directory.as_deref())?;
+    let directory = directory(asked.directory.as_deref(), veil)?;
     let callers: Vec<PathBuf>;
     let search = match (scope, std::env::var_os("PATH")) {
         (Scope::User, Some(path)) => {
@@ -113,7 +153,7 @@ pub fn resolve(
         }
         _ => search,
     };
-    let executable = find(&word, &directory.path, search, scope)?;
+    let executable = find(&word, &directory.path, search, scope, veil)?;
     let (requester, account) = requester::here()?;
     let run_as = run_as::settle(scope, asked.user.as_deref(), asked.group.as_deref(), account)?;
     let machine = Machine { requester_uid: requester.uid };
@@ -135,7 +175,7 @@ struct Directory {
     identity: (u64, u64),
 }
 
-fn directory(asked: Option<&Path>) -> Result<Directory, InvocationError> {
+fn directory(asked: Option<&Path>, veil: &Veil<'_>) -> Result<Directory, InvocationError> {
     let examine = |path: PathBuf| {
         // The dot asks for permission to enter, not only to look at it.
         let metadata = path.join(".").metadata()?;
@@ -145,9 +185,18 @@ fn directory(asked: Option<&Path>) -> Result<Directory, InvocationError> {
         None => {
             std::env::current_dir().and_then(examine).map_err(InvocationError::CurrentDirectory)
         }
-        Some(asked) => asked.canonicalize().and_then(examine).map_err(|error| {
-            InvocationError::Directory(visible_argument(asked.as_os_str().as_bytes()), error)
-        }),
+        Some(asked) => {
+            let shown = || visible_argument(asked.as_os_str().as_bytes());
+            let look = || asked.canonicalize().and_then(examine);
+            // The dot: it is to be entered.
+            match veil.look(&asked.join("."), || Place::Directory(asked), look) {
+                Some(Err(error)) if veil.is_none() || !is_denial(&error) => {
+                    Err(InvocationError::Directory(shown(), error))
+                }
+                None | Some(Err(_)) => Err(InvocationError::DirectoryOutOfSight(shown())),
+                Some(Ok(directory)) => Ok(directory),
+            }
+        }
     }
 }
 
@@ -156,11 +205,24 @@ fn find(
     directory: &Path,
     search: &[PathBuf],
     scope: Scope,
+    veil: &Veil<'_>,
 ) -> Result<Executable, InvocationError> {
     let shown = || visible_argument(word.as_bytes());
+    let examine = |path: &Path| {
+        let look = || examine(word, path, veil);
+        match veil.look(path, || Place::Command(path), look) {
+            None => Err(InvocationError::OutOfSight(shown())),
+            Some(Err(InvocationError::Unreadable(_, error)))
+                if !veil.is_none() && is_denial(&error) =>
+            {
+                Err(InvocationError::OutOfSight(shown()))
+            }
+            Some(examined) => examined,
+        }
+    };
     if word.as_bytes().contains(&b'/') {
         let place = || visible_bytes(directory.as_os_str().as_bytes());
-        return examine(word, &directory.join(word.as_path()))?
+        return examine(&directory.join(word.as_path()))?
             .ok_or_else(|| InvocationError::NoSuchFile(shown(), place()));
     }
     let mut refusal = None;
@@ -169,9 +231,15 @@ fn find(
         if scope == Scope::System && !place.is_absolute() {
             continue;
         }
-        match examine(word, &directory.join(place).join(word.as_path())) {
+        match examine(&directory.join(place).join(word.as_path())) {
             Ok(Some(executable)) => return Ok(executable),
-            Ok(None) | Err(InvocationError::IsDirectory(_) | InvocationError::Unreadable(..)) => {}
+            // What is out of sight is not there to them, as it is not to their shell.
+            Ok(None)
+            | Err(
+                InvocationError::IsDirectory(_)
+                | InvocationError::Unreadable(..)
+                | InvocationError::OutOfSight(_),
+            ) => {}
             // Found, but not to be executed: said only where no other directory has it.
             Err(error) => refusal = refusal.or(Some(error)),
         }
@@ -184,7 +252,11 @@ fn find(
 }
 
 /// The executable at this path; `None` where nothing is there.
-fn examine(typed: &ByteString, path: &Path) -> Result<Option<Executable>, InvocationError> {
+fn examine(
+    typed: &ByteString,
+    path: &Path,
+    veil: &Veil<'_>,
+) -> Result<Option<Executable>, InvocationError> {
     let shown = || visible_argument(path.as_os_str().as_bytes());
     let unreadable = |error| InvocationError::Unreadable(shown(), error);
     let real = match path.canonicalize() {
@@ -196,12 +268,16 @@ fn examine(typed: &ByteString, path: &Path) -> Result<Option<Executable>, Invoca
     if metadata.is_dir() {
         return Err(InvocationError::IsDirectory(shown()));
     }
-    let executable =
-        rustix::fs::accessat(CWD, &real, rustix::fs::Access::EXEC_OK, AtFlags::EACCESS);
+    // Behind a veil it is looked at with the caller's rights, and executed with others.
+    let executable = if veil.is_none() {
+        rustix::fs::accessat(CWD, &real, rustix::fs::Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+    } else {
+        metadata.mode() & 0o111 != 0
+    };
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(InvocationError::IsDirectory(shown()));
     };
-    if !metadata.is_file() || executable.is_err() {
+    if !metadata.is_file() || !executable {
         return Err(InvocationError::NotExecutable(shown()));
     }
     let named = parent.canonicalize().map_err(unreadable)?.join(name);
@@ -216,6 +292,10 @@ fn examine(typed: &ByteString, path: &Path) -> Result<Option<Executable>, Invoca
         inode: metadata.ino(),
         size: metadata.len(),
     }))
+}
+
+fn is_denial(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
 }
 
 fn is_absence(error: &io::Error) -> bool {
@@ -247,7 +327,7 @@ mod tests {
         symlink(base.join("two/tool"), base.join("three/link")).unwrap();
         symlink(base.join("three"), base.join("linked")).unwrap();
         let search = [base.join("one"), base.join("two"), base.join("linked")];
-        let find = |word: &str| find(&word.into(), &base, &search, Scope::System);
+        let find = |word: &str| find(&word.into(), &base, &search, Scope::System, &Veil::none());
 
         let tool = find("tool").unwrap();
         assert_eq!(tool.names.named, [base.join("two/tool")]);
@@ -278,7 +358,10 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         program(&temporary.path().join("tool"), 0o755);
         for place in [".", ""] {
-            let found = |scope| find(&"tool".into(), temporary.path(), &[place.into()], scope);
+            let found = |scope| {
+                let search = [place.into()];
+                find(&"tool".into(), temporary.path(), &search, scope, &Veil::none())
+            };
             assert!(found(Scope::System).is_err());
             assert!(found(Scope::User).is_ok());
         }

@@ -1,13 +1,14 @@
 //! As whom a command is to run: `-u` and `-g`, with sudo's meaning.
 
-use nix::unistd::{Uid, getegid, geteuid, getgroups};
+use nix::unistd::{getegid, geteuid, getgroups};
 
 use super::{InvocationError, RunAs};
 use crate::system::identity::{Account, IdentityError, UnixGroup};
-use crate::system::{ByteString, Scope};
+use crate::system::{ByteString, Caller, Scope, caller};
 
-/// Settles user and groups. In system scope the default is root, and `-g` replaces the primary
-/// group; in user scope it can only be the caller, whose `account` is given.
+/// Settles user and groups. In system scope the default is root, or the caller where only a group is
+/// named, and `-g` replaces the primary group; in user scope it can only be the caller, whose
+/// `account` is given.
 ///
 /// # Errors
 /// [`InvocationError`] for unknown names, and for anybody else in user scope.
@@ -18,17 +19,23 @@ pub(super) fn settle(
     account: Option<Account>,
 ) -> Result<RunAs, InvocationError> {
     match scope {
-        Scope::System => privileged(user, group),
+        Scope::System => privileged(user, group, account),
         Scope::User => unprivileged(user, group, account),
     }
 }
 
-fn privileged(user: Option<&str>, group: Option<&str>) -> Result<RunAs, InvocationError> {
-    let account = match user {
-        Some(user) => Account::named(user)?,
+fn privileged(
+    user: Option<&str>,
+    group: Option<&str>,
+    account: Option<Account>,
+) -> Result<RunAs, InvocationError> {
+    let account = match (user, group) {
+        (Some(user), _) => Account::named(user)?,
+        // sudo(8), -g: "If no -u option is specified, the command will be run as the invoking user."
+        (None, Some(_)) => account.unwrap_or_else(nameless),
         // Not by name: root is uid 0, whatever it is called here. A host without a password file
         // (a bare container) still has it.
-        None => Account::by_uid(0)?.unwrap_or_else(|| Account {
+        (None, None) => Account::by_uid(0)?.unwrap_or_else(|| Account {
             name: "root".to_owned(),
             uid: 0,
             gid: 0,
@@ -65,7 +72,7 @@ fn unprivileged(
         .into_iter()
         .map(nix::unistd::Gid::as_raw)
         .collect();
-    let account = account.unwrap_or_else(|| nameless(uid));
+    let account = account.unwrap_or_else(nameless);
     Ok(RunAs { uid: uid.as_raw(), gid, groups: sorted(groups), ..of_account(&account) })
 }
 
@@ -80,11 +87,13 @@ fn of_account(account: &Account) -> RunAs {
     }
 }
 
-fn nameless(uid: Uid) -> Account {
+/// The caller, where the host has no account for them.
+fn nameless() -> Account {
+    let Caller { uid, gid, .. } = caller();
     Account {
         name: format!("#{uid}"),
-        uid: uid.as_raw(),
-        gid: getegid().as_raw(),
+        uid: *uid,
+        gid: *gid,
         home: "/".into(),
         shell: "/bin/sh".into(),
     }
@@ -107,6 +116,8 @@ mod tests {
         let with_group = settle(Scope::System, Some("#0"), Some("#54321"), None).unwrap();
         assert_eq!((with_group.uid, with_group.gid), (0, 54321));
         assert!(with_group.groups.contains(&54321));
+        let alone = settle(Scope::System, None, Some("#54321"), None).unwrap();
+        assert_eq!((alone.uid, alone.gid), (caller().uid, 54321), "a group alone is for oneself");
     }
 
     #[test]

@@ -242,7 +242,7 @@ impl Check<'_> {
         for (number, test) in self.document.tests.iter().enumerate() {
             let at = |key| [Key("tests"), Element(number), Key("expect"), Key(key)];
             if test.expect.is_empty() {
-                let help = "write decision, risk, rules, approvals or authenticate";
+                let help = "write decision, risk, rules, approvals, confine or authenticate";
                 self.wrong(&at("decision"), "a test that expects nothing".to_owned(), help)?;
             }
             for (index, id) in test.expect.rules.iter().flatten().enumerate() {

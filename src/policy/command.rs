@@ -67,6 +67,19 @@ impl CommandPattern {
         self.path.is_none()
     }
 
+    /// Whether the pattern names this path, by its text alone: what is there is not asked.
+    pub(super) fn names_path(&self, path: &Path, search: &[PathBuf]) -> bool {
+        if self.is_bare() {
+            let placed = path.parent().is_some_and(|at| search.iter().any(|place| place == at));
+            return placed && self.covers_name(path);
+        }
+        self.whole_path_matches(path, false)
+    }
+
+    fn covers_name(&self, path: &Path) -> bool {
+        path.file_name().is_some_and(|name| self.whole.matches(name.as_bytes(), false))
+    }
+
     /// Whether these names are the command, `search` being the policy's search path.
     pub(super) fn matches(
         &self,
@@ -120,8 +133,7 @@ impl CommandPattern {
         let in_search_path = path.parent().is_some_and(|parent| {
             search.iter().any(|place| place == parent || lookup.real(place) == parent)
         });
-        in_search_path
-            && path.file_name().is_some_and(|name| self.whole.matches(name.as_bytes(), false))
+        in_search_path && self.covers_name(path)
     }
 
     fn whole_path_matches(&self, path: &Path, doubt: bool) -> bool {

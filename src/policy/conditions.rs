@@ -160,6 +160,19 @@ pub(super) enum Comparison {
     Equal,
 }
 
+impl Comparison {
+    /// The comparison as mathematics writes it.
+    pub(super) fn sign(self) -> &'static str {
+        match self {
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Equal => "=",
+        }
+    }
+}
+
 impl FlagCondition {
     /// The comparisons that are written, all of which must hold.
     pub(super) fn comparisons(&self) -> impl Iterator<Item = (Comparison, Quantity)> {

@@ -49,16 +49,8 @@ impl Policy {
         facts: &Facts<'a>,
         kind: crate::invocation::RequesterKind,
     ) -> Situation<'a> {
-        let own = self
-            .document()
-            .hosts
-            .iter()
-            .filter(|entry| {
-                entry.matches.0.iter().any(|host| host.matches(facts.host.as_bytes(), false))
-            })
-            .flat_map(|entry| &entry.labels.0);
-        let labels =
-            own.chain(facts.labels).map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let given = facts.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let labels = self.labels_of(facts.host).chain(given).collect();
         Situation {
             user: facts.requester_name,
             groups: facts.requester_groups,
@@ -68,6 +60,17 @@ impl Policy {
             directory: facts.directory,
             run_as: facts.run_as,
         }
+    }
+
+    /// The labels that the policy gives a host.
+    pub(super) fn labels_of(&self, host: &str) -> impl Iterator<Item = (&str, &str)> {
+        let is_it = move |pattern: &super::TokenPattern| pattern.matches(host.as_bytes(), false);
+        self.document()
+            .hosts
+            .iter()
+            .filter(move |entry| entry.matches.0.iter().any(is_it))
+            .flat_map(|entry| &entry.labels.0)
+            .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// Judges one command by all rules that are about it.

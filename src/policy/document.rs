@@ -14,7 +14,7 @@ use super::values::{
     AbsolutePath, Id, Name, OneOrMany, SearchPath, Sentence, TimeLimit, Version, given,
 };
 use super::words::CommandText;
-use super::{Decision, Presence, Risk};
+use super::{Confine, Decision, Presence, Risk};
 use crate::invocation::RequesterKind;
 
 /// A whole policy: the main file, and what the files beside it add.
@@ -103,6 +103,9 @@ pub struct Defaults {
     /// How long a command may run. Unwritten: no limit.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub run_timeout: Option<TimeLimit>,
+    /// Whether commands may write only what is snapshotted, where no rule says. Unwritten: no.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub confine: Option<Confine>,
     /// The environment of commands.
     pub environment: DefaultEnvironment,
     /// The channels that are always told.
@@ -125,6 +128,7 @@ impl Default for Defaults {
             approval_expiry: minutes(15),
             execution_expiry: minutes(10),
             run_timeout: None,
+            confine: None,
             environment: DefaultEnvironment::default(),
             notify: Vec::new(),
             snapshot: None,
@@ -317,6 +321,9 @@ pub struct Expectation {
     /// Who must authenticate.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub authenticate: Option<Authenticate>,
+    /// Whether the command is confined.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub confine: Option<Confine>,
 }
 
 impl Expectation {
@@ -327,5 +334,6 @@ impl Expectation {
             && self.rules.is_none()
             && self.approvals.is_none()
             && self.authenticate.is_none()
+            && self.confine.is_none()
     }
 }

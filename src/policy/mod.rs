@@ -14,6 +14,7 @@
 //! | find it sound | `check`, `verify` (examples, tests) |
 //! | keep it | `load`, `cache`, `compiled`, `index`, `rules` |
 //! | decide | `decide`, `authentication`, `matching` with `command`, `tokens`, `flags`, `paths`, `glob`; `protected`; `verdict` |
+//! | tell somebody | `listing` |
 
 mod authentication;
 mod cache;
@@ -21,6 +22,7 @@ mod check;
 mod command;
 mod compiled;
 mod conditions;
+mod confine;
 mod decide;
 mod diagnostic;
 mod document;
@@ -28,6 +30,7 @@ mod error;
 mod flags;
 mod glob;
 mod index;
+mod listing;
 mod load;
 mod locate;
 mod matching;
@@ -59,6 +62,7 @@ pub use authentication::{Authenticate, Authentication};
 pub use command::CommandPattern;
 pub use compiled::{Policy, PolicyCounts};
 pub use conditions::{Conditions, FlagCondition, FlagName, PermittedFlag};
+pub use confine::Confine;
 pub use diagnostic::Diagnostic;
 pub use document::{
     BreakGlass, Channel, ChannelKind, DefaultEnvironment, Defaults, Document, Expectation, Group,
@@ -66,6 +70,7 @@ pub use document::{
 };
 pub use error::PolicyError;
 pub use glob::{PathPattern, TokenPattern, VariablePattern};
+pub use listing::{Entry, Listing, Needs, Stricter, Who};
 pub use quantity::Quantity;
 pub use rule::{Examples, Raise, Require, Rule, RuleEnvironment, Snapshot, Undo};
 pub use tables::{Counts, Table};
@@ -76,17 +81,21 @@ pub use verify::TestOutcome;
 pub use words::CommandText;
 
 /// What is to happen to a command, from lenient to strict.
+///
+/// The values are at least twelve bits apart, as in sudo since CVE-2023-42465: no bit or few that
+/// flip in memory (Rowhammer) make one out of another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[repr(u32)]
 pub enum Decision {
     /// Runs at once, audited.
-    Allow,
+    Allow = 0x269E_0D37,
     /// The requester's own human confirms.
-    Confirm,
+    Confirm = 0x52E6_B438,
     /// Other humans approve.
-    Approve,
+    Approve = 0x6513_270E,
     /// Refused.
-    Deny,
+    Deny = 0x72A7_4DE4,
 }
 
 /// How much harm a command can do.
@@ -232,6 +241,8 @@ pub struct Verdict {
     /// How long the command may run; `None`: no limit.
     #[serde(with = "optional_milliseconds")]
     pub run_timeout: Option<Duration>,
+    /// Whether it may write only what is snapshotted.
+    pub confine: Confine,
     /// What the command's environment is made of.
     pub environment: EnvironmentRules,
     /// The channels to be told.

@@ -8,7 +8,7 @@ use super::glob::{PathPattern, VariablePattern};
 use super::tables::Table;
 use super::values::{ByteSize, Id, Sentence, TimeLimit, given};
 use super::words::CommandText;
-use super::{Decision, Enforcement, Risk, SnapshotFailure};
+use super::{Confine, Decision, Enforcement, Risk, SnapshotFailure};
 
 /// One rule.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,6 +63,9 @@ pub struct Rule {
     /// How long the command may run.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub run_timeout: Option<TimeLimit>,
+    /// Whether the command may write only what is snapshotted. Unwritten: what the others say.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub confine: Option<Confine>,
     /// What it adds to the environment.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub environment: Option<RuleEnvironment>,

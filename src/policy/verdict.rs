@@ -10,7 +10,7 @@ use super::document::Document;
 use super::rule::{Raise, Require, Rule, Snapshot};
 use super::values::TimeLimit;
 use super::{
-    Authentication, Decision, Enforcement, EnvironmentRules, Reason, Requirement, Risk,
+    Authentication, Confine, Decision, Enforcement, EnvironmentRules, Reason, Requirement, Risk,
     SnapshotDemand, SnapshotFailure, Verdict,
 };
 use crate::invocation::RequesterKind;
@@ -179,6 +179,7 @@ impl<'a> Judgement<'a> {
             approval_expiry: approval.unwrap_or(defaults.approval_expiry.0),
             execution_expiry: execution.unwrap_or(defaults.execution_expiry.0),
             run_timeout: timeout,
+            confine: self.confine(),
             environment: self.environment(),
             notify: self.notify(),
             decisive: self
@@ -216,6 +217,23 @@ impl<'a> Judgement<'a> {
         }
         let rules = self.rules.values().copied();
         authentication::demanded(rules, &self.document.defaults, self.defaults_apply)
+    }
+
+    /// The strictest of what the rules that count say; the default where none says anything, and
+    /// also where the defaults count. A rule that confines counts where it could be meant, one that
+    /// lifts the default only where it surely is.
+    fn confine(&self) -> Confine {
+        let strictest = self
+            .rules
+            .values()
+            .filter_map(|(rule, surely)| rule.confine.map(|confine| (confine, *surely)))
+            .filter(|(confine, surely)| *surely || *confine != Confine::Off)
+            .map(|(confine, _)| confine)
+            .max();
+        match (strictest, self.document.defaults.confine) {
+            (Some(strictest), Some(default)) if self.defaults_apply => strictest.max(default),
+            (strictest, default) => strictest.or(default).unwrap_or_default(),
+        }
     }
 
     fn snapshot(&self) -> SnapshotDemand {

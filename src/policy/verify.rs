@@ -143,6 +143,10 @@ fn differences(test: &Test, verdict: &Verdict) -> Vec<String> {
     if let Some(risk) = expect.risk.filter(|one| *one != verdict.risk) {
         found.push(format!("expected {} risk, got {}", risk.word(), verdict.risk.word()));
     }
+    if let Some(confine) = expect.confine.filter(|one| *one != verdict.confine) {
+        let got = verdict.confine.word();
+        found.push(format!("expected confine: {}, got {got}", confine.word()));
+    }
     if let Some(rules) = &expect.rules {
         let mut expected: Vec<&str> = rules.iter().map(|id| id.as_str()).collect();
         let mut got: Vec<&str> = verdict.rules.iter().map(String::as_str).collect();

@@ -2,18 +2,18 @@
 
 use std::ffi::OsString;
 
-use super::{ProtocolError, Rooms};
+use super::{ProtocolError, Rooms, confining};
 use crate::authenticate::Proof;
-use crate::execute::{self, Environment};
-use crate::invocation::{Asked, Invocation, Machine, RequesterKind};
-use crate::policy::{Decision, Facts, Verdict};
-use crate::review::{Record, RequestId};
-use crate::snapshot::{Affected, CaptureLimits, Preview, RunInformation, RunState};
-use crate::system::Moment;
+use crate::execute::{self, Environment, KernelConfinement};
+use crate::invocation::{self, Asked, Invocation, Machine, RequesterKind};
+use crate::policy::{Confine, Decision, Facts, Verdict, Who};
+use crate::review::{Record, RequestId, Seen};
+use crate::snapshot::{Affected, CaptureLimits, Preview, RunInformation, RunState, Writable};
 use crate::system::text::visible;
+use crate::system::{ByteString, Moment, Sight};
 
 /// How many paths a reviewer is shown; that there are more is said.
-const PREVIEWED: usize = 200;
+pub(super) const PREVIEWED: usize = 200;
 
 /// What is asked, and what the policy says about it.
 pub struct Case<'r> {
@@ -27,27 +27,57 @@ pub struct Case<'r> {
     pub verdict: Verdict,
     /// What the command can touch.
     pub affected: Affected,
+    /// What it may write, where the rules confine it.
+    pub writable: Option<Writable>,
     /// What the requester says it is for.
     pub reason: Option<String>,
     /// What proved that it is the requester who asks, where that was asked for.
     pub proof: Option<Proof>,
+    /// With whose eyes it was looked at.
+    sight: Sight,
 }
 
 impl<'r> Case<'r> {
-    /// Resolves a command and judges it. Nothing is written.
+    /// Resolves a command and judges it, by all that there is to see. Nothing is written.
     ///
     /// # Errors
-    /// [`ProtocolError::Invocation`].
+    /// [`ProtocolError::Invocation`]; [`ProtocolError::Snapshot`] where the rules confine it and what
+    /// it may write cannot be found out.
     pub fn open(
         rooms: &'r Rooms,
         asked: Asked,
         reason: Option<String>,
     ) -> Result<Self, ProtocolError> {
-        let invocation = crate::invocation::resolve(
-            asked.clone(),
-            rooms.policy.search_path(),
-            rooms.directories.scope,
-        )?;
+        let invocation = resolve(rooms, &asked)?;
+        Self::judge(rooms, asked, reason, invocation, Sight::whole())
+    }
+
+    /// The same, only to be told to the caller: by what they can see themselves, so that asking
+    /// finds out nothing. Where they see less than there is, the command may be decided otherwise
+    /// when it is to run: [`Case::operands_out_of_sight`] says by what.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Invocation`], [`ProtocolError::Rights`].
+    pub fn for_caller(
+        rooms: &'r Rooms,
+        asked: Asked,
+        reason: Option<String>,
+    ) -> Result<Self, ProtocolError> {
+        let sight = Sight::of_caller();
+        let whole = resolve(rooms, &asked)?;
+        let invocation = whole.as_seen_by(sight).map_err(ProtocolError::Rights)?;
+        sight
+            .through(|| Self::judge(rooms, asked, reason, invocation, sight))
+            .map_err(ProtocolError::Rights)?
+    }
+
+    fn judge(
+        rooms: &'r Rooms,
+        asked: Asked,
+        reason: Option<String>,
+        invocation: Invocation,
+        sight: Sight,
+    ) -> Result<Self, ProtocolError> {
         let verdict = rooms.policy.decide(&Facts {
             reading: &invocation.reading,
             requester_name: &invocation.requester.name,
@@ -59,14 +89,69 @@ impl<'r> Case<'r> {
             run_as: &invocation.run_as.user,
             paths: &Machine { requester_uid: invocation.requester.uid },
         });
-        let (operands, not_covered) = invocation.affected_operands();
-        let affected = Affected { declared: verdict.snapshot.paths.clone(), operands, not_covered };
-        Ok(Self { rooms, asked, invocation, verdict, affected, reason, proof: None })
+        let (affected, writable) = confining::affected(rooms, &invocation, &verdict)?;
+        Ok(Self {
+            rooms,
+            asked,
+            invocation,
+            verdict,
+            affected,
+            writable,
+            reason,
+            proof: None,
+            sight,
+        })
+    }
+
+    /// The arguments that are, or would be, files where whoever looks at the case cannot see.
+    pub fn operands_out_of_sight(&self) -> Vec<&ByteString> {
+        self.invocation.operands_hidden_from(self.sight)
+    }
+
+    /// Whether whoever looks at the case may know the real path of the executable.
+    pub fn executable_is_in_sight(&self) -> bool {
+        self.invocation.executable_is_seen_by(self.sight)
+    }
+
+    /// What its requester may know of the files; `None` where that is all.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Rights`], [`ProtocolError::Bound`], [`ProtocolError::Snapshot`].
+    pub(super) fn seen_by_requester(&self) -> Result<Option<Seen>, ProtocolError> {
+        let sight = Sight::of_caller();
+        if sight.is_whole() {
+            return Ok(None);
+        }
+        let theirs = self.invocation.as_seen_by(sight).map_err(ProtocolError::Rights)?;
+        let executable = theirs.executable_seen_by(sight).map_err(ProtocolError::Rights)?;
+        let look = || -> Result<_, ProtocolError> {
+            let (affected, writable) = confining::affected(self.rooms, &theirs, &self.verdict)?;
+            let preview = self.rooms.snapshots.preview_what_is_seen(&affected, PREVIEWED)?;
+            let operands = theirs
+                .bound_operands()
+                .map_err(|(path, error)| ProtocolError::Bound(path, error))?;
+            let confined = confining::shown(writable.as_ref(), self.verdict.confine);
+            Ok((operands, preview, confined))
+        };
+        let (operands, mut preview, confined) =
+            sight.through(look).map_err(ProtocolError::Rights)??;
+        preview.say_that_there_is_more();
+        let Preview { paths: snapshot, not_covered, .. } = preview;
+        let closed_because = None;
+        Ok(Some(Seen { executable, operands, snapshot, not_covered, confined, closed_because }))
     }
 
     /// Whether humans would be needed whom this policy does not have.
     pub fn nobody_can_approve(&self) -> bool {
         self.verdict.decision == Decision::Approve && self.verdict.requirements.is_empty()
+    }
+
+    /// Why it would not run here: the rules require a confinement that this kernel cannot give.
+    pub fn cannot_be_confined(&self) -> Option<String> {
+        match self.verdict.confine {
+            Confine::Required => KernelConfinement::here().shortfall(),
+            Confine::Off | Confine::Wanted => None,
+        }
     }
 
     /// Whether the requester's own human may be asked at this terminal.
@@ -101,7 +186,7 @@ impl<'r> Case<'r> {
             &self.invocation.requester,
             &self.invocation.run_as,
             id.as_deref(),
-            &self.invocation.argv,
+            &self.invocation.command_found(),
         )?)
     }
 
@@ -110,7 +195,28 @@ impl<'r> Case<'r> {
     /// # Errors
     /// [`ProtocolError::Snapshot`].
     pub fn preview(&self) -> Result<Preview, ProtocolError> {
-        Ok(self.rooms.snapshots.preview(&self.affected, PREVIEWED)?)
+        let snapshots = &self.rooms.snapshots;
+        if self.sight.is_whole() {
+            return Ok(snapshots.preview(&self.affected, PREVIEWED)?);
+        }
+        let look = || snapshots.preview_what_is_seen(&self.affected, PREVIEWED);
+        Ok(self.sight.through(look).map_err(ProtocolError::Rights)??)
+    }
+
+    /// What is to be captured, with what may be told about it.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Rights`].
+    pub(super) fn to_capture(&self) -> Result<Affected, ProtocolError> {
+        let mut affected = self.affected.clone();
+        let sight = Sight::of_caller();
+        if !sight.is_whole() {
+            let theirs = self.invocation.as_seen_by(sight).map_err(ProtocolError::Rights)?;
+            let look = || confining::affected(self.rooms, &theirs, &self.verdict);
+            let (told, _) = sight.through(look).map_err(ProtocolError::Rights)??;
+            affected.not_covered_told = told.not_covered;
+        }
+        Ok(affected)
     }
 
     /// What is kept about the run, for an undo.
@@ -135,6 +241,24 @@ impl<'r> Case<'r> {
         let default = CaptureLimits::default();
         CaptureLimits { bytes: self.verdict.snapshot.max_size.unwrap_or(default.bytes), ..default }
     }
+}
+
+/// What is asked, as this machine understands it. Nothing is said about places that the caller
+/// cannot see, except for those that a rule names for them.
+fn resolve(rooms: &Rooms, asked: &Asked) -> Result<Invocation, ProtocolError> {
+    let named = |place: invocation::Place<'_>| {
+        invocation::requester().is_ok_and(|person| {
+            let who = Who {
+                name: &person.name,
+                groups: &person.groups,
+                kind: person.kind,
+                host: &rooms.host.name,
+            };
+            rooms.policy.names(&who, place)
+        })
+    };
+    let (search, scope) = (rooms.policy.search_path(), rooms.directories.scope);
+    Ok(invocation::resolve_for_caller(asked.clone(), search, scope, &named)?)
 }
 
 /// What is to be resolved again when a request goes on: what was asked then, except for what the

@@ -2,8 +2,9 @@
 //! log never lacks what the store knows.
 
 use super::case::Case;
+use super::confining;
 use super::record::OnRecord;
-use super::{ProtocolError, Rooms, record};
+use super::{ProtocolError, Rooms, record, told};
 use crate::invocation::{self, BoundFile, Requester, RequesterKind};
 use crate::policy::{Policy, Presence};
 use crate::review::{
@@ -12,7 +13,7 @@ use crate::review::{
 };
 use crate::system::identity::Account;
 use crate::system::text::visible;
-use crate::system::{ByteString, Digest, Moment};
+use crate::system::{ByteString, Digest, Moment, Sight};
 
 /// Stores a new request, after it is on record.
 pub(super) fn request(rooms: &Rooms, case: &Case<'_>) -> Result<Record, ProtocolError> {
@@ -41,9 +42,9 @@ fn bind(case: &Case<'_>, salt: &Salt, nonce: String, now: &Moment) -> Result<Bou
     let invocation = &case.invocation;
     let executable = invocation
         .bound_executable()
-        .map_err(|error| ProtocolError::Bound(invocation.executable.path.clone(), error))?;
+        .map_err(|error| told::unbound(case, invocation.executable.path.clone(), error))?;
     let operands =
-        invocation.bound_operands().map_err(|(path, error)| ProtocolError::Bound(path, error))?;
+        invocation.bound_operands().map_err(|(path, error)| told::unbound(case, path, error))?;
     describe(case, executable, operands, salt, nonce, now)
 }
 
@@ -94,11 +95,8 @@ fn shown(case: &Case<'_>) -> Result<Shown, ProtocolError> {
     let verdict = &case.verdict;
     let requester = &case.invocation.requester;
     let mut preview = case.preview()?;
-    if preview.more {
-        let more =
-            format!("only the first {} paths of the snapshot are listed", preview.paths.len());
-        preview.not_covered.push(more);
-    }
+    preview.say_that_there_is_more();
+    let confined = confining::shown(case.writable.as_ref(), verdict.confine);
     Ok(Shown {
         decision: verdict.decision,
         risk: verdict.risk,
@@ -110,9 +108,11 @@ fn shown(case: &Case<'_>) -> Result<Shown, ProtocolError> {
         proved_by: case.proof.map(|proof| proof.by.word().to_owned()),
         snapshot: preview.paths,
         not_covered: preview.not_covered,
+        confined,
         run_timeout_ms: verdict
             .run_timeout
             .map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+        to_requester: case.seen_by_requester()?,
     })
 }
 
@@ -152,7 +152,8 @@ pub(super) fn take_again<'r>(
     if because.is_empty() {
         return Ok(Again::Same(Box::new(again)));
     }
-    Ok(Again::Void(Box::new(void(rooms, &record.id, &because)?)))
+    let theirs = told::differences(&again, record, &bound, &because)?;
+    Ok(Again::Void(Box::new(void(rooms, &record.id, &because, &theirs)?)))
 }
 
 /// A human says yes, from their own login.
@@ -229,10 +230,16 @@ pub fn cancel(rooms: &Rooms, id: &RequestId) -> Result<Record, ProtocolError> {
     })
 }
 
-fn void(rooms: &Rooms, id: &RequestId, because: &str) -> Result<Record, ProtocolError> {
+fn void(
+    rooms: &Rooms,
+    id: &RequestId,
+    because: &str,
+    to_requester: &str,
+) -> Result<Record, ProtocolError> {
     let person = invocation::requester()?;
     change(rooms, id, &mut |record, now| {
         record.void(because, now)?;
+        record.tell_requester(to_requester);
         Ok(record::closed(record, &record::user(&person)))
     })
 }
@@ -323,6 +330,16 @@ pub fn may_see(rooms: &Rooms) -> Result<impl Fn(&Record) -> bool + use<>, Protoc
     // Also those whose presence cannot be verified: they are told so when they decide.
     let groups = rooms.policy.groups_of(&person.name, &person.groups);
     Ok(move |record: &Record| record.may_see(person.uid, &groups))
+}
+
+/// Whether whoever calls is of a group that may decide about anything at all, or root.
+///
+/// # Errors
+/// [`ProtocolError::Identity`].
+pub fn may_decide(rooms: &Rooms) -> Result<bool, ProtocolError> {
+    let person = invocation::requester()?;
+    let in_a_group = !rooms.policy.groups_of(&person.name, &person.groups).is_empty();
+    Ok(in_a_group || Sight::of_caller().is_whole())
 }
 
 /// The policy's groups that an approver is in now; none where the host no longer knows them.

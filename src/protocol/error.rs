@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::audit::AuditError;
 use crate::authenticate::AuthenticationError;
-use crate::execute::{EnvironmentError, ExecuteError};
+use crate::execute::{ConfinementError, EnvironmentError, ExecuteError};
 use crate::invocation::InvocationError;
 use crate::policy::PolicyError;
 use crate::review::StoreError;
@@ -38,12 +38,29 @@ pub enum ProtocolError {
     /// The environment that the rules ask for.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
+    /// The rules that confine it could not be made.
+    #[error(transparent)]
+    Confinement(#[from] ConfinementError),
+    /// The rules require a confinement that this kernel cannot give.
+    #[error(
+        "a rule says \"confine: required\", and the command cannot be confined here: {0}; or write \"confine: true\" in the policy to let it run with a warning"
+    )]
+    CannotConfine(String),
     /// Users and groups.
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// A file that the request is bound to.
     #[error("cannot read {path}, which the request is bound to: {1}", path = visible_path(.0))]
     Bound(PathBuf, io::Error),
+    /// The same, where the caller may not know which.
+    #[error(
+        "cannot read a file that the request is bound to, and that you may not see: root can see \
+         which by \"hitl run\" of the same command"
+    )]
+    BoundOutOfSight,
+    /// The caller's rights to files.
+    #[error("cannot look at the files with your own rights: {0}")]
+    Rights(io::Error),
     /// What is bound has no canonical form.
     #[error("the request cannot be bound: {0}")]
     Canonical(#[from] CanonicalError),

@@ -112,6 +112,8 @@ pub enum Event<'a> {
     Snapshotted(&'a Captured),
     /// It could not be captured, and the rules let the command run all the same.
     NotSnapshotted(&'a SnapshotError),
+    /// It is not confined, or only in part, and the rules let it run all the same: why.
+    NotConfined(&'a str),
     /// The command is about to start.
     Started(&'a RequestId),
     /// It has ended.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::case::Case;
+use super::confining::Confining;
 use crate::audit::{Command, Entry, EntryUser, Reference};
 use crate::execute::Ending;
 use crate::invocation::Requester;
@@ -78,8 +79,9 @@ impl<'c> OnRecord<'c> {
     }
 
     /// The command is about to start.
-    pub(super) fn started(&self) -> Entry {
-        Entry::started(&self.reference, &self.requester, &self.command)
+    pub(super) fn started(&self, confining: &Confining) -> Entry {
+        let confined = confining.on_record(self.case.verdict.confine);
+        Entry::started(&self.reference, &self.requester, &self.command, confined.as_ref())
     }
 
     /// The command has ended, and left what the manifest of this digest holds.

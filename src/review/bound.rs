@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::wording::{input_text, kind_text, run_as_text};
+use super::wording::{input_text, kind_text, run_as_text, undigested};
 use super::{Bound, BoundRequester};
 use crate::invocation::BoundFile;
 use crate::system::canonical::{self, CanonicalError};
@@ -204,10 +204,7 @@ fn path(bytes: &ByteString) -> String {
 }
 
 fn content(file: &BoundFile) -> String {
-    file.sha256.map_or_else(
-        || format!("{} bytes, too large to be hashed", file.size),
-        |digest| digest.to_string(),
-    )
+    file.sha256.map_or_else(|| undigested(file), |digest| digest.to_string())
 }
 
 fn place(file: &BoundFile) -> String {

@@ -7,7 +7,8 @@
 //!
 //! Start with `lifecycle`, the steps that a request can take, and `deciders`, whose word counts in
 //! them; `overdue` is what happens to it while nobody acts. `file_store` keeps the records and
-//! `waiting` sleeps until one changes. `shown`, `queue` and `view` are what people and programs see.
+//! `waiting` sleeps until one changes. `shown`, `queue` and `view` are what people and programs see,
+//! `viewer` is how much of it.
 
 mod bound;
 mod claim;
@@ -27,6 +28,7 @@ mod record_file;
 mod runner;
 mod shown;
 mod view;
+mod viewer;
 mod waiting;
 mod wording;
 
@@ -45,7 +47,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::invocation::{BoundFile, DynamicFragment, InputKind, RequesterKind, RunAs};
-use crate::policy::{Decision, Reason, Requirement, Risk};
+use crate::policy::{Confine, Decision, Reason, Requirement, Risk};
 use crate::system::{BootId, ByteString, Digest, Host, Moment};
 
 pub use bound::Difference;
@@ -56,6 +58,7 @@ pub use file_store::FileStore;
 pub use queue::rows;
 pub use shown::describe;
 pub use view::view;
+pub use viewer::Viewer;
 
 /// The id of a request and of the run it may become: eight Crockford base32 characters, written
 /// `K7Q2-MX4P`. Unique among the requests and runs that are still there.
@@ -221,6 +224,43 @@ pub struct Shown {
     pub not_covered: Vec<String>,
     /// How long the command may run, in milliseconds.
     pub run_timeout_ms: Option<u64>,
+    /// What it may write, where it is confined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confined: Option<Confined>,
+    /// What the requester may know of the files, where that is not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_requester: Option<Seen>,
+}
+
+/// What a requester could see of the files by themselves when they asked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// The executable; without its digest where they may not read it.
+    pub executable: BoundFile,
+    /// The files among the arguments, in the same way.
+    pub operands: Vec<BoundFile>,
+    /// The paths that will be snapshotted.
+    pub snapshot: Vec<ByteString>,
+    /// What undo will not cover, a sentence each.
+    pub not_covered: Vec<String>,
+    /// What it may write, where it is confined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confined: Option<Confined>,
+    /// What closed the request early, as far as it is theirs to know.
+    pub closed_because: Option<String>,
+}
+
+/// What a confined command may write, as it was when the request was made.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confined {
+    /// What the rules ask for.
+    pub confine: Confine,
+    /// The first places, directories with a slash at the end.
+    pub writable: Vec<ByteString>,
+    /// How many places there are.
+    pub places: u64,
 }
 
 /// One human's yes.

@@ -8,13 +8,22 @@ use super::{Approver, BoundRequester};
 use crate::invocation::RequesterKind;
 
 /// By what a person is known.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Person {
     uid: u32,
     login_uid: Option<u32>,
 }
 
 impl Person {
+    pub(super) fn of(uid: u32, login_uid: Option<u32>) -> Self {
+        Self { uid, login_uid }
+    }
+
+    /// Whether it is root, whoever logged in.
+    pub(super) fn is_root(self) -> bool {
+        self.uid == 0
+    }
+
     /// Whether any id of the one is an id of the other. That covers alice asking as root (login uid
     /// alice) and deciding as alice, also where one of the two login uids is unknown.
     pub(super) fn may_be(self, other: Person) -> bool {

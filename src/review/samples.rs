@@ -26,7 +26,7 @@ pub(super) fn bound() -> Bound {
         operands: vec![
             file("/srv/deploy.sh", 40, b"echo hello"),
             // Over the size cap.
-            BoundFile { sha256: None, ..file("/srv/plan", 41, b"plan") },
+            BoundFile { sha256: None, size: 2 << 30, ..file("/srv/plan", 41, b"plan") },
         ],
         environment: BoundEnvironment {
             names: vec!["LANG".into(), "PATH".into()],
@@ -73,6 +73,8 @@ pub(super) fn shown() -> Shown {
         snapshot: vec!["/srv/app".into()],
         not_covered: vec!["what the script does over the network".into()],
         run_timeout_ms: Some(600_000),
+        confined: None,
+        to_requester: None,
     }
 }
 

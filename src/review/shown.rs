@@ -3,10 +3,10 @@
 
 use super::lines::{Lines, cells, made_visible};
 use super::paint;
-use super::wording::{input_text, kind_text, risk_text, run_as_text};
-use super::{Approval, Record, State};
+use super::wording::{input_text, kind_text, risk_text, run_as_text, undigested};
+use super::{Approval, Confined, Record, State};
 use crate::invocation::BoundFile;
-use crate::policy::{Decision, dynamic_reason};
+use crate::policy::{Confine, Decision, dynamic_reason};
 use crate::system::text::{visible, visible_argument, visible_bytes};
 use crate::system::{ByteString, Colour, Moment, duration_text};
 
@@ -72,6 +72,28 @@ fn describe_command(record: &Record, lines: &mut Lines) {
         let limit = duration_text(std::time::Duration::from_millis(milliseconds));
         lines.field("time limit", &[limit]);
     }
+    if let Some(confined) = &record.shown.confined {
+        lines.field("confined", &confinement(confined));
+    }
+}
+
+/// What a confined command may write. What it may not is all the rest, so none of it is left out
+/// without a word.
+fn confinement(confined: &Confined) -> Vec<String> {
+    let certain = match confined.confine {
+        Confine::Required => "it can write only",
+        _ => "where the kernel can, it can write only",
+    };
+    if confined.places == 0 {
+        return vec![format!("{certain} its own temporary directory")];
+    }
+    let mut values = vec![format!("{certain} (below /) these, and its own temporary directory:")];
+    values.extend(confined.writable.iter().map(|path| visible_argument(path.as_bytes())));
+    let listed = confined.writable.len() as u64;
+    if confined.places > listed {
+        values.push(format!("and {} more", confined.places - listed));
+    }
+    values
 }
 
 /// On one line where that can be read in one way only, else one argument a line.
@@ -96,7 +118,7 @@ fn describe_file(label: &str, file: &BoundFile, lines: &mut Lines) {
             lines.digest(digest);
         }
         None => {
-            lines.field(label, &[format!("{path} ({} bytes, too large to be hashed)", file.size)]);
+            lines.field(label, &[format!("{path} ({})", undigested(file))]);
         }
     }
 }
@@ -225,6 +247,27 @@ mod tests {
         let text = describe(&record, &samples::moment(1), Colour::Off);
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
         assert!(text.contains("[1] \"\"\n") && text.contains("[2] \"\\e[2J\\u{202e}gone\""));
+    }
+
+    #[test]
+    fn a_reviewer_reads_what_a_confined_command_may_write() {
+        let shown = |confine, writable: &[ByteString], places| {
+            let mut record = samples::record();
+            let writable = writable.to_vec();
+            record.shown.confined = Some(Confined { confine, writable, places });
+            describe(&record, &samples::moment(1), Colour::Off)
+        };
+        let text = shown(Confine::Required, &["/srv/app/".into(), samples::hostile()], 5);
+        assert!(text.contains("  confined     it can write only"), "{text}");
+        for line in ["/srv/app/", "\"\\e[2J\\u{202e}gone\"", "and 3 more"] {
+            assert!(text.contains(&format!("\n               {line}\n")), "{line} in {text}");
+        }
+        assert!(!text.contains('\u{1b}'));
+        let text = shown(Confine::Wanted, &[], 0);
+        assert!(text.contains("where the kernel can, it can write only its own temporary"));
+        assert!(
+            !describe(&samples::record(), &samples::moment(1), Colour::Off).contains("confined")
+        );
     }
 
     #[test]

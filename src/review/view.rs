@@ -14,7 +14,7 @@ struct View<'a> {
     state: State,
     digest: &'a Digest,
     bound: &'a Bound,
-    shown: &'a Shown,
+    shown: Shown,
     created: String,
     approval_deadline: String,
     execution_deadline: Option<String>,
@@ -41,7 +41,8 @@ pub fn view(record: &Record, now: &Moment) -> Result<serde_json::Value, serde_js
         state: record.state,
         digest: &record.digest,
         bound: &record.bound,
-        shown: &record.shown,
+        // Who may know all is not told what others may know of it.
+        shown: Shown { to_requester: None, ..record.shown.clone() },
         created: record.created.rfc3339(),
         approval_deadline: record.approval_deadline.rfc3339(),
         execution_deadline: record.execution_deadline.as_ref().map(Moment::rfc3339),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::State;
-use crate::invocation::{InputKind, RequesterKind, RunAs};
+use crate::invocation::{BoundFile, InputKind, OPERAND_DIGEST_LIMIT, RequesterKind, RunAs};
 use crate::policy::Risk;
 use crate::system::text::{visible, visible_bytes};
 
@@ -35,6 +35,14 @@ pub(super) fn run_as_text(run_as: &RunAs) -> String {
         visible_bytes(run_as.home.as_bytes()),
         visible_bytes(run_as.shell.as_bytes())
     )
+}
+
+/// The content of a file without a digest, for people.
+pub(super) fn undigested(file: &BoundFile) -> String {
+    match file.size {
+        size if size > OPERAND_DIGEST_LIMIT => format!("{size} bytes, too large to be hashed"),
+        _ => "its content is not known".to_owned(),
+    }
 }
 
 /// What standard input is, for people.

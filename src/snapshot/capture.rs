@@ -26,6 +26,8 @@ pub struct Captured {
     pub bytes: u64,
     /// What is not covered, a sentence each.
     pub not_covered: Vec<String>,
+    /// As much of that as is told to those who may not see everything.
+    pub(super) not_covered_told: Vec<String>,
 }
 
 /// What would be captured, for a reviewer.
@@ -40,6 +42,17 @@ pub struct Preview {
     pub not_covered: Vec<String>,
 }
 
+impl Preview {
+    /// Says among what is not covered that not all paths are listed, where that is so.
+    pub fn say_that_there_is_more(&mut self) {
+        if self.more {
+            let listed = self.paths.len();
+            let more = format!("only the first {listed} paths of the snapshot are listed");
+            self.not_covered.push(more);
+        }
+    }
+}
+
 impl SnapshotStore {
     /// The first `most` paths that a capture would record. Reads names only, writes nothing.
     ///
@@ -50,6 +63,40 @@ impl SnapshotStore {
         let preview = Preview { not_covered: affected.not_covered.clone(), ..Preview::default() };
         let mut previewer = Previewer { preview, most, seen: 0 };
         walk(&selection, &self.protected(), &mut previewer)?;
+        Ok(previewer.preview)
+    }
+
+    /// The same for somebody who may not see everything, with whose rights this is called: what is
+    /// closed to them is said instead of shown, in the same words whatever is there.
+    ///
+    /// # Errors
+    /// As [`Self::preview`], except for permissions that are missing.
+    pub fn preview_what_is_seen(
+        &self,
+        affected: &Affected,
+        most: usize,
+    ) -> Result<Preview, SnapshotError> {
+        let selection = Selection::settle(affected)?;
+        let preview = Preview { not_covered: affected.not_covered.clone(), ..Preview::default() };
+        let mut previewer = Previewer { preview, most, seen: 0 };
+        let protected = self.protected();
+        for root in selection.roots {
+            let path = root.path.clone();
+            let alone = Selection { roots: vec![root] };
+            match walk(&alone, &protected, &mut previewer) {
+                Err(SnapshotError::Read { source, .. })
+                    if source.kind() == std::io::ErrorKind::PermissionDenied =>
+                {
+                    let sentence = format!(
+                        "what is at {} is not yours to see: whether it is snapshotted depends on \
+                         what is there",
+                        shown(path.as_path())
+                    );
+                    previewer.left_out(sentence);
+                }
+                walked => walked?,
+            }
+        }
         Ok(previewer.preview)
     }
 
@@ -73,7 +120,8 @@ impl SnapshotStore {
         let mut gatherer = Gatherer::keeping(incoming, limits, Vec::new(), progress);
         walk(&selection, &self.protected(), &mut gatherer)?;
         let bytes = gatherer.bytes();
-        let (manifest, incoming) = gatherer.finish(selection, affected.not_covered.clone());
+        let (mut manifest, incoming) = gatherer.finish(selection, affected.not_covered.clone());
+        manifest.not_covered_told.clone_from(&affected.not_covered_told);
         if let Some(incoming) = incoming {
             incoming.publish()?;
         }
@@ -131,6 +179,7 @@ fn captured(digest: Digest, bytes: u64, manifest: Manifest) -> Captured {
         entries: manifest.entries.len() as u64,
         bytes,
         not_covered: manifest.not_covered,
+        not_covered_told: manifest.not_covered_told,
     }
 }
 

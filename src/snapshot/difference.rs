@@ -50,6 +50,8 @@ pub enum ContentChange {
     Binary,
     /// The new content is not there any more.
     Gone,
+    /// It changed, and whoever asks may not read it.
+    NotShown,
 }
 
 /// One line of a text difference.

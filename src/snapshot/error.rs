@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Conflict;
+use super::writable::MOST_WRITABLE;
 use crate::system::canonical::CanonicalError;
 use crate::system::durable::DurableError;
 use crate::system::text::{counted, visible_bytes};
@@ -60,6 +61,11 @@ pub enum SnapshotError {
         /// What is wrong with it, as a clause.
         what: String,
     },
+    /// A confined command would need too many exceptions.
+    #[error(
+        "the command would be confined to more than {MOST_WRITABLE} files that match one by one: name their directory, or a directory and \"/**\", in snapshot.paths"
+    )]
+    TooManyPlaces,
     /// No such run.
     #[error("there is no snapshot of a run {0}: \"hitl snapshots\" lists the ones there are")]
     Unknown(String),
@@ -154,6 +160,15 @@ pub enum SnapshotError {
         /// Why.
         source: CanonicalError,
     },
+    /// Something went wrong at a path that the one who is told may not see.
+    #[error("{0}, because of a file that you may not see: root can see which")]
+    OutOfSight(&'static str),
+    /// The same of something that changed since.
+    #[error(
+        "something that you may not see changed since, and nothing was touched: root can see what, and \
+         --force restores it all the same (what is there now is snapshotted first)"
+    )]
+    ChangedOutOfSight,
     /// A durable write or a lock.
     #[error(transparent)]
     Durable(#[from] DurableError),

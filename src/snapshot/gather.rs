@@ -138,7 +138,17 @@ impl<'a> Gatherer<'a> {
         not_covered.append(&mut self.not_covered);
         not_covered.extend(self.remarks.sentences());
         let entries = self.entries.into_values().collect();
-        (Manifest { v: 1, at: self.at, selection, entries, not_covered }, self.keep)
+        (
+            Manifest {
+                v: 1,
+                at: self.at,
+                selection,
+                entries,
+                not_covered,
+                not_covered_told: Vec::new(),
+            },
+            self.keep,
+        )
     }
 
     fn room_for_one_more(&self, path: &Path) -> Result<(), SnapshotError> {

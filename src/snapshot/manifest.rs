@@ -21,6 +21,8 @@ impl Manifest {
         #[derive(Serialize)]
         struct Back<'a> {
             not_covered: &'a [String],
+            #[serde(skip_serializing_if = "<[String]>::is_empty")]
+            not_covered_told: &'a [String],
             selection: &'a Selection,
             v: u32,
         }
@@ -28,6 +30,7 @@ impl Manifest {
         let front = canonical::to_string(&Front { at: &self.at }).map_err(whole)?;
         let back = canonical::to_string(&Back {
             not_covered: &self.not_covered,
+            not_covered_told: &self.not_covered_told,
             selection: &self.selection,
             v: self.v,
         })
@@ -73,6 +76,7 @@ mod tests {
             selection: Selection::default(),
             entries: Vec::new(),
             not_covered: Vec::new(),
+            not_covered_told: Vec::new(),
         };
         let check = |manifest: &Manifest| {
             let text = manifest.to_canonical().unwrap();
@@ -81,6 +85,7 @@ mod tests {
         };
         check(&manifest);
         manifest.not_covered = vec!["a sentence".into()];
+        manifest.not_covered_told = vec!["another".into()];
         manifest.selection.roots =
             vec![Root { path: "/a".into(), reach: Reach::Matching { pattern: "*".into() } }];
         for path in [&b"/a"[..], b"/a\n\xff"] {

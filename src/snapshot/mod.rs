@@ -8,8 +8,9 @@
 //! The way through the files of this room: `selection` settles which paths are meant, `walk` finds
 //! them without following a link, `observe` reads one node, `gather` makes a manifest of many,
 //! `objects` and `runs` keep content and manifests on disk, `capture` does this before and after a
-//! command; `difference` and `render` show what a run changed; `compare` makes a `plan`, `undo`
-//! goes back, and `restore`, `content` and `metadata` touch one path after another for it.
+//! command; `difference` and `render` show what a run changed, `told` to whom; `compare` makes a
+//! `plan`, `undo` goes back, and `restore`, `content` and `metadata` touch one path after another for
+//! it. `writable` is the same selection for a command that is confined to it.
 //!
 //! # On disk
 //!
@@ -47,8 +48,10 @@ mod restore;
 mod runs;
 mod selection;
 mod store;
+mod told;
 mod undo;
 mod walk;
+mod writable;
 
 #[cfg(test)]
 mod tests;
@@ -61,7 +64,9 @@ pub use plan::{Conflict, Step, StepKind, UndoPlan};
 pub use render::{change_lines, manifest_lines, plan_lines};
 pub use selection::{Reach, Root, Selection};
 pub use store::SnapshotStore;
+pub use told::Known;
 pub use undo::Undone;
+pub use writable::{Writable, WritablePlace};
 
 use std::path::PathBuf;
 
@@ -79,6 +84,8 @@ pub struct Affected {
     pub operands: Vec<AffectedOperand>,
     /// What is known not to be covered, a sentence each.
     pub not_covered: Vec<String>,
+    /// As much of that as is the requester's to know, where that is not all.
+    pub not_covered_told: Vec<String>,
 }
 
 /// One operand that may be written.
@@ -122,6 +129,9 @@ pub struct Manifest {
     pub entries: Vec<Entry>,
     /// What is not covered, a sentence each.
     pub not_covered: Vec<String>,
+    /// As much of that as is told to those who may not see everything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_covered_told: Vec<String>,
 }
 
 /// One path's state.

@@ -16,6 +16,19 @@ impl Node {
         }
     }
 
+    /// Its metadata, to be changed.
+    pub(super) fn metadata_mut(&mut self) -> Option<&mut NodeMetadata> {
+        match self {
+            Self::Absent => None,
+            Self::File { metadata, .. }
+            | Self::Directory { metadata }
+            | Self::Symlink { metadata, .. }
+            | Self::Fifo { metadata }
+            | Self::Device { metadata, .. }
+            | Self::Socket { metadata } => Some(metadata),
+        }
+    }
+
     /// What it is, as people say it.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -60,6 +60,9 @@ pub fn change_lines(changes: &[Change], colour: Colour) -> Vec<String> {
                 content(&change.before),
                 content(&change.after)
             )),
+            ContentChange::NotShown => {
+                lines.push("    content not shown: you may not read this file".into());
+            }
             ContentChange::Gone => {
                 lines
                     .push("    content: changed, and the new content is not there any more".into());

@@ -235,12 +235,17 @@ impl Runs {
     ///
     /// # Errors
     /// [`SnapshotError::NotAnId`], [`SnapshotError::Unknown`], [`SnapshotError::Ambiguous`].
-    pub(super) fn find(&self, typed: &str) -> Result<RunRecord, SnapshotError> {
+    pub(super) fn find(
+        &self,
+        typed: &str,
+        may_see: &dyn Fn(&RunInformation) -> bool,
+    ) -> Result<RunRecord, SnapshotError> {
         let start =
             RequestId::normalise(typed).map_err(|_| SnapshotError::NotAnId(typed.to_owned()))?;
         let mut fitting: Vec<RunRecord> = self.all()?;
         fitting.retain(|record| {
-            parse(&record.information.id).is_ok_and(|id| id.characters().starts_with(&start))
+            may_see(&record.information)
+                && parse(&record.information.id).is_ok_and(|id| id.characters().starts_with(&start))
         });
         match fitting.len() {
             0 => Err(SnapshotError::Unknown(typed.to_owned())),

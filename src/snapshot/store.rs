@@ -85,12 +85,17 @@ impl SnapshotStore {
         Ok(self.runs.record(id)?.information)
     }
 
-    /// The one run whose id begins with what a person typed.
+    /// The one run whose id begins with what a person typed. Those that `may_see` refuses do not
+    /// exist for them.
     ///
     /// # Errors
     /// [`SnapshotError::NotAnId`], [`SnapshotError::Unknown`], [`SnapshotError::Ambiguous`].
-    pub fn find(&self, typed: &str) -> Result<RunInformation, SnapshotError> {
-        Ok(self.runs.find(typed)?.information)
+    pub fn find(
+        &self,
+        typed: &str,
+        may_see: &dyn Fn(&RunInformation) -> bool,
+    ) -> Result<RunInformation, SnapshotError> {
+        Ok(self.runs.find(typed, may_see)?.information)
     }
 
     /// The latest run that changed anything, is in effect, not itself an undo, and one that counts.

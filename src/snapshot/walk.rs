@@ -19,7 +19,7 @@ use super::{Reach, Role, Root, Selection, SnapshotError};
 use crate::system::ByteString;
 
 /// Kernel interfaces that look like files: reading them says nothing that could be restored.
-const NOT_FILES: [&str; 2] = ["/proc", "/sys"];
+pub(super) const NOT_FILES: [&str; 2] = ["/proc", "/sys"];
 
 /// Something that the walk came by.
 pub(super) struct Found<'a> {

@@ -16,6 +16,7 @@ pub mod identity;
 pub mod pam;
 mod scope;
 mod secret;
+mod sight;
 pub mod text;
 pub mod trusted;
 
@@ -27,3 +28,4 @@ pub use digest::{Digest, ParseDigestError};
 pub use host::Host;
 pub use scope::{Directories, DirectoryOverrides, Scope, ScopeError};
 pub use secret::Secret;
+pub use sight::Sight;

@@ -96,7 +96,7 @@ fn root_gets_exactly_the_variables_that_the_policy_and_the_allow_list_name() {
         ("PAGER", "cat"),
         ("PATH", "/usr/bin:/usr/local/bin"),
         ("SHELL", "/bin/bash"),
-        ("SUDO_COMMAND", "cat /proc/self/environ"),
+        ("SUDO_COMMAND", "/usr/bin/cat /proc/self/environ"),
         ("SUDO_GID", "2001"),
         ("SUDO_UID", "2001"),
         ("SUDO_USER", "alice"),

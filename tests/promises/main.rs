@@ -11,17 +11,22 @@
     reason = "a test says what it expects by unwrapping, and says loudly when it is skipped"
 )]
 
+mod advisories;
 mod approving_in_place;
 mod audit;
 mod authenticating;
 mod bad_input;
 mod binding;
 mod ci;
+mod coming_from_sudo;
 mod command_line;
+mod confining;
 mod confirming;
 mod deciding;
 mod environment;
 mod hostile_text;
+mod leaks;
+mod listing;
 mod monitoring;
 mod office;
 mod policies;

@@ -182,8 +182,10 @@ fn an_approval_survives_a_process_that_died_before_it_used_it() {
         assert!(doomed.try_wait().unwrap().is_none(), "ended before it was killed");
         std::thread::yield_now();
     }
+    let monitor = monitor_of(&doomed);
     doomed.kill().unwrap();
     doomed.wait().unwrap();
+    monitor.comes_to(None);
     assert_eq!(world.state(&id), "approved");
     world.audited(&id, "command-started", 0);
     // The snapshot is taken anew: it shows the state before the command, not before the crash.

@@ -126,6 +126,7 @@ fn decided(number: u32, decision: Decision, needs: &[(&str, u32)]) -> Entry {
         approval_expiry: Duration::ZERO,
         execution_expiry: Duration::ZERO,
         run_timeout: None,
+        confine: crate::policy::Confine::Off,
         environment: EnvironmentRules::default(),
         notify: Vec::new(),
     };
@@ -146,7 +147,7 @@ fn approved(number: u32, uid: u32, groups: &[&str]) -> Entry {
 }
 
 fn started(number: u32) -> Entry {
-    Entry::started(&reference(number), &user(1), &command(&["true"]))
+    Entry::started(&reference(number), &user(1), &command(&["true"]), None)
 }
 
 fn finished(number: u32) -> Entry {

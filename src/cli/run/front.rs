@@ -143,6 +143,10 @@ impl Front for TerminalFront {
                     &json!({"v": 1, "event": "not-snapshotted", "why": error.to_string()}),
                 );
             }
+            Event::NotConfined(why) => {
+                self.output.say(&format!("hitl: the command is not fully confined: {why}"));
+                self.tell_value(&json!({"v": 1, "event": "not-confined", "why": why}));
+            }
             Event::Started(id) => self.tell_value(&json!({"v": 1, "event": "started", "id": id})),
             Event::Ended(id, ending) => {
                 let mut told = report::ending_json(*ending);

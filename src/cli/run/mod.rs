@@ -37,7 +37,7 @@ fn attempt(
     let rooms = rooms::open(global)?;
     let asked = asked(&arguments.target, &arguments.command);
     if arguments.dry_run {
-        let case = Case::open(&rooms, asked, arguments.reason.clone())?;
+        let case = Case::for_caller(&rooms, asked, arguments.reason.clone())?;
         return report::dry_run(&case, output);
     }
     let patience =

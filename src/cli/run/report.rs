@@ -6,12 +6,16 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::failure::{ExitCode, Failure};
 use crate::cli::{Exit, Output};
-use crate::execute::Ending;
-use crate::policy::{Authenticate, Decision, Verdict};
+use crate::execute::{Ending, KernelConfinement};
+use crate::policy::{Authenticate, Confine, Decision, PolicyIdentity, Verdict};
 use crate::protocol::{Case, Outcome};
 use crate::review::Record;
-use crate::system::duration_text;
+use crate::snapshot::WritablePlace;
 use crate::system::text::{counted, visible, visible_argument, visible_bytes, visible_command};
+use crate::system::{Sight, duration_text};
+
+/// How many of the places that a confined command may write are listed for a person.
+const LISTED_PLACES: usize = 200;
 
 /// What the policy said.
 pub(crate) fn verdict_json(verdict: &Verdict) -> Map<String, Value> {
@@ -23,6 +27,7 @@ pub(crate) fn verdict_json(verdict: &Verdict) -> Map<String, Value> {
         "reasons": reasons,
         "requirements": verdict.requirements,
         "authenticate": verdict.authenticate.map(|_| Authenticate::Requester),
+        "confine": verdict.confine,
     });
     object.as_object().cloned().unwrap_or_default()
 }
@@ -35,10 +40,10 @@ pub(crate) fn case_json(case: &Case<'_>) -> Result<Value, Failure> {
     object.insert("v".into(), 1.into());
     object.insert("enforcement".into(), json!(case.verdict.enforcement));
     object.insert("argv".into(), json!(invocation.argv));
-    object.insert(
-        "executable".into(),
-        json!(invocation.executable.names.real.as_ref().map(|path| path.to_string_lossy())),
-    );
+    let executable = invocation.executable.names.real.as_ref();
+    let executable = executable.filter(|_| case.executable_is_in_sight());
+    object.insert("executable".into(), json!(executable.map(|path| path.to_string_lossy())));
+    object.insert("out_of_sight".into(), json!(case.operands_out_of_sight()));
     object.insert("directory".into(), json!(invocation.directory.to_string_lossy()));
     object.insert("run_as".into(), json!(invocation.run_as.user));
     object.insert(
@@ -51,7 +56,12 @@ pub(crate) fn case_json(case: &Case<'_>) -> Result<Value, Failure> {
     object.insert("snapshot".into(), json!(preview.paths));
     object.insert("snapshot_has_more".into(), preview.more.into());
     object.insert("not_covered".into(), json!(preview.not_covered));
-    object.insert("policy".into(), json!(case.rooms.policy.identity()));
+    if let Some(writable) = &case.writable {
+        let places: Vec<_> = writable.places.iter().map(WritablePlace::shown).collect();
+        object.insert("writable".into(), json!(places));
+        object.insert("cannot_be_confined".into(), json!(case.cannot_be_confined()));
+    }
+    object.insert("policy".into(), json!(identity(case)));
     Ok(Value::Object(object))
 }
 
@@ -67,13 +77,19 @@ pub(crate) fn case_text(case: &Case<'_>) -> Result<String, Failure> {
     }
     line("risk", word(&verdict.risk).as_str());
     line("command", &visible_command(&bytes(case)));
-    if let Some(real) = &invocation.executable.names.real {
+    if let Some(real) =
+        invocation.executable.names.real.as_ref().filter(|_| case.executable_is_in_sight())
+    {
         line("executable", &visible(&real.to_string_lossy()));
     }
     line("run as", &visible(&invocation.run_as.user));
     line("directory", &visible(&invocation.directory.to_string_lossy()));
     for reason in &verdict.reasons {
         line("because", &visible(&reason.text));
+    }
+    for operand in case.operands_out_of_sight() {
+        let operand = visible_argument(operand.as_bytes());
+        line("not seen", &format!("{operand}: \"hitl run\" decides by what it leads to"));
     }
     let preview = case.preview()?;
     if !preview.paths.is_empty() {
@@ -83,15 +99,51 @@ pub(crate) fn case_text(case: &Case<'_>) -> Result<String, Failure> {
             line("", &visible_argument(path.as_bytes()));
         }
     }
+    for (name, value) in confinement_lines(case) {
+        line(name, &value);
+    }
     for sentence in &preview.not_covered {
         line("not covered", &visible(sentence));
     }
-    let identity = case.rooms.policy.identity();
+    let identity = identity(case);
     let sources: Vec<_> =
         identity.sources.iter().map(|source| visible_bytes(source.as_bytes())).collect();
-    let sources = if sources.is_empty() { "built in".to_owned() } else { sources.join(", ") };
+    let sources = match sources.is_empty() {
+        true if case.rooms.policy.identity().sources.is_empty() => "built in".to_owned(),
+        true => "its files are not yours to see".to_owned(),
+        false => sources.join(", "),
+    };
     line("policy", &format!("{} ({sources})", visible(&identity.name)));
     Ok(text)
+}
+
+/// What a confined command may write, or why it cannot be confined here.
+fn confinement_lines(case: &Case<'_>) -> Vec<(&'static str, String)> {
+    let Some(writable) = &case.writable else { return Vec::new() };
+    let count = writable.places.len();
+    let what = match count {
+        0 => "nothing but its own temporary directory".to_owned(),
+        _ => format!("only {}:", counted(count as u64, "place")),
+    };
+    let shortfall = KernelConfinement::here().shortfall().map(|why| visible(&why));
+    let first = match (case.verdict.confine, shortfall) {
+        (_, None) => format!("it can write {what}"),
+        (Confine::Required, Some(why)) => format!("required, so that it would not run: {why}"),
+        (_, Some(why)) => format!("not fully: {why}; otherwise it could write {what}"),
+    };
+    let shown = |place: &WritablePlace| ("", visible_argument(place.shown().as_bytes()));
+    let places = writable.places.iter().take(LISTED_PLACES).map(shown);
+    let more = count.saturating_sub(LISTED_PLACES);
+    let more = (more > 0).then(|| ("", format!("and {more} more")));
+    std::iter::once(("confined", first)).chain(places).chain(more).collect()
+}
+
+/// The policy, with those of its files whose names the caller may come by.
+fn identity(case: &Case<'_>) -> PolicyIdentity {
+    let sight = Sight::of_caller();
+    let mut identity = case.rooms.policy.identity().clone();
+    identity.sources.retain(|source| sight.may_come_by(source.as_path()));
+    identity
 }
 
 fn decision_words(case: &Case<'_>) -> String {
@@ -139,6 +191,7 @@ pub(crate) fn dry_run(case: &Case<'_>, output: &Output) -> Result<Exit, Failure>
         output.print(&case_text(case)?)?;
     }
     let code = match case.verdict.decision {
+        _ if case.cannot_be_confined().is_some() => ExitCode::Failed as i32,
         Decision::Allow => 0,
         _ if case.nobody_can_approve() => ExitCode::Denied as i32,
         Decision::Confirm | Decision::Approve => ExitCode::Pending as i32,

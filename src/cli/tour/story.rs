@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -74,8 +74,11 @@ impl Story<'_> {
             let path = self.files.join(name);
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent)?;
+                // alice is shown no more than she can see.
+                fs::set_permissions(parent, fs::Permissions::from_mode(0o755))?;
             }
             fs::write(&path, content)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
         }
         let who = if self.stage.has_two_people() {
             "Two people work here: alice, who does the work, and bob, who is in the group ops. They call an\n\

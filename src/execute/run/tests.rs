@@ -1,10 +1,14 @@
 //! Real processes. Signals and orphans belong to a whole process, so each case runs in a process
 //! of its own: the test binary starts itself for [`a_case_in_a_process_of_its_own`].
 
+#![allow(unsafe_code, reason = "a mask is set between fork and exec")]
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
+
+use nix::sys::signal::SigSet;
 
 use super::*;
 use crate::execute::{Environment, pass_on, sanitise};
@@ -22,6 +26,12 @@ fn case(argv: &[&OsStr]) -> Command {
         command.env(format!("CASE_{index}"), argument);
     }
     command.stdin(Stdio::null());
+    // The test harness runs a case in a second thread. Signals must come to that one, as they come to
+    // the only one of hitl's: the first never takes any.
+    // SAFETY: between fork and exec, one system call.
+    unsafe {
+        command.pre_exec(|| Ok(SigSet::all().thread_block()?));
+    }
     command
 }
 
@@ -46,7 +56,8 @@ fn output(command: &mut Command) -> Vec<u8> {
 #[allow(clippy::print_stdout)] // The mark that the other tests look for.
 fn a_case_in_a_process_of_its_own() {
     use std::io::Write as _;
-    let caller = sanitise().unwrap();
+    let mut caller = sanitise().unwrap();
+    caller.mask = SigSet::empty();
     let variable = |name: &str| std::env::var_os(name);
     let length: usize = variable("CASE_LENGTH").unwrap().to_str().unwrap().parse().unwrap();
     let argv = (0..length).map(|index| variable(&format!("CASE_{index}")).unwrap()).collect();
@@ -66,6 +77,7 @@ fn a_case_in_a_process_of_its_own() {
     std::io::stdout().flush().unwrap();
     let run_as = invocation.run_as.clone();
     let launch = Launch {
+        confinement: None,
         invocation: &invocation,
         run_as: &run_as,
         environment: &environment,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::invocation::{Access, DynamicFragment};
-use crate::policy::{Decision, Enforcement, Requirement, Risk, SnapshotFailure};
+use crate::policy::{Confine, Decision, Enforcement, Requirement, Risk, SnapshotFailure};
 
 fn requirements(verdict: &Verdict) -> Vec<(&str, u32)> {
     verdict
@@ -92,6 +92,57 @@ fn the_strictest_rule_wins_wherever_it_stands() {
         assert_eq!((verdict.decision, verdict.risk), (Decision::Approve, Risk::High));
         assert_eq!(requirements(&verdict), [("ops", 1), ("security", 1)]);
         assert_eq!(verdict.approval_expiry, Duration::from_secs(300));
+    }
+}
+
+#[test]
+fn no_few_bits_that_flip_turn_one_decision_into_another() {
+    let all = [Decision::Allow, Decision::Confirm, Decision::Approve, Decision::Deny];
+    assert!(all.is_sorted());
+    for (number, one) in all.iter().enumerate() {
+        assert!((*one as u32).count_ones() >= 12 && (*one as u32).count_zeros() >= 12);
+        for other in &all[..number] {
+            assert!((*one as u32 ^ *other as u32).count_ones() >= 12, "{one:?} {other:?}");
+        }
+    }
+}
+
+#[test]
+fn the_strictest_word_on_confinement_wins_and_only_a_sure_rule_lifts_the_default() {
+    let rule = |id: &str, command: &str, confine: &str| {
+        let confine =
+            if confine.is_empty() { String::new() } else { format!(", confine: {confine}") };
+        format!("  - {{id: {id}, match: {{command: {command}}}, decision: confirm{confine}}}\n")
+    };
+    use Confine::{Off, Required, Wanted};
+    for (defaults, first, second, command, expected) in [
+        ("", "", "", "x", Off),
+        ("", "true", "", "x", Wanted),
+        ("", "true", "required", "x", Required),
+        ("", "required", "false", "x", Required),
+        ("true", "", "", "x", Wanted),
+        ("required", "true", "", "x", Wanted),
+        ("required", "false", "", "x", Off),
+        ("true", "false", "required", "x", Required),
+        // No rule matches: the default.
+        ("required", "false", "false", "y", Required),
+        // It could be meant and is not surely: it confines, and lifts nothing.
+        ("", "required", "", "/tmp/x", Required),
+        ("true", "false", "", "/tmp/x", Wanted),
+        ("required", "true", "", "/tmp/x", Required),
+    ] {
+        let defaults =
+            if defaults.is_empty() { String::new() } else { format!(", confine: {defaults}") };
+        for order in [[0, 1], [1, 0]] {
+            let rules = [rule("a", "/usr/bin/x", first), rule("b", "/usr/bin/x", second)];
+            let rules: String = order.iter().map(|number| rules[*number].as_str()).collect();
+            let text = format!(
+                "version: 1\nname: t\ndefaults: {{require: [{{group: ops}}]{defaults}}}\n\
+                 groups: [{{name: ops, users: [bob]}}]\nrules:\n{rules}"
+            );
+            let verdict = decide(&load(&text).unwrap(), command);
+            assert_eq!(verdict.confine, expected, "{command} of {text}");
+        }
     }
 }
 

@@ -72,6 +72,21 @@ fn what_is_wrong_is_refused_at_its_place() {
             "did you mean \"ops\"?",
         ),
         (
+            "rules: [{id: a, match: {command: x}, decision: confirm, confine: requird}]",
+            "5:66",
+            "write true (where the kernel can), required",
+        ),
+        (
+            "rules: [{id: a, match: {command: x}, decision: confirm, confine: 1}]",
+            "5:66",
+            "expected true, required or false",
+        ),
+        (
+            "rules: [{id: a, match: {command: x}, decision: confirm, confine: }]",
+            "5:66",
+            "expected true, required or false",
+        ),
+        (
             "rules: [{id: a, match: {command: x}, decision: deny, notify: [pager]}]",
             "5:63",
             "unknown channel",

@@ -26,10 +26,10 @@ fn runs_are_found_by_the_beginning_of_their_id() {
         let affected = fixture.declared("*");
         fixture.store.capture_before(named(id), &affected, limits, &mut |_| {}).unwrap();
     }
-    assert_eq!(fixture.store.find("k7q2").unwrap().id, "K7Q2-MX10");
-    assert!(matches!(fixture.store.find("K7"), Err(SnapshotError::Ambiguous { .. })));
-    assert!(matches!(fixture.store.find("Z"), Err(SnapshotError::Unknown(_))));
-    assert!(matches!(fixture.store.find("../x"), Err(SnapshotError::NotAnId(_))));
+    assert_eq!(fixture.store.find("k7q2", &|_| true).unwrap().id, "K7Q2-MX10");
+    assert!(matches!(fixture.store.find("K7", &|_| true), Err(SnapshotError::Ambiguous { .. })));
+    assert!(matches!(fixture.store.find("Z", &|_| true), Err(SnapshotError::Unknown(_))));
+    assert!(matches!(fixture.store.find("../x", &|_| true), Err(SnapshotError::NotAnId(_))));
     assert_eq!(fixture.store.list().unwrap()[0].id, "K7Q3-MX10", "the newest first");
     let limits = super::super::CaptureLimits::default();
     let affected = fixture.declared("*");

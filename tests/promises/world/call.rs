@@ -16,6 +16,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
 
 use super::identity::{Identity, uid_of};
+use super::lacking::Lacking;
 use super::running::{Ran, Running, Waiting, finish, read_event};
 use super::{HITL, World};
 
@@ -31,6 +32,7 @@ pub struct Call<'w> {
     input: Option<Vec<u8>>,
     terminal: Option<OwnedFd>,
     login: Option<u32>,
+    lacking: Option<Lacking>,
 }
 
 /// Which hitl stands at /usr/local/bin/hitl.
@@ -69,6 +71,7 @@ impl<'w> Call<'w> {
             input: None,
             terminal: None,
             login: None,
+            lacking: None,
         }
     }
 }
@@ -106,6 +109,12 @@ impl Call<'_> {
         self
     }
 
+    /// As on a kernel on which this system call fails so.
+    pub fn where_fails(mut self, call: libc::c_long, error: i32) -> Self {
+        self.lacking = Some(Lacking { call, error });
+        self
+    }
+
     /// The command, ready to be changed further and started.
     pub fn command(self) -> Command {
         let mut command = Command::new(&self.program);
@@ -137,6 +146,7 @@ impl Call<'_> {
         let groups = identity.groups();
         let terminal = self.terminal;
         let login = self.login.map(|uid| uid.to_string());
+        let lacking = self.lacking;
         command.stdin(Stdio::null());
         // SAFETY: only system calls between fork and exec; everything they need was made before.
         unsafe {
@@ -181,6 +191,10 @@ impl Call<'_> {
                     if libc::ioctl(0, libc::TIOCSCTTY, 0) < 0 {
                         return Err(std::io::Error::last_os_error());
                     }
+                }
+                // While this is root, so that setuid programs work under it.
+                if let Some(lacking) = lacking {
+                    lacking.set()?;
                 }
                 identity.assume(&groups)?;
                 nix::unistd::chdir(directory.as_c_str())?;

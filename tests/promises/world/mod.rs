@@ -8,6 +8,7 @@
 mod call;
 mod identity;
 mod installed;
+mod lacking;
 mod running;
 
 use std::ffi::OsStr;
