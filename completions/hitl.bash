@@ -34,6 +34,9 @@ _hitl() {
             hitl,doctor)
                 cmd="hitl__subcmd__doctor"
                 ;;
+            hitl,forget)
+                cmd="hitl__subcmd__forget"
+                ;;
             hitl,help)
                 cmd="hitl__subcmd__help"
                 ;;
@@ -108,6 +111,9 @@ _hitl() {
                 ;;
             hitl__subcmd__help,doctor)
                 cmd="hitl__subcmd__help__subcmd__doctor"
+                ;;
+            hitl__subcmd__help,forget)
+                cmd="hitl__subcmd__help__subcmd__forget"
                 ;;
             hitl__subcmd__help,help)
                 cmd="hitl__subcmd__help__subcmd__help"
@@ -209,7 +215,7 @@ _hitl() {
 
     case "${cmd}" in
         hitl)
-            opts="-h -V --color --policy --state-dir --help --version run check list pending show approve reject cancel wait snapshots undo audit policy init doctor completions man tour help"
+            opts="-h -V --color --policy --state-dir --help --version run check list pending show approve reject cancel wait forget snapshots undo audit policy init doctor completions man tour help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -546,8 +552,34 @@ _hitl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hitl__subcmd__forget)
+            opts="-h --json --color --policy --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hitl__subcmd__help)
-            opts="run check list pending show approve reject cancel wait snapshots undo audit policy init doctor completions man tour help"
+            opts="run check list pending show approve reject cancel wait forget snapshots undo audit policy init doctor completions man tour help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -659,6 +691,20 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__help__subcmd__forget)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`invocation`] | what is asked: argv, executable, directory, environment, run-as, requester, operands |
 //! | [`policy`] | Decision Authority: the rules that say what is autonomous and what needs a human |
+//! | [`authenticate`] | that a person is who they say, by PAM, and what is remembered of it |
 //! | [`review`] | Oversight Mechanism: requests, what they are bound to, who may decide, waiting |
 //! | [`snapshot`] | Rollback Capability: what a command can touch, capture, diff, undo |
 //! | [`execute`] | the identity switch, the environment, signals, the child's status |
@@ -20,6 +21,7 @@
 //! room's `mod.rs`. Only [`protocol`] knows them all, and [`doctor`] those that it examines.
 
 pub mod audit;
+pub mod authenticate;
 pub mod cli;
 pub mod doctor;
 pub mod execute;

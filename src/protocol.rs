@@ -12,11 +12,13 @@
 //! 3. Everything an approval is bound to is taken again after the snapshot and before the approval
 //!    is consumed: the last thing before the point of no return.
 
+mod authentication;
 mod case;
 mod confining;
 mod decisions;
 mod error;
 mod front;
+mod in_place;
 mod record;
 mod told;
 mod undo;
@@ -70,8 +72,12 @@ pub fn run(
     mut manner: Manner<'_>,
 ) -> Result<Outcome, ProtocolError> {
     // What is asked, and what the rules say about it.
-    let case = Case::open(rooms, asked, reason)?;
+    let mut case = Case::open(rooms, asked, reason)?;
     manner.front.event(&Event::Decided(&case));
+    // Before anything is asked of others, or runs: that it is the requester who asks.
+    if !case.nobody_can_approve() && case.cannot_be_confined().is_none() {
+        authentication::prove(&mut case, None, manner.front)?;
+    }
 
     let outcome = match case.verdict.decision {
         Decision::Deny => deny(rooms, &case),
@@ -105,7 +111,10 @@ pub fn resume(
     let record = rooms.requests.load(id)?;
     decisions::only_the_requester(&record)?;
     let asked = case::asked_again(&record, asked);
-    let case = Case::open(rooms, asked, record.bound.reason.clone())?;
+    let mut case = Case::open(rooms, asked, record.bound.reason.clone())?;
+    if matches!(record.state, State::Pending | State::Approved) {
+        authentication::prove(&mut case, Some(&record), manner.front)?;
+    }
     let outcome = match record.state {
         State::Pending => {
             wait_begins(&mut manner)?;
@@ -135,7 +144,7 @@ fn pause(
     let Patience::Wait(time) = manner.patience else {
         return Ok(Outcome::Pending(Box::new(record)));
     };
-    if case.may_be_confirmed_in_place() {
+    if case.may_be_confirmed_in_place() || case.may_be_approved_in_place() {
         manner.front.ask(&record);
     }
     let begun = Instant::now();
@@ -152,6 +161,16 @@ fn pause(
         let left = time.map(|time| time.saturating_sub(begun.elapsed()));
         let also = descriptor.as_ref().map(AsFd::as_fd);
         let waited = rooms.requests.wait(&record.id, left, also, &mut tick)?;
+        // Somebody is there who may approve it: that is found out, and then waited for as ever.
+        if said == Said::Confirm && case.may_be_approved_in_place() {
+            manner.front.wait_ends();
+            let may_go_on = in_place::approve(case, &record, manner.front)?;
+            wait_begins(manner)?;
+            if may_go_on {
+                manner.front.ask(&record);
+            }
+            continue;
+        }
         // Nobody has said no: the request waits on, for a decision from elsewhere.
         if said != Said::NobodyToAsk {
             break (said, waited);
@@ -308,6 +327,7 @@ fn last_step<'r>(
         None => None,
     };
     let case = again.as_deref().unwrap_or(case);
+    authentication::is_proved(case)?;
     let environment = case.environment(Some(id))?;
     let confining = Confining::prepare(case)?;
 
@@ -320,6 +340,7 @@ fn last_step<'r>(
     let mut entries = Vec::new();
     if approved.is_none() {
         entries.extend(on_record.asked_and_decided());
+        entries.extend(on_record.proved());
     }
     entries.extend(snapshot.map(|captured| on_record.snapshot(captured)));
     entries.push(on_record.started(&confining));

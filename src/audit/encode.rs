@@ -119,6 +119,8 @@ fn classification(entry: &Entry) -> (&'static str, &'static str) {
             Outcome::Failure => ("process", "denied"),
             Outcome::Unknown => ("process", "info"),
         },
+        Action::Authenticated => ("authentication", "allowed"),
+        Action::AuthenticationFailed => ("authentication", "denied"),
         Action::ApprovalRecorded => ("iam", "allowed"),
         Action::ApprovalRejected => ("iam", "denied"),
         Action::SnapshotCreated => ("file", "creation"),

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{Action, Entry, EntryUser, Outcome, redact, redact_text};
 use crate::execute::{ConfinementLevel, Ending};
 use crate::invocation::{RequesterKind, RunAs};
-use crate::policy::{Confine, Decision, PolicyIdentity, Verdict};
+use crate::policy::{Authenticate, Confine, Decision, PolicyIdentity, Verdict};
 use crate::review::RequestId;
 use crate::system::{ByteString, Digest};
 
@@ -30,6 +30,9 @@ pub(super) mod field {
     pub(in crate::audit) const GROUP: &str = "group";
     pub(in crate::audit) const COUNT: &str = "count";
     pub(in crate::audit) const REASONS: &str = "reasons";
+    pub(in crate::audit) const AUTHENTICATE: &str = "authenticate";
+    pub(in crate::audit) const BY: &str = "by";
+    pub(in crate::audit) const WRONG: &str = "wrong";
     pub(in crate::audit) const GROUPS: &str = "groups";
     pub(in crate::audit) const PRESENCE: &str = "presence";
     pub(in crate::audit) const MESSAGE: &str = "message";
@@ -162,12 +165,39 @@ impl Entry {
             .with(field::POLICY_NAME, json!(policy.name))
             .with(field::REQUIREMENTS, requirements.into())
             .with(field::REASONS, reasons.into());
+        if verdict.authenticate.is_some() {
+            entry = entry.with(field::AUTHENTICATE, json!(Authenticate::Requester));
+        }
         entry.rules.clone_from(&verdict.rules);
         entry
     }
 
+    /// The requester has proved that it is them: `by` what, after so many wrong tries.
+    pub fn authenticated(
+        reference: &Reference,
+        requester: &EntryUser,
+        by: &str,
+        wrong: u32,
+    ) -> Self {
+        Self::new(Action::Authenticated, Outcome::Success, reference, requester)
+            .with(field::BY, by.into())
+            .with(field::WRONG, wrong.into())
+    }
+
+    /// Somebody could not prove that it is them, after so many wrong tries: a sentence that says why.
+    pub fn authentication_failed(
+        reference: &Reference,
+        user: &EntryUser,
+        wrong: u32,
+        because: &str,
+    ) -> Self {
+        Self::new(Action::AuthenticationFailed, Outcome::Failure, reference, user)
+            .with(field::WRONG, wrong.into())
+            .text(field::BECAUSE, because)
+    }
+
     /// A human said yes: `approver`, who is in these groups of the policy and proved it by
-    /// `presence` (`uid` for an own login; `confirm` for the requester's own yes at the terminal).
+    /// `presence` (`uid` for an own login; `password` for name and password at the requester's terminal).
     pub fn approved(
         reference: &Reference,
         approver: &EntryUser,

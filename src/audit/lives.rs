@@ -8,7 +8,7 @@ use super::node::Node;
 use super::quorum::{self, Yes};
 use super::{Action, EntryUser, Outcome};
 use crate::invocation::RequesterKind;
-use crate::policy::Decision;
+use crate::policy::{Authenticate, Decision};
 use crate::system::Digest;
 
 /// How many closed requests are remembered, for better words only: one that is forgotten counts as
@@ -27,6 +27,8 @@ struct Life {
     requester: EntryUser,
     decision: Option<(Decision, Vec<(String, u64)>)>,
     approvals: Vec<Yes>,
+    /// What must be on record before it starts: that the requester has proved to be who they are.
+    unproved: bool,
     started: Option<u64>,
 }
 
@@ -47,6 +49,9 @@ impl Lives {
         match line.action {
             Action::PrivilegeRequested => self.requested(digest, line, user),
             Action::PolicyDecided => self.decided(digest, line),
+            Action::Authenticated => self.authenticated(digest, &user),
+            // It changes nothing: they may try again, and cannot start before they have.
+            Action::AuthenticationFailed => self.life(&digest).map(drop),
             Action::ApprovalRecorded => self.approved(digest, line, user),
             Action::ApprovalRejected => self.refused(digest, "was rejected"),
             Action::RequestExpired => self.refused(digest, "has expired"),
@@ -82,7 +87,14 @@ impl Lives {
             return Err("the same request was recorded before".to_owned());
         }
         let id = line.detail_text(field::REQUEST_ID).unwrap_or("without an id").to_owned();
-        let life = Life { id, requester, decision: None, approvals: Vec::new(), started: None };
+        let life = Life {
+            id,
+            requester,
+            decision: None,
+            approvals: Vec::new(),
+            unproved: false,
+            started: None,
+        };
         self.open.insert(digest, life);
         Ok(())
     }
@@ -99,8 +111,20 @@ impl Lives {
             .and_then(Node::items)
             .and_then(|items| items.iter().map(requirement).collect::<Option<Vec<_>>>())
             .ok_or("it does not say who must approve")?;
+        // Root itself has nothing to prove.
+        life.unproved = life.requester.uid != 0
+            && line.detail_word(field::AUTHENTICATE) == Some(Authenticate::Requester);
         life.decision = Some((decision, requirements));
         if decision == Decision::Deny { self.refused(digest, "was denied") } else { Ok(()) }
+    }
+
+    fn authenticated(&mut self, digest: Digest, user: &EntryUser) -> Result<(), String> {
+        let life = self.life(&digest)?;
+        if user.uid != life.requester.uid {
+            return Err("it is about another user than the one who asked".to_owned());
+        }
+        life.unproved = false;
+        Ok(())
     }
 
     fn approved(&mut self, digest: Digest, line: &Line<'_>, user: EntryUser) -> Result<(), String> {
@@ -136,6 +160,9 @@ impl Lives {
         };
         if !may_start {
             return Err(format!("request {id} was started without the approvals that it needed"));
+        }
+        if life.unproved {
+            return Err(format!("request {id} was started before the requester had authenticated"));
         }
         life.started = Some(sequence);
         Ok(())

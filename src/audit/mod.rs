@@ -75,6 +75,10 @@ pub enum Action {
     PrivilegeRequested,
     /// The policy gave its verdict.
     PolicyDecided,
+    /// The requester has proved that it is them.
+    Authenticated,
+    /// Somebody could not prove that it is them.
+    AuthenticationFailed,
     /// A human said yes.
     ApprovalRecorded,
     /// A human said no.

@@ -49,6 +49,8 @@ fn verb(action: Action) -> &'static str {
         Action::SegmentOpened => "opened",
         Action::PrivilegeRequested => "requested",
         Action::PolicyDecided => "decided",
+        Action::Authenticated => "proved",
+        Action::AuthenticationFailed => "unproved",
         Action::ApprovalRecorded => "approved",
         Action::ApprovalRejected => "rejected",
         Action::SnapshotCreated => "snapshot",
@@ -102,6 +104,11 @@ fn parts(line: &Line<'_>) -> Vec<String> {
         Action::UndoApplied => {
             parts.extend(labelled("run ", field::UNDONE));
             parts.extend(number(field::FILES).map(|files| counted(files, "path")));
+        }
+        Action::Authenticated => parts.extend(labelled("who they are, by ", field::BY)),
+        Action::AuthenticationFailed => {
+            parts.extend(number(field::WRONG).map(|wrong| counted(wrong, "wrong try")));
+            parts.extend(labelled("", field::BECAUSE));
         }
         Action::RequestVoid => parts.extend(labelled("", field::BECAUSE)),
         Action::SegmentOpened => parts.extend(labelled("", field::ORIGIN)),

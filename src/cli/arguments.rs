@@ -87,6 +87,8 @@ pub enum Command {
     Cancel(CancelArguments),
     /// Wait until a request is decided.
     Wait(WaitArguments),
+    /// Forget that you have authenticated: the next command that needs it asks for your password.
+    Forget(ForgetArguments),
     /// List snapshots, show one, or show what a command changed.
     Snapshots(SnapshotsArguments),
     /// Put back what a command changed.
@@ -273,6 +275,15 @@ pub struct WaitArguments {
     /// How long to wait at most (90s, 15m); by default as long as humans may decide.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `hitl forget`.
+#[derive(Args, Debug)]
+#[command(after_help = help::FORGET)]
+pub struct ForgetArguments {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

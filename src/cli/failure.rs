@@ -155,6 +155,11 @@ impl From<ProtocolError> for Failure {
             ProtocolError::Store(error) => error.into(),
             ProtocolError::Audit(error) => error.into(),
             ProtocolError::Snapshot(error) => error.into(),
+            ProtocolError::Authentication(error) if error.is_refusal() => {
+                Self::new(ExitCode::Denied, error)
+            }
+            ProtocolError::CannotAuthenticate(_) => Self::new(ExitCode::Denied, error),
+            ProtocolError::NeedsInstallation(_) => Self::new(ExitCode::Policy, error),
             ProtocolError::NotYours(_) => Self::new(ExitCode::Denied, error),
             other => Self::new(ExitCode::Failed, other),
         }

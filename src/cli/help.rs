@@ -124,6 +124,14 @@ Examples:
   hitl approve K7Q2-MX4P
   hitl approve K7Q2-MX4P -m 'agreed with the on-call'";
 
+pub(super) const FORGET: &str = "\
+A policy may remember, for a time, that somebody has authenticated at a terminal. This forgets it for \
+you, at all of your terminals, as \"sudo -k\" does.
+
+Examples:
+  hitl forget
+  hitl forget --json";
+
 pub(super) const REJECT: &str = "\
 One no closes the request, whoever had approved it.
 

@@ -7,7 +7,7 @@ use super::failure::{ExitCode, Failure};
 use super::run::{asked, report};
 use super::{Exit, Output, rooms};
 use crate::invocation::{self, InvocationError, RequesterKind};
-use crate::policy::{Conditions, Decision, Entry, Listing, Needs, Requirement, Who};
+use crate::policy::{Conditions, Confine, Decision, Entry, Listing, Needs, Requirement, Who};
 use crate::protocol::{Case, ProtocolError, Rooms};
 use crate::system::identity::Account;
 use crate::system::text::visible;
@@ -138,6 +138,21 @@ fn describe_needs(needs: &Needs, kind: RequesterKind, text: &mut String) {
     line(text, "needs", &format!("{words} ({} risk)", needs.risk.word()));
     if needs.decision == Decision::Deny || needs.nobody_can_approve {
         return;
+    }
+    if let Some(authentication) = needs.authenticate {
+        let again = authentication
+            .cache
+            .map(|time| format!("; not again for {} at the same terminal", duration_text(time)));
+        line(text, "password", &format!("you are asked for yours{}", again.unwrap_or_default()));
+    }
+    match needs.confine {
+        Confine::Off => {}
+        Confine::Wanted => line(
+            text,
+            "confined",
+            "it can write only what is snapshotted, where the kernel can do that",
+        ),
+        Confine::Required => line(text, "confined", "it can write only what is snapshotted"),
     }
     if needs.snapshot {
         line(text, "undo", "the files that the rule names are snapshotted before it runs");

@@ -9,6 +9,7 @@ mod check;
 mod decide;
 mod doctor;
 mod failure;
+mod forget;
 mod help;
 mod init;
 mod list;
@@ -155,6 +156,7 @@ fn dispatch(arguments: &Arguments, caller: &CallerState, output: &Output) -> Res
         Command::Approve(arguments) => decide::approve(global, arguments, output),
         Command::Reject(arguments) => decide::reject(global, arguments, output),
         Command::Cancel(arguments) => decide::cancel(global, arguments, output),
+        Command::Forget(arguments) => forget::forget(global, arguments, output),
         Command::Wait(arguments) => wait::wait(global, arguments, output),
         Command::Snapshots(arguments) => snapshots::snapshots(global, arguments, output),
         Command::Undo(arguments) => undo::undo(global, arguments, caller, output),
@@ -197,6 +199,7 @@ impl Command {
             Self::Approve(arguments) => arguments.json,
             Self::Reject(arguments) => arguments.json,
             Self::Cancel(arguments) => arguments.json,
+            Self::Forget(arguments) => arguments.json,
             Self::Wait(arguments) => arguments.json,
             Self::Snapshots(arguments) => {
                 arguments.json

@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
+use super::password::PasswordTerminal;
 use super::progress::ProgressLine;
 use super::question::Question;
 use super::{Said, Voice};
+use crate::authenticate::{Conversation, Seat};
 use crate::execute::inherited_descriptor;
 
 /// This process, as the one that the person called.
@@ -49,6 +51,14 @@ impl Voice for Here {
         self.write_status(line.as_bytes());
     }
 
+    fn conversation(&self) -> Option<Box<dyn Conversation + '_>> {
+        Some(Box::new(PasswordTerminal::take(None)?))
+    }
+
+    fn seat(&self) -> Option<Seat> {
+        Seat::of(std::process::id())
+    }
+
     fn wait_begins(&self) -> io::Result<()> {
         // ^C takes the request back; every other end of this process leaves it for later.
         let flag = Arc::clone(&self.interrupted);
@@ -58,6 +68,13 @@ impl Voice for Here {
 
     fn ask(&self, expected: &str) -> bool {
         let question = Question::ask(expected);
+        let asked = question.is_some();
+        *self.question.borrow_mut() = question;
+        asked
+    }
+
+    fn ask_for_approver(&self) -> bool {
+        let question = Question::ask_for_approver();
         let asked = question.is_some();
         *self.question.borrow_mut() = question;
         asked

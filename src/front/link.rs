@@ -11,7 +11,9 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlag
 
 use super::here::writable_descriptor;
 use super::message::{End, LIMIT, Order, Word};
+use super::proving::Proving;
 use super::{Said, Voice};
+use crate::authenticate::{Conversation, Seat};
 use crate::execute::{CallerSide, Ending, Heard};
 
 /// The front, as the monitor knows it.
@@ -43,7 +45,7 @@ impl Link {
     }
 
     /// A front that has gone hears nothing, and that is found out by whoever listens to it.
-    fn order(&self, order: &Order) {
+    pub(super) fn order(&self, order: &Order) {
         let _ = self.send(order, None);
     }
 
@@ -70,20 +72,32 @@ impl Link {
     /// # Errors
     /// Where the front has gone, or says what no front says.
     fn receive(&self, flags: RecvFlags) -> io::Result<Option<Word>> {
-        // No word is longer: a longer packet is cut off, and then it is no word. Descriptors are not
-        // taken from the front: the kernel closes what it sends.
+        // No word is longer: a longer packet is cut off, and then it is no word.
         let mut packet = [0_u8; 16];
+        let Some(length) = self.receive_packet(&mut packet, flags)? else { return Ok(None) };
+        packet.get(..length).and_then(Word::from_packet).map(Some).ok_or_else(gone)
+    }
+
+    /// The next packet, cut off where it does not fit: its length. Descriptors are not taken from the
+    /// front: the kernel closes what it sends.
+    pub(super) fn receive_packet(
+        &self,
+        packet: &mut [u8],
+        flags: RecvFlags,
+    ) -> io::Result<Option<usize>> {
         loop {
-            match recv(&self.socket, &mut packet, flags) {
+            match recv(&self.socket, &mut *packet, flags) {
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) => return Ok(None),
                 Err(error) => return Err(error.into()),
-                Ok((length, _)) => {
-                    let word = packet.get(..length).and_then(Word::from_packet);
-                    return word.map(Some).ok_or_else(gone);
-                }
+                Ok((length, _)) => return Ok(Some(length)),
             }
         }
+    }
+
+    /// The socket, to wait for.
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
     /// The next word that is there already.
@@ -152,6 +166,21 @@ impl Voice for Link {
         }
     }
 
+    fn conversation(&self) -> Option<Box<dyn Conversation + '_>> {
+        self.order(&Order::ProvingBegins);
+        let taken = self.wait_for(|word| match word {
+            Word::Proving(taken) => Some(taken),
+            _ => None,
+        });
+        Some(Box::new(Proving::of(self, taken.ok()?)?))
+    }
+
+    fn seat(&self) -> Option<Seat> {
+        // The front, which stays in the caller's session. Its number is nobody else's while it is our
+        // parent; once it is gone that is a process without a terminal.
+        Seat::of(std::os::unix::process::parent_id())
+    }
+
     fn wait_begins(&self) -> io::Result<()> {
         self.order(&Order::WaitBegins);
         Ok(())
@@ -159,6 +188,11 @@ impl Voice for Link {
 
     fn ask(&self, expected: &str) -> bool {
         self.order(&Order::Ask(expected.into()));
+        true
+    }
+
+    fn ask_for_approver(&self) -> bool {
+        self.order(&Order::AskForApprover);
         true
     }
 
@@ -178,8 +212,11 @@ impl Voice for Link {
                 Ok(Some(Word::TakenBack)) => return Said::TakeBack,
                 Ok(Some(Word::NobodyToAsk)) => return Said::NobodyToAsk,
                 // Of a command that is no longer, or not yet.
-                Ok(Some(Word::Signal(_) | Word::Resumed(_))) => {}
-                Ok(Some(Word::Printed(_) | Word::Ready | Word::Foreground(_))) | Err(_) => {
+                Ok(Some(Word::Signal(_) | Word::Resumed(_) | Word::Stop(_))) => {}
+                Ok(Some(
+                    Word::Printed(_) | Word::Ready | Word::Foreground(_) | Word::Proving(_),
+                ))
+                | Err(_) => {
                     return Said::Gone;
                 }
             }
@@ -227,8 +264,12 @@ impl CallerSide for Link {
                 Ok(Some(Word::Signal(signal))) => return Some(Heard::Signal(signal)),
                 Ok(Some(Word::Resumed(foreground))) => return Some(Heard::Resumed(foreground)),
                 // An answer that was on its way when its question was over.
-                Ok(Some(Word::Confirmed | Word::TakenBack | Word::NobodyToAsk)) => {}
-                Ok(Some(Word::Printed(_) | Word::Ready | Word::Foreground(_))) | Err(_) => {
+                Ok(Some(Word::Confirmed | Word::TakenBack | Word::NobodyToAsk | Word::Stop(_))) => {
+                }
+                Ok(Some(
+                    Word::Printed(_) | Word::Ready | Word::Foreground(_) | Word::Proving(_),
+                ))
+                | Err(_) => {
                     return Some(Heard::Gone);
                 }
             }

@@ -2,8 +2,13 @@
 //!
 //! The monitor trusts nothing that comes: a message that does not parse is the end of the front.
 
+use crate::authenticate::Stop;
+
 /// The largest packet, in bytes. Far below the socket's buffer.
 pub(super) const LIMIT: usize = 32 * 1024;
+
+/// The tag of what was typed in secret. It is never a [`Word`]: those are kept, copied and compared.
+pub(super) const SECRET: u8 = b'w';
 
 /// How the front is to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,10 +34,22 @@ pub(super) enum Order {
     StatusDescriptor(i32),
     /// Write to it.
     Status(Vec<u8>),
+    /// The person is to prove who they are: take the terminal, and say whether it could be had.
+    ProvingBegins,
+    /// Ask for something that must not be seen, and answer.
+    Hidden(Vec<u8>),
+    /// Ask for something that may be seen, and answer.
+    Shown(Vec<u8>),
+    /// Show this line at the terminal.
+    Tell(Vec<u8>),
+    /// Give the terminal back.
+    ProvingEnds,
     /// ^C is an answer from here on.
     WaitBegins,
     /// Ask whether it is meant: this is to be typed.
     Ask(Vec<u8>),
+    /// Ask whether somebody is there who may approve.
+    AskForApprover,
     /// Neither any longer.
     WaitEnds,
     /// A command will start soon: keep signals for it, and answer.
@@ -47,7 +64,8 @@ pub(super) enum Order {
     Exit(End),
 }
 
-/// What the front says.
+/// What the front says; but for what was typed in secret, which is a packet of its own: [`SECRET`] and
+/// the bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Word {
     /// How a write to standard output went: an error number, or 0.
@@ -58,6 +76,10 @@ pub(super) enum Word {
     TakenBack,
     /// There is nobody to ask, or no longer.
     NobodyToAsk,
+    /// Whether the terminal could be taken for a proof.
+    Proving(bool),
+    /// There will be no (further) answer.
+    Stop(Stop),
     /// A signal for the command.
     Signal(i32),
     /// Signals are kept for the command.
@@ -78,8 +100,14 @@ impl Order {
             Self::NoProgress => vec![b'l'],
             Self::StatusDescriptor(number) => with_number(b'D', *number),
             Self::Status(text) => with_text(b'E', text),
+            Self::ProvingBegins => vec![b'A'],
+            Self::Hidden(text) => with_text(b'H', text),
+            Self::Shown(text) => with_text(b'V', text),
+            Self::Tell(text) => with_text(b'K', text),
+            Self::ProvingEnds => vec![b'a'],
             Self::WaitBegins => vec![b'W'],
             Self::Ask(text) => with_text(b'Q', text),
+            Self::AskForApprover => vec![b'B'],
             Self::WaitEnds => vec![b'q'],
             Self::RunBegins => vec![b'R'],
             Self::Terminal => vec![b'T'],
@@ -101,8 +129,14 @@ impl Order {
             (b'l', true) => Self::NoProgress,
             (b'D', _) => Self::StatusDescriptor(number(content)?),
             (b'E', _) => Self::Status(text()),
+            (b'A', true) => Self::ProvingBegins,
+            (b'H', _) => Self::Hidden(text()),
+            (b'V', _) => Self::Shown(text()),
+            (b'K', _) => Self::Tell(text()),
+            (b'a', true) => Self::ProvingEnds,
             (b'W', true) => Self::WaitBegins,
             (b'Q', _) => Self::Ask(text()),
+            (b'B', true) => Self::AskForApprover,
             (b'q', true) => Self::WaitEnds,
             (b'R', true) => Self::RunBegins,
             (b'T', true) => Self::Terminal,
@@ -123,6 +157,10 @@ impl Word {
             Self::Confirmed => vec![b'y'],
             Self::TakenBack => vec![b'n'],
             Self::NobodyToAsk => vec![b'g'],
+            Self::Proving(taken) => vec![b'm', u8::from(taken)],
+            Self::Stop(Stop::Interrupted) => vec![b'o', b'i'],
+            Self::Stop(Stop::TimedOut) => vec![b'o', b't'],
+            Self::Stop(Stop::Gone) => vec![b'o', b'g'],
             Self::Signal(signal) => with_number(b's', signal),
             Self::Ready => vec![b'r'],
             Self::Foreground(foreground) => vec![b't', u8::from(foreground)],
@@ -138,6 +176,10 @@ impl Word {
             (b'y', []) => Self::Confirmed,
             (b'n', []) => Self::TakenBack,
             (b'g', []) => Self::NobodyToAsk,
+            (b'm', [flag @ (0 | 1)]) => Self::Proving(*flag == 1),
+            (b'o', b"i") => Self::Stop(Stop::Interrupted),
+            (b'o', b"t") => Self::Stop(Stop::TimedOut),
+            (b'o', b"g") => Self::Stop(Stop::Gone),
             (b's', content) => Self::Signal(number(content)?),
             (b'r', []) => Self::Ready,
             (b't', [flag @ (0 | 1)]) => Self::Foreground(*flag == 1),
@@ -173,8 +215,14 @@ mod tests {
             Order::NoProgress,
             Order::StatusDescriptor(7),
             Order::Status(text()),
+            Order::ProvingBegins,
+            Order::Hidden(text()),
+            Order::Shown(text()),
+            Order::Tell(text()),
+            Order::ProvingEnds,
             Order::WaitBegins,
             Order::Ask(text()),
+            Order::AskForApprover,
             Order::WaitEnds,
             Order::RunBegins,
             Order::Terminal,
@@ -190,6 +238,10 @@ mod tests {
             Word::Confirmed,
             Word::TakenBack,
             Word::NobodyToAsk,
+            Word::Proving(true),
+            Word::Stop(Stop::Interrupted),
+            Word::Stop(Stop::TimedOut),
+            Word::Stop(Stop::Gone),
             Word::Signal(2),
             Word::Ready,
             Word::Foreground(true),
@@ -197,7 +249,7 @@ mod tests {
         ] {
             assert_eq!(Word::from_packet(&word.to_packet()), Some(word));
         }
-        for packet in [&b""[..], b"?", b"yy", b"s\x01", b"t\x02", b"p12345"] {
+        for packet in [&b""[..], b"?", b"yy", b"s\x01", b"t\x02", b"p12345", b"wsecret", b"ox"] {
             assert_eq!(Word::from_packet(packet), None, "{packet:?}");
         }
     }

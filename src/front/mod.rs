@@ -10,17 +10,22 @@
 //! Start with [`Voice`], what every command speaks through; [`split`] makes the two processes;
 //! `message` is what passes between them, `link` the monitor's end, `process` the front's.
 
+mod asked;
 mod here;
 mod link;
 mod message;
+mod password;
 mod process;
 mod progress;
+mod proving;
 mod question;
 mod relay;
 mod split;
 
 use std::io;
 use std::os::fd::OwnedFd;
+
+use crate::authenticate::{Conversation, Seat};
 
 pub use here::Here;
 pub use link::Link;
@@ -50,6 +55,13 @@ pub trait Voice {
     /// Writes one line there. A reader that went away is no reason to stop.
     fn status(&self, line: &str);
 
+    /// The conversation in which the person proves who they are, at their terminal. `None` where there
+    /// is none that could be asked at. The terminal is as it was when this is dropped.
+    fn conversation(&self) -> Option<Box<dyn Conversation + '_>>;
+
+    /// Where the person sits, if they sit anywhere.
+    fn seat(&self) -> Option<Seat>;
+
     /// A wait for humans begins: from here on ^C is [`Said::TakeBack`].
     ///
     /// # Errors
@@ -59,6 +71,10 @@ pub trait Voice {
     /// Asks at the caller's terminal whether a request is meant: these characters are to be typed.
     /// Whether there is anybody to ask.
     fn ask(&self, expected: &str) -> bool;
+
+    /// Asks at the caller's terminal whether somebody is there who may approve: [`Said::Confirm`] where
+    /// somebody is. Whether there is anybody to ask.
+    fn ask_for_approver(&self) -> bool;
 
     /// The wait is over: so is the question, and ^C is what it always is.
     fn wait_ends(&self);

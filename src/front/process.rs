@@ -10,6 +10,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getppid, getsid};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send};
 
+use super::asked::Asked;
 use super::message::{End, LIMIT, Order, Word};
 use super::relay::Relay;
 use super::{Here, Said, Voice};
@@ -31,6 +32,8 @@ pub struct FrontProcess {
 enum Phase {
     /// What it means to every program.
     Working,
+    /// It ends the proof, once the terminal is itself again.
+    Proving(Box<Asked>),
     /// ^C takes the request back.
     Waiting(SignalWatch),
     /// It is for the command.
@@ -134,6 +137,18 @@ impl FrontProcess {
             // The monitor has found it fit.
             Order::StatusDescriptor(number) => drop(self.here.open_status(number)),
             Order::Status(text) => self.here.write_status(&text),
+            Order::ProvingBegins => {
+                self.here.progress(None);
+                let asked = Asked::begin(&self.socket);
+                self.send(Word::Proving(asked.is_some()));
+                if let Some(asked) = asked {
+                    self.phase = Phase::Proving(Box::new(asked));
+                }
+            }
+            Order::Hidden(prompt) => self.proving(|asked| asked.hidden(&prompt)),
+            Order::Shown(prompt) => self.proving(|asked| asked.shown(&prompt)),
+            Order::Tell(line) => self.proving(|asked| asked.tell(&line)),
+            Order::ProvingEnds => self.phase = Phase::Working,
             Order::WaitBegins => {
                 let signals: &[_] =
                     if caller.ignores(libc::SIGINT) { &[] } else { &[libc::SIGINT] };
@@ -141,6 +156,11 @@ impl FrontProcess {
             }
             Order::Ask(expected) => {
                 if !self.here.ask(&String::from_utf8_lossy(&expected)) {
+                    self.send(Word::NobodyToAsk);
+                }
+            }
+            Order::AskForApprover => {
+                if !self.here.ask_for_approver() {
                     self.send(Word::NobodyToAsk);
                 }
             }
@@ -169,6 +189,13 @@ impl FrontProcess {
         Ok(())
     }
 
+    /// The monitor asks only once it has heard that the terminal is taken.
+    fn proving(&mut self, step: impl FnOnce(&mut Asked)) {
+        if let Phase::Proving(asked) = &mut self.phase {
+            step(asked);
+        }
+    }
+
     fn run_begins(&mut self, caller: &CallerState) -> io::Result<()> {
         let passed_on: Vec<_> =
             PASSED_ON.into_iter().filter(|signal| !caller.ignores(*signal)).collect();
@@ -194,9 +221,14 @@ impl FrontProcess {
 
     /// Sleeps until there is something to do, and does what is not the monitor's.
     fn attend(&mut self) -> io::Result<()> {
+        if let Phase::Proving(asked) = &mut self.phase
+            && asked.attend()
+        {
+            return Ok(());
+        }
         let Some(woken) = self.sleep()? else { return Ok(()) };
         match &mut self.phase {
-            Phase::Working | Phase::Ended => {}
+            Phase::Working | Phase::Proving(_) | Phase::Ended => {}
             Phase::Waiting(signals) => {
                 let interrupted = woken.signal && signals.take()?.is_some();
                 let said = if interrupted { Said::TakeBack } else { self.here.said() };
@@ -239,7 +271,7 @@ impl FrontProcess {
         let question = self.here.descriptor()?;
         let interest = |fd| PollFd::new(fd, PollFlags::POLLIN);
         let (signals, relay) = match &self.phase {
-            Phase::Working | Phase::Ended => (None, None),
+            Phase::Working | Phase::Proving(_) | Phase::Ended => (None, None),
             Phase::Waiting(signals) => (Some(signals), None),
             Phase::Running(running) => (Some(&running.signals), running.relay.as_ref()),
         };

@@ -13,7 +13,8 @@ use super::Said;
 /// The controlling terminal, asked whether a request is really meant.
 pub(super) struct Question {
     terminal: File,
-    expected: String,
+    /// What is a yes; `None`: every line is.
+    expected: Option<String>,
     typed: Vec<u8>,
 }
 
@@ -21,19 +22,30 @@ impl Question {
     /// Asks on the controlling terminal, not on standard input, which may be the command's. `None`
     /// where there is none, or where this process is in its background and could not read.
     pub(super) fn ask(expected: &str) -> Option<Self> {
+        let question = format!(
+            "To run it, type the first {} characters of the request id, {expected}; anything else refuses: ",
+            expected.chars().count()
+        );
+        Self::put(&question, Some(expected.to_owned()))
+    }
+
+    /// Asks whether somebody is there who may approve: they press enter, and are asked who they are.
+    pub(super) fn ask_for_approver() -> Option<Self> {
+        Self::put(
+            "Waiting. An approver here, at this terminal? Press enter (^C takes it back): ",
+            None,
+        )
+    }
+
+    fn put(question: &str, expected: Option<String>) -> Option<Self> {
         let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").ok()?;
         if tcgetpgrp(&terminal).ok()? != getpgrp() {
             return None;
         }
         // What was typed before the question was read is no answer to it.
         tcflush(&terminal, FlushArg::TCIFLUSH).ok()?;
-        write!(
-            terminal,
-            "To run it, type the first {} characters of the request id, {expected}; anything else refuses: ",
-            expected.chars().count()
-        )
-        .ok()?;
-        Some(Self { terminal, expected: expected.to_owned(), typed: Vec::new() })
+        write!(terminal, "{question}").ok()?;
+        Some(Self { terminal, expected, typed: Vec::new() })
     }
 
     /// The descriptor that becomes readable when there is something to read.
@@ -52,7 +64,9 @@ impl Question {
         match self.terminal.read(&mut buffer) {
             // The end of input is a no of a person who is there; a terminal that hung up reads as
             // its end too, and nobody has said anything.
-            Ok(0) if tcgetpgrp(&self.terminal).is_ok() => return Said::TakeBack,
+            Ok(0) if self.expected.is_some() && tcgetpgrp(&self.terminal).is_ok() => {
+                return Said::TakeBack;
+            }
             Ok(0) => return Said::NobodyToAsk,
             Ok(length) => self.typed.extend_from_slice(buffer.get(..length).unwrap_or_default()),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Said::Nothing,
@@ -62,12 +76,9 @@ impl Question {
         let Some(end) = self.typed.iter().position(|byte| *byte == b'\n') else {
             return Said::Nothing;
         };
+        let Some(expected) = &self.expected else { return Said::Confirm };
         let line = String::from_utf8_lossy(self.typed.get(..end).unwrap_or_default()).into_owned();
-        if line.trim().eq_ignore_ascii_case(&self.expected) {
-            Said::Confirm
-        } else {
-            Said::TakeBack
-        }
+        if line.trim().eq_ignore_ascii_case(expected) { Said::Confirm } else { Said::TakeBack }
     }
 }
 

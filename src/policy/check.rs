@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use super::Decision;
 use super::conditions::Conditions;
 use super::diagnostic::{Diagnostic, did_you_mean};
 use super::document::{ChannelKind, Document};
@@ -13,6 +12,7 @@ use super::read::ReadDocument;
 use super::rule::{Require, Rule};
 use super::tables::Table;
 use super::values::Id;
+use super::{Authenticate, Decision, Presence};
 use crate::system::Scope;
 
 type Checked = Result<(), Diagnostic>;
@@ -75,6 +75,12 @@ impl Check<'_> {
                 let message = format!("nobody can be in the group {:?}", group.name.as_str());
                 self.wrong(&[Key("groups"), Element(number)], message, help)?;
             }
+            if group.at_requesters_terminal && group.presence != Presence::Uid {
+                let place = [Key("groups"), Element(number), Key("at_requesters_terminal")];
+                let message = "a password proves less than this group's presence".to_owned();
+                let help = "take one of the two out";
+                self.wrong(&place, message, help)?;
+            }
         }
         for (number, listed) in self.document.requesters.iter().enumerate() {
             if listed.users.is_empty() && listed.unix_groups.is_empty() {
@@ -113,6 +119,16 @@ impl Check<'_> {
                 "what no rule is about would be allowed".to_owned(),
                 "the default must be confirm, approve or deny; allow with rules",
             )?;
+        }
+        // A time in the defaults is for the rules that ask, too.
+        let somebody_asks = defaults.authenticate == Some(Authenticate::Requester)
+            || self
+                .document
+                .rules
+                .iter()
+                .any(|rule| rule.authenticate == Some(Authenticate::Requester));
+        if defaults.authenticate_cache.is_some() && !somebody_asks {
+            self.remembers_nothing(&at("authenticate_cache"))?;
         }
         self.requirements(&defaults.require, &at("require"))?;
         if defaults.decision == Decision::Approve {
@@ -168,6 +184,10 @@ impl Check<'_> {
             let help = "take it out, or write decision: deny";
             self.wrong(&at("enforcement"), "only a denial is enforced".to_owned(), help)?;
         }
+        let asks = rule.authenticate.or(self.document.defaults.authenticate);
+        if rule.authenticate_cache.is_some() && asks != Some(Authenticate::Requester) {
+            self.remembers_nothing(&at("authenticate_cache"))?;
+        }
         self.requirements(&rule.require, &at("require"))?;
         if rule.decision == Decision::Approve {
             self.can_be_approved(&rule.require, &at("decision"))?;
@@ -183,6 +203,11 @@ impl Check<'_> {
             Some(environment) => self.variables(&environment.set, &set),
             None => Ok(()),
         }
+    }
+
+    fn remembers_nothing(&self, place: &[Step]) -> Checked {
+        let message = "nobody authenticates, so that there is nothing to remember".to_owned();
+        self.wrong(place, message, "write authenticate: requester beside it, or take it out")
     }
 
     fn conditions(&self, conditions: &Conditions, place: &[Step]) -> Checked {
@@ -217,7 +242,7 @@ impl Check<'_> {
         for (number, test) in self.document.tests.iter().enumerate() {
             let at = |key| [Key("tests"), Element(number), Key("expect"), Key(key)];
             if test.expect.is_empty() {
-                let help = "write decision, risk, rules, approvals or confine";
+                let help = "write decision, risk, rules, approvals, confine or authenticate";
                 self.wrong(&at("decision"), "a test that expects nothing".to_owned(), help)?;
             }
             for (index, id) in test.expect.rules.iter().flatten().enumerate() {

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::authentication::Authenticate;
 use super::glob::{TokenPattern, VariablePattern};
 use super::rule::{Require, Rule, Snapshot};
 use super::tables::{Counts, Table};
@@ -89,6 +90,12 @@ pub struct Defaults {
     /// Who approves where a rule says `approve` and not who.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub require: Vec<Require>,
+    /// Who must prove, before anything else, that it is them. Unwritten: nobody.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub authenticate: Option<Authenticate>,
+    /// How long it is enough that they have proved it before. Unwritten: not at all.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub authenticate_cache: Option<TimeLimit>,
     /// How long humans have. Unwritten: 15 minutes.
     pub approval_expiry: TimeLimit,
     /// How long an approval stays usable. Unwritten: 10 minutes.
@@ -116,6 +123,8 @@ impl Default for Defaults {
             decision: Decision::Approve,
             risk: Risk::High,
             require: Vec::new(),
+            authenticate: None,
+            authenticate_cache: None,
             approval_expiry: minutes(15),
             execution_expiry: minutes(10),
             run_timeout: None,
@@ -181,6 +190,9 @@ pub struct Group {
     /// How its members must prove that they are there.
     #[serde(default)]
     pub presence: Presence,
+    /// Whether they may also approve at the requester's terminal, by name and password.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_requesters_terminal: bool,
 }
 
 /// Accounts that are programs.
@@ -306,6 +318,9 @@ pub struct Expectation {
     /// How many of which group must approve.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub approvals: Option<Counts>,
+    /// Who must authenticate.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub authenticate: Option<Authenticate>,
     /// Whether the command is confined.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub confine: Option<Confine>,
@@ -318,6 +333,7 @@ impl Expectation {
             && self.risk.is_none()
             && self.rules.is_none()
             && self.approvals.is_none()
+            && self.authenticate.is_none()
             && self.confine.is_none()
     }
 }

@@ -13,7 +13,10 @@ use super::matching::{Leaning, Situation, World};
 use super::quantity::Quantity;
 use super::rule::{Raise, Rule};
 use super::verdict::Judgement;
-use super::{Decision, Policy, Requirement, Risk, Verdict, milliseconds, optional_milliseconds};
+use super::{
+    Authentication, Confine, Decision, Policy, Requirement, Risk, Verdict, milliseconds,
+    optional_milliseconds,
+};
 use crate::invocation::{Imagined, Place, RequesterKind};
 
 /// Somebody, somewhere, before they ask for anything.
@@ -75,6 +78,11 @@ pub struct Needs {
     pub requirements: Vec<Requirement>,
     /// Whether humans would have to approve and the policy names none: then it is refused.
     pub nobody_can_approve: bool,
+    /// Whether they must first prove that it is them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authenticate: Option<Authentication>,
+    /// Whether it may write only what is snapshotted.
+    pub confine: Confine,
     /// Whether the policy wants files snapshotted, beyond those that the arguments name.
     pub snapshot: bool,
     /// How long humans have.
@@ -246,6 +254,8 @@ fn needs(mut judgement: Judgement<'_>) -> Needs {
         nobody_can_approve: verdict.nobody_can_approve(),
         decision: verdict.decision,
         risk: verdict.risk,
+        authenticate: verdict.authenticate,
+        confine: verdict.confine,
         snapshot: !verdict.snapshot.paths.is_empty(),
         requirements: verdict.requirements,
         approval_expiry: verdict.approval_expiry,

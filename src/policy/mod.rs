@@ -13,10 +13,11 @@
 //! | read the text | `read`, `locate` (shape and places), `document` and its values, `diagnostic` |
 //! | find it sound | `check`, `verify` (examples, tests) |
 //! | keep it | `load`, `cache`, `compiled`, `index`, `rules` |
-//! | decide | `decide`, `matching` with `command`, `tokens`, `flags`, `paths`, `glob`; `protected`; `verdict` |
+//! | decide | `decide`, `authentication`, `matching` with `command`, `tokens`, `flags`, `paths`, `glob`; `protected`; `verdict` |
 //! | tell somebody | `listing` |
 //! | ask it about people | `people` |
 
+mod authentication;
 mod cache;
 mod check;
 mod command;
@@ -59,6 +60,7 @@ use serde::{Deserialize, Serialize};
 use crate::invocation::{DynamicFragment, PathLookup, Reading, RequesterKind};
 use crate::system::{ByteString, Digest};
 
+pub use authentication::{Authenticate, Authentication};
 pub use command::CommandPattern;
 pub use compiled::{Policy, PolicyCounts};
 pub use conditions::{Conditions, FlagCondition, FlagName, PermittedFlag};
@@ -227,6 +229,8 @@ pub struct Verdict {
     pub rules: Vec<String>,
     /// Who must approve (decision `approve`). One human may count for one requirement only.
     pub requirements: Vec<Requirement>,
+    /// Whether the requester must first prove that it is them.
+    pub authenticate: Option<Authentication>,
     /// What is to be snapshotted beyond the operands.
     pub snapshot: SnapshotDemand,
     /// Commands to run after an undo, one argv each, from the rules' `undo.run`.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::authentication::Authenticate;
 use super::conditions::Conditions;
 use super::glob::{PathPattern, VariablePattern};
 use super::tables::Table;
@@ -47,6 +48,12 @@ pub struct Rule {
     /// The groups that may undo it: carried for the Rollback Capability.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo_by: Vec<Id>,
+    /// Who must prove, before anything else, that it is them.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub authenticate: Option<Authenticate>,
+    /// How long it is enough that they have proved it before. Unwritten: not at all.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub authenticate_cache: Option<TimeLimit>,
     /// How long humans have.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub approval_expiry: Option<TimeLimit>,

@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::authentication;
 use super::document::Document;
 use super::rule::{Raise, Require, Rule, Snapshot};
 use super::values::TimeLimit;
 use super::{
-    Confine, Decision, Enforcement, EnvironmentRules, Reason, Requirement, Risk, SnapshotDemand,
-    SnapshotFailure, Verdict,
+    Authentication, Confine, Decision, Enforcement, EnvironmentRules, Reason, Requirement, Risk,
+    SnapshotDemand, SnapshotFailure, Verdict,
 };
 use crate::invocation::RequesterKind;
 
@@ -172,6 +173,7 @@ impl<'a> Judgement<'a> {
                 .iter()
                 .map(|(group, count)| Requirement { group: group.clone(), count: *count })
                 .collect(),
+            authenticate: self.authentication(),
             snapshot: self.snapshot(),
             undo_run: self.undo_run(),
             approval_expiry: approval.unwrap_or(defaults.approval_expiry.0),
@@ -206,6 +208,15 @@ impl<'a> Judgement<'a> {
             (shortest, default) => shortest.or(default),
         }
         .map(|limit| limit.0)
+    }
+
+    /// Who is refused anyway is asked for nothing.
+    fn authentication(&self) -> Option<Authentication> {
+        if self.decision == Decision::Deny {
+            return None;
+        }
+        let rules = self.rules.values().copied();
+        authentication::demanded(rules, &self.document.defaults, self.defaults_apply)
     }
 
     /// The strictest of what the rules that count say; the default where none says anything, and

@@ -13,7 +13,7 @@ use super::matching::{Leaning, World, rule_matches};
 use super::read::ReadDocument;
 use super::rule::Rule;
 use super::words::CommandText;
-use super::{Decision, Facts, Verdict};
+use super::{Authenticate, Decision, Facts, Verdict};
 use crate::invocation::{Imagined, RequesterKind, imagine};
 use crate::system::text::visible_command;
 
@@ -155,6 +155,14 @@ fn differences(test: &Test, verdict: &Verdict) -> Vec<String> {
         if expected != got {
             found.push(format!("expected the rules {}, got {}", list(&expected), list(&got)));
         }
+    }
+    let asked = match verdict.authenticate {
+        Some(_) => Authenticate::Requester,
+        None => Authenticate::None,
+    };
+    if let Some(expected) = expect.authenticate.filter(|one| *one != asked) {
+        let (expected, got) = (expected.word(), asked.word());
+        found.push(format!("expected authentication of {expected}, got {got}"));
     }
     if let Some(approvals) = &expect.approvals {
         let mut expected: Vec<(&str, u32)> =

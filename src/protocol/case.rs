@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use super::{ProtocolError, Rooms, confining};
+use crate::authenticate::Proof;
 use crate::execute::{self, Environment, KernelConfinement};
 use crate::invocation::{self, Asked, Invocation, Machine, RequesterKind};
 use crate::policy::{Confine, Decision, Facts, Verdict, Who};
@@ -30,6 +31,8 @@ pub struct Case<'r> {
     pub writable: Option<Writable>,
     /// What the requester says it is for.
     pub reason: Option<String>,
+    /// What proved that it is the requester who asks, where that was asked for.
+    pub proof: Option<Proof>,
     /// With whose eyes it was looked at.
     sight: Sight,
 }
@@ -87,7 +90,17 @@ impl<'r> Case<'r> {
             paths: &Machine { requester_uid: invocation.requester.uid },
         });
         let (affected, writable) = confining::affected(rooms, &invocation, &verdict)?;
-        Ok(Self { rooms, asked, invocation, verdict, affected, writable, reason, sight })
+        Ok(Self {
+            rooms,
+            asked,
+            invocation,
+            verdict,
+            affected,
+            writable,
+            reason,
+            proof: None,
+            sight,
+        })
     }
 
     /// The arguments that are, or would be, files where whoever looks at the case cannot see.

@@ -5,11 +5,11 @@ use super::case::Case;
 use super::confining;
 use super::record::OnRecord;
 use super::{ProtocolError, Rooms, record, told};
-use crate::invocation::{self, BoundFile, Requester};
+use crate::invocation::{self, BoundFile, Requester, RequesterKind};
 use crate::policy::{Policy, Presence};
 use crate::review::{
-    Approver, Bound, BoundEnvironment, BoundRequester, Difference, Record, RequestId, RequestStore,
-    Runner, Salt, Shown, StoreError,
+    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Difference, Record, RequestId,
+    RequestStore, Runner, Salt, Shown, StoreError,
 };
 use crate::system::identity::Account;
 use crate::system::text::visible;
@@ -30,7 +30,9 @@ pub(super) fn request(rooms: &Rooms, case: &Case<'_>) -> Result<Record, Protocol
         case.verdict.execution_expiry,
     )?;
     let on_record = OnRecord::new(case, &record.id, record.digest);
-    rooms.log.append(&on_record.asked_and_decided(), &Moment::now())?;
+    let mut entries = Vec::from(on_record.asked_and_decided());
+    entries.extend(on_record.proved());
+    rooms.log.append(&entries, &Moment::now())?;
     rooms.requests.insert(&record)?;
     Ok(record)
 }
@@ -103,6 +105,7 @@ fn shown(case: &Case<'_>) -> Result<Shown, ProtocolError> {
         dynamic: case.invocation.reading.dynamic.clone(),
         kind_reason: requester.kind_reason.clone(),
         terminal: requester.terminal.as_deref().map(ByteString::from),
+        proved_by: case.proof.map(|proof| proof.by.word().to_owned()),
         snapshot: preview.paths,
         not_covered: preview.not_covered,
         confined,
@@ -129,7 +132,8 @@ pub(super) fn take_again<'r>(
 ) -> Result<Again<'r>, ProtocolError> {
     // The policy on disk, not the one that this process read before the pause.
     let policy = Policy::load(&rooms.directories)?;
-    let again = Case::open(rooms, case.asked.clone(), case.reason.clone())?;
+    let mut again = Case::open(rooms, case.asked.clone(), case.reason.clone())?;
+    again.proof = case.proof;
     let nonce = record.bound.nonce.clone();
     let mut bound = bind(&again, &record.salt, nonce, &Moment::now())?;
     bound.policy = policy.identity().digest;
@@ -167,7 +171,30 @@ pub fn approve(
         record
             .approve(approver.clone(), message.clone(), now)
             .map_err(|error| unproven(error, record, &unprovable))?;
-        Ok(record::approval(record, &approver, message.as_deref()))
+        Ok(record::approval(record, &approver, "uid", message.as_deref()))
+    })
+}
+
+/// A human says yes at the requester's terminal, where they have proved to be who they are.
+pub(super) fn approve_at_requesters_terminal(
+    rooms: &Rooms,
+    id: &RequestId,
+    account: &Account,
+) -> Result<Record, ProtocolError> {
+    let unix_groups: Vec<String> = account.groups()?.into_iter().map(|group| group.name).collect();
+    let mut groups = rooms.policy.groups_of(&account.name, &unix_groups);
+    groups.retain(|group| rooms.policy.may_approve_at_requesters_terminal(group));
+    let approver = Approver {
+        uid: account.uid,
+        name: account.name.clone(),
+        // The kernel's is the requester's here, and says nothing about them.
+        login_uid: None,
+        groups,
+        kind: rooms.policy.requester_kind(&account.name, &unix_groups, RequesterKind::Human),
+    };
+    change(rooms, id, &mut |record, now| {
+        record.approve_by_password(approver.clone(), now)?;
+        Ok(record::approval(record, &approver, Approval::BY_PASSWORD, None))
     })
 }
 

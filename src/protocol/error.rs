@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::audit::AuditError;
+use crate::authenticate::AuthenticationError;
 use crate::execute::{ConfinementError, EnvironmentError, ExecuteError};
 use crate::invocation::InvocationError;
 use crate::policy::PolicyError;
@@ -77,6 +78,15 @@ pub enum ProtocolError {
         "/proc does not show this process, so that nobody could tell later whether it still runs: mount /proc"
     )]
     NoProc,
+    /// The requester could not be authenticated.
+    #[error(transparent)]
+    Authentication(#[from] AuthenticationError),
+    /// Nobody can authenticate here.
+    #[error("{0}")]
+    CannotAuthenticate(&'static str),
+    /// The policy asks for what only an installed hitl can do.
+    #[error("{0}")]
+    NeedsInstallation(&'static str),
     /// Somebody else's request.
     #[error("{0}")]
     NotYours(String),

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use super::Case;
+use crate::authenticate::{Conversation, Seat};
 use crate::execute::{CallerState, Ending};
 use crate::front::Said;
 use crate::review::{Record, RequestId};
@@ -60,14 +61,21 @@ pub trait Front {
     /// A step was taken.
     fn event(&mut self, event: &Event<'_>);
 
+    /// The requester is to prove that it is them: the conversation with them, at their terminal. `None`
+    /// where there is no terminal to ask at.
+    fn conversation(&mut self) -> Option<Box<dyn Conversation + '_>>;
+
+    /// Where the requester sits, if they sit anywhere.
+    fn seat(&self) -> Option<Seat>;
+
     /// A wait for humans begins: from here on ^C takes the request back.
     ///
     /// # Errors
     /// Where the signal cannot be caught.
     fn wait_begins(&mut self) -> std::io::Result<()>;
 
-    /// The requester's own human is asked at their terminal, where they have one, while others may
-    /// decide elsewhere.
+    /// Their terminal is asked, where they have one, while others may decide elsewhere: for `confirm` the
+    /// requester's own human whether it is meant, for `approve` whether another is there who may approve.
     fn ask(&mut self, record: &Record);
 
     /// The wait goes on: called at once, about once a second and after every signal.

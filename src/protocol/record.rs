@@ -56,6 +56,17 @@ impl<'c> OnRecord<'c> {
         ]
     }
 
+    /// The requester has proved to be who they are, where they had to.
+    pub(super) fn proved(&self) -> Option<Entry> {
+        let proof = self.case.proof?;
+        Some(Entry::authenticated(&self.reference, &self.requester, proof.by.word(), proof.wrong))
+    }
+
+    /// They have not.
+    pub(super) fn not_proved(&self, wrong: u32, because: &str) -> Entry {
+        Entry::authentication_failed(&self.reference, &self.requester, wrong, because)
+    }
+
     /// The state before the command is captured.
     pub(super) fn snapshot(&self, captured: &Captured) -> Entry {
         Entry::snapshot_created(
@@ -85,7 +96,12 @@ impl<'c> OnRecord<'c> {
 }
 
 /// A human's yes, as it stands in the record now.
-pub(super) fn approval(record: &Record, approver: &Approver, message: Option<&str>) -> Entry {
+pub(super) fn approval(
+    record: &Record,
+    approver: &Approver,
+    presence: &str,
+    message: Option<&str>,
+) -> Entry {
     Entry::approved(
         &reference(record),
         &EntryUser {
@@ -95,7 +111,7 @@ pub(super) fn approval(record: &Record, approver: &Approver, message: Option<&st
         },
         approver.kind,
         &approver.groups,
-        "uid",
+        presence,
         message,
     )
 }

@@ -3,7 +3,7 @@
 use super::person::Person;
 use super::quorum::{missing, total};
 use super::wording::kind_text;
-use super::{Approver, Record, StoreError};
+use super::{Approval, Approver, Record, StoreError};
 use crate::policy::{Decision, Requirement};
 use crate::system::text::visible;
 
@@ -19,9 +19,12 @@ impl Record {
         let current: Vec<Approver> = self
             .approvals
             .iter()
-            .map(|approval| Approver {
-                groups: groups_now(&approval.approver),
-                ..approval.approver.clone()
+            .map(|approval| {
+                let mut groups = groups_now(&approval.approver);
+                if approval.presence == Approval::BY_PASSWORD {
+                    groups.retain(|group| approval.approver.groups.contains(group));
+                }
+                Approver { groups, ..approval.approver.clone() }
             })
             .collect();
         self.missing_for(current.iter().collect())

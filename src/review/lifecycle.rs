@@ -64,11 +64,34 @@ impl Record {
         message: Option<String>,
         now: &Moment,
     ) -> Result<(), StoreError> {
+        self.approve_by(approver, "uid", message, now)
+    }
+
+    /// As [`Record::approve`], by somebody who proved by their password at the requester's terminal
+    /// that they are there.
+    ///
+    /// # Errors
+    /// As [`Record::approve`].
+    pub fn approve_by_password(
+        &mut self,
+        approver: Approver,
+        now: &Moment,
+    ) -> Result<(), StoreError> {
+        self.approve_by(approver, Approval::BY_PASSWORD, None, now)
+    }
+
+    fn approve_by(
+        &mut self,
+        approver: Approver,
+        presence: &str,
+        message: Option<String>,
+        now: &Moment,
+    ) -> Result<(), StoreError> {
         self.demand(&[State::Pending], now)?;
         self.check_approver(&approver)?;
         self.approvals.push(Approval {
             approver,
-            presence: "uid".to_owned(),
+            presence: presence.to_owned(),
             message,
             at: now.clone(),
         });

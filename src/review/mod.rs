@@ -215,6 +215,10 @@ pub struct Shown {
     pub kind_reason: Option<String>,
     /// The requester's terminal.
     pub terminal: Option<ByteString>,
+    /// What proved, when it was asked for, that it is them: `pam`, `remembered`. `None`: nothing did,
+    /// beyond their own login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proved_by: Option<String>,
     /// The paths that will be snapshotted.
     pub snapshot: Vec<ByteString>,
     /// What undo will not cover, a sentence each.
@@ -266,12 +270,18 @@ pub struct Confined {
 pub struct Approval {
     /// Who.
     pub approver: Approver,
-    /// How they proved it: `uid` (an own login on this host). Stronger levels come with signatures.
+    /// How they proved it: `uid` (an own login on this host), or [`Approval::BY_PASSWORD`]. Stronger levels come with signatures.
     pub presence: String,
     /// What they wrote.
     pub message: Option<String>,
     /// When.
     pub at: Moment,
+}
+
+impl Approval {
+    /// The presence of somebody who typed name and password at the requester's terminal. Their groups
+    /// are then those that the policy opened to it, for good.
+    pub const BY_PASSWORD: &str = "password";
 }
 
 /// One human's no.

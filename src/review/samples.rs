@@ -69,6 +69,7 @@ pub(super) fn shown() -> Shown {
         dynamic: Vec::new(),
         kind_reason: None,
         terminal: Some("/dev/pts/3".into()),
+        proved_by: None,
         snapshot: vec!["/srv/app".into()],
         not_covered: vec!["what the script does over the network".into()],
         run_timeout_ms: Some(600_000),

@@ -137,7 +137,14 @@ fn describe_requester(record: &Record, now: &Moment, lines: &mut Lines) {
     };
     let who = format!("{} (uid {}{login}), {kind}", visible(&requester.name), requester.uid);
     let age = duration_text(record.age(now));
-    lines.field("asked by", &[who, format!("{}, {age} ago", record.created.rfc3339())]);
+    let mut asked = vec![who, format!("{}, {age} ago", record.created.rfc3339())];
+    let proved = match record.shown.proved_by.as_deref() {
+        Some("remembered") => Some("they authenticated a while before, at the same terminal"),
+        Some(_) => Some("they authenticated when they asked"),
+        None => None,
+    };
+    asked.extend(proved.map(str::to_owned));
+    lines.field("asked by", &asked);
     let host = &record.bound.host;
     lines.field("host", &[format!("{} ({})", visible(&host.name), visible(&host.id))]);
     let terminal = record.shown.terminal.as_ref();

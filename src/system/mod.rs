@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows about rules, requests or snapshots.
 
+pub mod apart;
 mod bytes;
 mod caller;
 pub mod canonical;
@@ -16,7 +17,9 @@ pub mod installation;
 pub mod kernel;
 mod members;
 pub mod mounts;
+pub mod pam;
 mod scope;
+mod secret;
 mod sight;
 pub mod text;
 pub mod trusted;
@@ -29,4 +32,5 @@ pub use digest::{Digest, ParseDigestError};
 pub use host::Host;
 pub use members::members_of;
 pub use scope::{Directories, DirectoryOverrides, Scope, ScopeError};
+pub use secret::Secret;
 pub use sight::Sight;

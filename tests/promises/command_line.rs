@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use crate::world::HITL;
 
 /// Every command, as it is typed.
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 26] = [
     "",
     "run",
     "check",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 25] = [
     "reject",
     "cancel",
     "wait",
+    "forget",
     "snapshots",
     "snapshots show",
     "snapshots diff",

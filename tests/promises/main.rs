@@ -12,7 +12,9 @@
 )]
 
 mod advisories;
+mod approving_in_place;
 mod audit;
+mod authenticating;
 mod bad_input;
 mod binding;
 mod ci;

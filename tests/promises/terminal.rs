@@ -64,6 +64,27 @@ impl Terminal {
         rustix::termios::tcsetwinsize(&self.person, size).unwrap();
     }
 
+    /// Reads on until the terminal has shown this so many times.
+    #[track_caller]
+    pub fn shows_times(&mut self, text: &str, times: usize) -> &str {
+        let end = Instant::now() + PATIENCE;
+        while self.shown.matches(text).count() < times {
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "not {times} times: {text:?}; shown: {:?}", self.shown);
+            let more = self.read(left);
+            assert!(more, "ended without {times} times {text:?}; shown: {:?}", self.shown);
+        }
+        &self.shown
+    }
+
+    /// Whether it shows what is typed, takes it by the line, and makes a signal of ^C, as a terminal
+    /// does that nobody has taken over.
+    pub fn is_itself(&self) -> bool {
+        use nix::sys::termios::{LocalFlags, tcgetattr};
+        let all = LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG;
+        tcgetattr(&self.person).unwrap().local_flags.contains(all)
+    }
+
     /// Everything that it shows until its other end is closed.
     pub fn shows_to_the_end(mut self) -> String {
         while self.read(PATIENCE) {}

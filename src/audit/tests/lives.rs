@@ -94,3 +94,22 @@ fn a_command_without_its_end_is_noted() {
     assert_eq!(verification.first_bad, None);
     assert!(verification.notes[0].starts_with("entry 3: request K7Q2-M001 started"));
 }
+
+#[test]
+fn nothing_starts_before_a_requester_who_must_has_authenticated() {
+    let proved = |uid| Entry::authenticated(&reference(1), &user(uid), "pam", 0);
+    let failed = || Entry::authentication_failed(&reference(1), &user(1), 3, "three wrong tries");
+    let decided = || must_authenticate(decided(1, Decision::Allow, &[]));
+    let fine = vec![requested(1), decided(), failed(), proved(1), started(1), finished(1)];
+    assert_eq!(verdict_on(fine), None);
+    for (entries, sequence, what) in [
+        (vec![requested(1), decided(), started(1)], 3, "before the requester had authenticated"),
+        (vec![requested(1), decided(), failed(), started(1)], 4, "before the requester"),
+        (vec![requested(1), decided(), proved(2), started(1)], 3, "another user"),
+        (vec![proved(1)], 1, "not among those"),
+    ] {
+        let (bad, why) = verdict_on(entries).unwrap();
+        assert_eq!(bad, sequence, "{why}");
+        assert!(why.contains(what), "{why}");
+    }
+}

@@ -120,6 +120,7 @@ fn decided(number: u32, decision: Decision, needs: &[(&str, u32)]) -> Entry {
             .iter()
             .map(|(group, count)| Requirement { group: (*group).into(), count: *count })
             .collect(),
+        authenticate: None,
         snapshot: SnapshotDemand::default(),
         undo_run: Vec::new(),
         approval_expiry: Duration::ZERO,
@@ -132,6 +133,11 @@ fn decided(number: u32, decision: Decision, needs: &[(&str, u32)]) -> Entry {
     let policy =
         PolicyIdentity { name: "test".into(), sources: Vec::new(), digest: Digest::of(b"p") };
     Entry::decided(&reference(number), &user(1), &verdict, &policy)
+}
+
+/// A decision after which the requester must authenticate.
+fn must_authenticate(decided: Entry) -> Entry {
+    decided.with(super::entry::field::AUTHENTICATE, "requester".into())
 }
 
 fn approved(number: u32, uid: u32, groups: &[&str]) -> Entry {

@@ -7,11 +7,13 @@ use std::os::fd::OwnedFd;
 use serde_json::{Map, Value, json};
 
 use super::report;
+use crate::authenticate::{Conversation, Seat};
 use crate::cli::failure::{ExitCode, Failure};
 use crate::cli::output::Output;
 use crate::cli::progress;
 use crate::execute::Ending;
 use crate::front::Said;
+use crate::policy::Decision;
 use crate::protocol::{Event, Front, Outcome};
 use crate::review::{self, Record};
 use crate::snapshot::Progress;
@@ -165,11 +167,23 @@ impl Front for TerminalFront {
         }
     }
 
+    fn conversation(&mut self) -> Option<Box<dyn Conversation + '_>> {
+        self.output.voice.conversation()
+    }
+
+    fn seat(&self) -> Option<Seat> {
+        self.output.voice.seat()
+    }
+
     fn wait_begins(&mut self) -> io::Result<()> {
         self.output.voice.wait_begins()
     }
 
     fn ask(&mut self, record: &Record) {
+        if record.shown.decision == Decision::Approve {
+            self.asking = self.output.voice.ask_for_approver();
+            return;
+        }
         let expected: String = record.id.to_string().chars().take(TYPED).collect();
         self.asking = self.output.voice.ask(&expected);
     }

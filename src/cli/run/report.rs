@@ -1,16 +1,18 @@
 //! Verdicts and outcomes, in words and in JSON.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use crate::cli::failure::{ExitCode, Failure};
 use crate::cli::{Exit, Output};
 use crate::execute::{Ending, KernelConfinement};
-use crate::policy::{Confine, Decision, PolicyIdentity, Verdict};
+use crate::policy::{Authenticate, Confine, Decision, PolicyIdentity, Verdict};
 use crate::protocol::{Case, Outcome};
 use crate::review::Record;
 use crate::snapshot::WritablePlace;
-use crate::system::Sight;
 use crate::system::text::{counted, visible, visible_argument, visible_bytes, visible_command};
+use crate::system::{Sight, duration_text};
 
 /// How many of the places that a confined command may write are listed for a person.
 const LISTED_PLACES: usize = 200;
@@ -24,6 +26,7 @@ pub(crate) fn verdict_json(verdict: &Verdict) -> Map<String, Value> {
         "rules": verdict.rules,
         "reasons": reasons,
         "requirements": verdict.requirements,
+        "authenticate": verdict.authenticate.map(|_| Authenticate::Requester),
         "confine": verdict.confine,
     });
     object.as_object().cloned().unwrap_or_default()
@@ -69,6 +72,9 @@ pub(crate) fn case_text(case: &Case<'_>) -> Result<String, Failure> {
     let mut text = String::new();
     let mut line = |name: &str, value: &str| text.push_str(&format!("{name:<12}{value}\n"));
     line("decision", &decision_words(case));
+    if let Some(authentication) = verdict.authenticate {
+        line("password", &password_words(case, authentication.cache));
+    }
     line("risk", word(&verdict.risk).as_str());
     line("command", &visible_command(&bytes(case)));
     if let Some(real) =
@@ -161,6 +167,19 @@ fn decision_words(case: &Case<'_>) -> String {
         }
         Decision::Approve => format!("approve: it would wait for {needs}"),
         Decision::Deny => "deny: it would be refused".to_owned(),
+    }
+}
+
+/// Whether the requester would be asked for their password.
+fn password_words(case: &Case<'_>, cache: Option<Duration>) -> String {
+    match (case.authentication_needed(), cache) {
+        (Err(why), _) => format!("it would be refused: {why}"),
+        (Ok(false), _) => "others would be asked for theirs; root is not".to_owned(),
+        (Ok(true), None) => "you would be asked for yours".to_owned(),
+        (Ok(true), Some(time)) => format!(
+            "you would be asked for yours, unless you gave it here less than {} ago",
+            duration_text(time)
+        ),
     }
 }
 

@@ -333,3 +333,47 @@ fn a_threshold_that_denies_is_hard_and_no_other_speaks_after_a_denial() {
     assert_eq!((bad.decision, bad.enforcement), (Decision::Deny, Enforcement::Hard));
     assert!(bad.requirements.is_empty());
 }
+
+/// How long it is enough to have authenticated before, in seconds; `None`: nobody is asked.
+fn asked(policy: &Policy, line: &str) -> Option<Option<u64>> {
+    let asked = decide(policy, line).authenticate?;
+    Some(asked.cache.map(|cache| cache.as_secs()))
+}
+
+#[test]
+fn whoever_asks_authenticates_where_one_rule_says_so_and_the_shortest_time_counts() {
+    let rules = |defaults: &str| {
+        load(&format!(
+            "version: 1\nname: t\ndefaults: {{decision: confirm, {defaults}}}\nrules:\n\
+             - {{id: all, match: {{command: systemctl}}, decision: confirm}}\n\
+             - {{id: long, match: {{command: systemctl, args: [start, a]}}, decision: allow, authenticate: requester, authenticate_cache: 1h}}\n\
+             - {{id: short, match: {{command: systemctl, args: [\"*\", a]}}, decision: allow, authenticate: requester, authenticate_cache: 5m}}\n\
+             - {{id: always, match: {{command: systemctl, args: [stop, a]}}, decision: allow, authenticate: requester}}\n\
+             - {{id: none, match: {{command: systemctl, args: [\"{{status,stop}}\", \"*\"]}}, decision: allow, authenticate: none}}\n\
+             - {{id: denied, match: {{command: systemctl, args: [mask, a]}}, decision: deny, authenticate: requester}}\n"
+        ))
+        .unwrap()
+    };
+    let plain = rules("risk: high");
+    let asks = rules("authenticate: requester");
+    let remembers = rules("authenticate: requester, authenticate_cache: 10m");
+    for (line, without, with, with_time) in [
+        // Two that ask: the shorter time.
+        ("systemctl start a", Some(Some(300)), Some(Some(300)), Some(Some(300))),
+        // One has no time and the defaults have none either; "none" lifts nothing that a rule asks.
+        ("systemctl stop a", Some(None), Some(None), Some(Some(300))),
+        // Only the defaults ask, and a rule surely lifts it.
+        ("systemctl status b", None, None, None),
+        // Only the defaults ask, and no rule says anything about it.
+        ("systemctl reload b", None, Some(None), Some(Some(600))),
+        ("cat x", None, Some(None), Some(Some(600))),
+        // It could be meant, but is another file: the defaults count.
+        ("/tmp/systemctl status b", None, Some(None), Some(Some(600))),
+        // Who is refused is not asked.
+        ("systemctl mask a", None, None, None),
+    ] {
+        assert_eq!(asked(&plain, line), without, "{line}");
+        assert_eq!(asked(&asks, line), with, "{line}, asked by default");
+        assert_eq!(asked(&remembers, line), with_time, "{line}, remembered by default");
+    }
+}

@@ -130,6 +130,16 @@ fn what_is_wrong_is_refused_at_its_place() {
             "5:73",
             "quote it",
         ),
+        (
+            "rules: [{id: a, match: {command: x}, decision: confirm, authenticate_cache: 5m}]",
+            "5:77",
+            "nobody authenticates",
+        ),
+        (
+            "rules: [{id: a, match: {command: x}, decision: confirm, authenticate: approver}]",
+            "5:71",
+            "unknown value",
+        ),
         ("thresholds: [{at: low, decision: allow}]", "5:34", "only ever makes a decision stricter"),
         ("tests: [{name: n, run: x, expect: {}}]", "5:35", "expects nothing"),
         ("tests: [{name: n, run: x, expect: {rules: [a]}}]", "5:44", "unknown rule"),
@@ -303,7 +313,19 @@ fn the_cache_holds_the_same_policy_and_a_damaged_one_is_ignored() {
 
 #[test]
 fn every_field_survives_the_cache() {
-    let json = serde_json::to_string(production().document()).unwrap();
-    let again: crate::policy::Document = serde_json::from_str(&json).unwrap();
+    let asks = "version: 1\nname: t\ndefaults: {decision: deny, authenticate: requester, \
+                authenticate_cache: 5m}\n";
+    for policy in [production(), load(asks).unwrap()] {
+        let json = serde_json::to_string(policy.document()).unwrap();
+        let again: crate::policy::Document = serde_json::from_str(&json).unwrap();
+        assert_eq!(serde_json::to_string(&again).unwrap(), json);
+    }
+    // And those of a rule, which is read by itself.
+    let rule = "id: a\nmatch: {command: x}\ndecision: allow\nauthenticate: requester\n\
+                authenticate_cache: 5m\n";
+    let rule: crate::policy::Rule = serde_yaml::from_str(rule).unwrap();
+    let json = serde_json::to_string(&rule).unwrap();
+    assert!(json.contains("\"authenticate\":\"requester\"") && json.contains("300000ms"), "{json}");
+    let again: crate::policy::Rule = serde_json::from_str(&json).unwrap();
     assert_eq!(serde_json::to_string(&again).unwrap(), json);
 }

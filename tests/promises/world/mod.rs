@@ -67,12 +67,14 @@ pub struct World {
     root: TempDir,
     /// hitl as it is installed: setuid root.
     installed: Arc<TempDir>,
+    /// Files of the host in whose place an empty one stands.
+    covered: Vec<PathBuf>,
 }
 
 impl World {
     pub fn new() -> Self {
         let root = tempfile::Builder::new().prefix("hitl-world-").tempdir().unwrap();
-        let world = Self { root, installed: installed::setuid_copy() };
+        let world = Self { root, installed: installed::setuid_copy(), covered: Vec::new() };
         for directory in ["etc", "etc/hitl", "var-lib", "var-lib/hitl", "home", "bin", "srv"] {
             fs::create_dir(world.outside(directory)).unwrap();
             world.mode(directory, 0o755);
@@ -133,6 +135,12 @@ impl World {
             self.mode(&path, mode);
             self.own(&path, user);
         }
+    }
+
+    /// Lets an empty file stand where the host has this one.
+    pub fn covers(&mut self, path: &Path) {
+        self.write("nothing", "");
+        self.covered.push(path.to_owned());
     }
 
     /// A program of the world: `/usr/local/bin/NAME`.
