@@ -33,6 +33,10 @@ rules:
     match: {command: psql, run_as: postgres, cwd: "/srv/db/**"}
     except: [{args: [--version]}, {users: [carol], args: ["private-to-carol"]}]
     decision: approve
+    authenticate: requester
+    authenticate_cache: 5m
+    confine: required
+    snapshot: {paths: [/srv/db]}
   - id: never
     match: {command: mkfs}
     decision: deny
@@ -101,6 +105,8 @@ fn a_person_reads_what_each_rule_is_about_and_what_it_needs() {
         "  about       psql as postgres in /srv/db/**",
         "  but not     with the arguments --version",
         "  needs       1 of group ops (high risk)",
+        "  password    you are asked for yours; not again for 5m at the same terminal",
+        "  confined    it can write only what is snapshotted",
         "  needs       refused (high risk)",
         "anything else",
     ] {
