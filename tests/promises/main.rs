@@ -22,6 +22,8 @@ mod confining;
 mod confirming;
 mod deciding;
 mod environment;
+mod hostile_caller;
+mod hostile_limits;
 mod hostile_text;
 mod monitoring;
 mod office;
