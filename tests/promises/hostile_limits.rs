@@ -51,7 +51,7 @@ fn a_umask_that_forbids_everything_does_not_lock_hitl_out_of_its_own_record() {
 #[test]
 fn limits_that_can_be_lifted_stop_neither_the_command_nor_its_record() {
     let world = prepared(world_or_skip!());
-    for limit in ["-n 16", "-n 8", "-St 1", "-u 1", "-c unlimited", "-s 128", "-l 0", "-i 0"] {
+    for limit in ["-n 16", "-St 1", "-u 1", "-c unlimited", "-s 128", "-l 0", "-i 0"] {
         runs_and_is_recorded(&world, &format!("ulimit {limit}; exec hitl run -- mark"));
     }
 }
