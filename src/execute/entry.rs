@@ -66,11 +66,21 @@ pub enum EntryError {
 
 /// The limits that could stop hitl from writing its own record, or kill it while it does: with
 /// `ulimit -f 0` even root cannot append to a log.
-const RAISED: [Resource; 5] =
-    [Resource::Fsize, Resource::Cpu, Resource::As, Resource::Data, Resource::Nofile];
+const RAISED: [Resource; 6] = [
+    Resource::Fsize,
+    Resource::Cpu,
+    Resource::As,
+    Resource::Data,
+    Resource::Nofile,
+    Resource::Stack,
+];
 
-/// How many descriptors hitl may want at once.
+/// How many descriptors hitl may want at once. The kernel has a limit of its own (fs.nr_open).
 const DESCRIPTORS: u64 = 1024;
+
+/// How large hitl's stack may want to become, in bytes: Linux' usual limit. The first thread's stack
+/// grows up to the limit of the moment, not to the one with which the process began.
+const STACK: u64 = 8 << 20;
 
 /// Sets this process right. Called first of all in `main`.
 ///
@@ -202,13 +212,14 @@ fn settle_limits() -> io::Result<Vec<(Resource, Rlimit)>> {
     }
     for resource in RAISED {
         let before = getrlimit(resource);
-        // The kernel has a limit of its own for descriptors (fs.nr_open), and more than these no
-        // command of ours needs.
         let enough = match resource {
-            Resource::Nofile if before.current.is_none_or(|known| known >= DESCRIPTORS) => continue,
             Resource::Nofile => Some(DESCRIPTORS),
+            Resource::Stack => Some(STACK),
             _ => None,
         };
+        if enough.is_some_and(|enough| before.current.is_none_or(|known| known >= enough)) {
+            continue;
+        }
         // None is unlimited, which is more than any.
         let most = enough.and_then(|enough| before.maximum.map(|maximum| maximum.max(enough)));
         let unlimited = Rlimit { current: enough, maximum: most };

@@ -51,7 +51,7 @@ fn a_umask_that_forbids_everything_does_not_lock_hitl_out_of_its_own_record() {
 #[test]
 fn limits_that_can_be_lifted_stop_neither_the_command_nor_its_record() {
     let world = prepared(world_or_skip!());
-    for limit in ["-n 16", "-St 1", "-u 1", "-c unlimited", "-s 128", "-l 0", "-i 0"] {
+    for limit in ["-n 16", "-St 1", "-u 1", "-c unlimited", "-Ss 128", "-l 0", "-i 0"] {
         runs_and_is_recorded(&world, &format!("ulimit {limit}; exec hitl run -- mark"));
     }
 }
@@ -62,7 +62,7 @@ fn limits_under_which_hitl_cannot_work_run_nothing_unrecorded() {
     // Hard ones, which root cannot lift everywhere (a container without CAP_SYS_RESOURCE), and those
     // under which the dynamic loader already gives up.
     let descriptors = (3..8).map(|limit| format!("-n {limit}"));
-    let stacks = [8, 16, 32, 64].map(|limit| format!("-s {limit}"));
+    let stacks = [8, 16, 32, 64, 128].map(|limit| format!("-s {limit}"));
     let memory = [1_000, 4_000, 16_000, 64_000, 256_000].map(|limit| format!("-v {limit}"));
     let data = [0, 100, 1_000].map(|limit| format!("-d {limit}"));
     let others = ["-f 0", "-f 1", "-t 1"].map(str::to_owned);
