@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::FromRawFd;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::CallerSide;
 use crate::system::{Caller, caller};
@@ -66,11 +67,21 @@ pub enum EntryError {
 
 /// The limits that could stop hitl from writing its own record, or kill it while it does: with
 /// `ulimit -f 0` even root cannot append to a log.
-const RAISED: [Resource; 5] =
-    [Resource::Fsize, Resource::Cpu, Resource::As, Resource::Data, Resource::Nofile];
+const RAISED: [Resource; 6] = [
+    Resource::Fsize,
+    Resource::Cpu,
+    Resource::As,
+    Resource::Data,
+    Resource::Nofile,
+    Resource::Stack,
+];
 
-/// How many descriptors hitl may want at once.
+/// How many descriptors hitl may want at once. The kernel has a limit of its own (fs.nr_open).
 const DESCRIPTORS: u64 = 1024;
+
+/// How large hitl's stack may want to become, in bytes: Linux' usual limit. The first thread's stack
+/// grows up to the limit of the moment, not to the one with which the process began.
+const STACK: u64 = 8 << 20;
 
 /// Sets this process right. Called first of all in `main`.
 ///
@@ -167,20 +178,34 @@ fn close_on_exec() -> io::Result<()> {
     Ok(())
 }
 
-/// The signals that the caller ignores and the child is to ignore. Not SIGPIPE: the runtime has set
-/// that already, and what it was before is lost; the child gets the default.
+/// Whether the caller has SIGPIPE ignored. The Rust runtime ignores it before `main`, so it is looked
+/// at before that.
+static IGNORES_SIGPIPE: AtomicBool = AtomicBool::new(false);
+
+/// Run by the loader before the runtime begins.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEFORE_THE_RUNTIME: extern "C" fn() = note_sigpipe;
+
+extern "C" fn note_sigpipe() {
+    IGNORES_SIGPIPE.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
+}
+
+/// The signals that the caller ignores and the child is to ignore.
 fn ignored() -> Vec<libc::c_int> {
-    (1..=libc::SIGRTMAX())
-        .filter(|signal| *signal != libc::SIGPIPE)
-        .filter(|signal| {
-            let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-            // SAFETY: with no new action only `action` is written, which is large enough.
-            let outcome =
-                unsafe { libc::sigaction(*signal, std::ptr::null(), action.as_mut_ptr()) };
-            // SAFETY: all zeroes are a valid `sigaction`, so it is initialised either way.
-            outcome == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
-        })
-        .collect()
+    let of_caller = |signal: &libc::c_int| match *signal {
+        libc::SIGPIPE => IGNORES_SIGPIPE.load(Ordering::Relaxed),
+        signal => is_ignored(signal),
+    };
+    (1..=libc::SIGRTMAX()).filter(of_caller).collect()
+}
+
+fn is_ignored(signal: libc::c_int) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: with no new action only `action` is written, which is large enough.
+    let outcome = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: all zeroes are a valid `sigaction`, so it is initialised either way.
+    outcome == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
 }
 
 /// Sets a signal to be ignored or to its default.
@@ -202,13 +227,14 @@ fn settle_limits() -> io::Result<Vec<(Resource, Rlimit)>> {
     }
     for resource in RAISED {
         let before = getrlimit(resource);
-        // The kernel has a limit of its own for descriptors (fs.nr_open), and more than these no
-        // command of ours needs.
         let enough = match resource {
-            Resource::Nofile if before.current.is_none_or(|known| known >= DESCRIPTORS) => continue,
             Resource::Nofile => Some(DESCRIPTORS),
+            Resource::Stack => Some(STACK),
             _ => None,
         };
+        if enough.is_some_and(|enough| before.current.is_none_or(|known| known >= enough)) {
+            continue;
+        }
         // None is unlimited, which is more than any.
         let most = enough.and_then(|enough| before.maximum.map(|maximum| maximum.max(enough)));
         let unlimited = Rlimit { current: enough, maximum: most };

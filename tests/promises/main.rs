@@ -26,6 +26,8 @@ mod deciding;
 mod doctor;
 mod environment;
 mod hindered;
+mod hostile_caller;
+mod hostile_limits;
 mod hostile_text;
 mod installing;
 mod leaks;
