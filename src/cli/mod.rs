@@ -30,7 +30,7 @@ use std::rc::Rc;
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
-use crate::execute::{self, CallerSide, CallerState, Ending};
+use crate::execute::{CallerSide, CallerState, Ending};
 use crate::front::{self, Side, Voice};
 use crate::system::text::visible;
 use crate::system::{Scope, installation};
@@ -48,46 +48,53 @@ pub enum Exit {
 }
 
 /// Reads the command line, does what it says, and says how the process is to end.
+///
+/// An installed hitl is split before anything else, even before the command line is read: there is
+/// least to copy then, and what goes wrong with the command line is told without privileges.
 pub fn main(mut caller: CallerState) -> Exit {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            let error = made_visible(error);
-            if let Err(error) = execute::renounce_privileges() {
-                complain(&error);
-            }
-            // Help and version go to standard output and are no error; a closed pipe is none either.
-            let _ = error.print();
-            return Exit::Status(error.exit_code());
-        }
-    };
-    let json = arguments.command.wants_json();
-    let color = arguments.global.color;
-    if !arguments.command.needs_privileges() {
-        return match execute::renounce_privileges() {
-            Ok(()) => perform(&arguments, &caller, &Output::here(json, color)),
-            Err(error) => failed_at_once(&error),
-        };
-    }
     if Scope::here() == Scope::User {
-        return perform(&arguments, &caller, &Output::here(json, color));
+        return alone(&caller);
     }
     match front::split() {
         Ok(Side::Front(front)) => match front.serve(&caller) {
-            Ok(ending) => Exit::As(ending),
+            Ok(Some(ending)) => Exit::As(ending),
+            Ok(None) => alone(&caller),
             Err(error) => failed_at_once(&error),
         },
         Ok(Side::Monitor(link)) => {
             let link = Rc::new(link);
-            caller.watched_by(Rc::clone(&link) as Rc<dyn CallerSide>);
-            let voice = Rc::clone(&link) as Rc<dyn Voice>;
-            match perform(&arguments, &caller, &Output { json, color, voice }) {
-                Exit::Status(status) => link.exit(status),
-                Exit::As(ending) => link.exit_as(ending),
+            match Arguments::try_parse() {
+                Ok(arguments) if arguments.command.needs_privileges() => {
+                    caller.watched_by(Rc::clone(&link) as Rc<dyn CallerSide>);
+                    let json = arguments.command.wants_json();
+                    let color = arguments.global.color;
+                    let voice = Rc::clone(&link) as Rc<dyn Voice>;
+                    match perform(&arguments, &caller, &Output { json, color, voice }) {
+                        Exit::Status(status) => link.exit(status),
+                        Exit::As(ending) => link.exit_as(ending),
+                    }
+                }
+                Ok(_) | Err(_) => link.go_on_alone(),
             }
             Exit::Status(0)
         }
         Err(error) => failed_at_once(&error),
+    }
+}
+
+/// Without privileges, or with those that the caller has anyway.
+fn alone(caller: &CallerState) -> Exit {
+    match Arguments::try_parse() {
+        Ok(arguments) => {
+            let output = Output::here(arguments.command.wants_json(), arguments.global.color);
+            perform(&arguments, caller, &output)
+        }
+        Err(error) => {
+            let error = made_visible(error);
+            // Help and version go to standard output and are no error; a closed pipe is none either.
+            let _ = error.print();
+            Exit::Status(error.exit_code())
+        }
     }
 }
 

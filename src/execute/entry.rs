@@ -83,6 +83,15 @@ const DESCRIPTORS: u64 = 1024;
 /// grows up to the limit of the moment, not to the one with which the process began.
 const STACK: u64 = 8 << 20;
 
+/// Has the allocator keep what it is given back: it would return memory to the kernel and fault it in
+/// again, a page at a time, within the few milliseconds that a process of hitl lives.
+fn keep_memory() {
+    // SAFETY: a setting of the allocator's. Where it is not taken (musl), memory is just returned.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 64 << 20);
+    }
+}
+
 /// Sets this process right. Called first of all in `main`.
 ///
 /// Descriptors from 3 on stay open here (`--status-fd` may name one) but are closed in the child;
@@ -92,6 +101,7 @@ const STACK: u64 = 8 << 20;
 /// # Errors
 /// [`EntryError`]; nothing may be done then.
 pub fn sanitise() -> Result<CallerState, EntryError> {
+    keep_memory();
     caller();
     if std::env::args_os().next().is_none() {
         return Err(EntryError::NoArguments);

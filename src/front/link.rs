@@ -31,6 +31,11 @@ impl Link {
         Self { socket, own_terminals, unread: RefCell::default(), announced: Cell::new(false) }
     }
 
+    /// The last word: nothing is to be done that needs privileges, and the front goes on by itself.
+    pub fn go_on_alone(&self) {
+        self.order(&Order::Exit(End::Alone));
+    }
+
     /// The last word: how the front is to end.
     pub fn exit(&self, status: i32) {
         self.order(&Order::Exit(End::Status(status)));

@@ -17,6 +17,8 @@ pub(super) enum End {
     Status(i32),
     /// By this signal.
     Signal(i32),
+    /// Not at all: it goes on by itself, as what the caller is.
+    Alone,
 }
 
 /// What the monitor tells the front to do.
@@ -113,6 +115,7 @@ impl Order {
             Self::Terminal => vec![b'T'],
             Self::Stopped(signal) => with_number(b'Z', *signal),
             Self::RunEnded => vec![b'r'],
+            Self::Exit(End::Alone) => vec![b'O'],
             Self::Exit(End::Status(status)) => with_number(b'X', *status),
             Self::Exit(End::Signal(signal)) => with_number(b'x', *signal),
         }
@@ -142,6 +145,7 @@ impl Order {
             (b'T', true) => Self::Terminal,
             (b'Z', _) => Self::Stopped(number(content)?),
             (b'r', true) => Self::RunEnded,
+            (b'O', true) => Self::Exit(End::Alone),
             (b'X', _) => Self::Exit(End::Status(number(content)?)),
             (b'x', _) => Self::Exit(End::Signal(number(content)?)),
             _ => return None,
@@ -228,6 +232,7 @@ mod tests {
             Order::Terminal,
             Order::Stopped(20),
             Order::RunEnded,
+            Order::Exit(End::Alone),
             Order::Exit(End::Status(-1)),
             Order::Exit(End::Signal(15)),
         ] {

@@ -62,11 +62,12 @@ impl FrontProcess {
         Self { socket, monitor, here: Here::default(), phase: Phase::Working }
     }
 
-    /// Serves the monitor to the end: how this process is to end.
+    /// Serves the monitor to the end: how this process is to end; `None` where it is to go on by itself,
+    /// without privileges.
     ///
     /// # Errors
     /// Where the monitor has gone without a last word, or the system fails.
-    pub fn serve(mut self, caller: &CallerState) -> io::Result<Ending> {
+    pub fn serve(mut self, caller: &CallerState) -> io::Result<Option<Ending>> {
         let mut packet = vec![0_u8; LIMIT + 1];
         let end = loop {
             match self.receive(&mut packet)? {
@@ -78,8 +79,9 @@ impl FrontProcess {
         // It has nothing left to do; in a container nobody else might wait for it.
         while waitpid(self.monitor, None) == Err(nix::Error::EINTR) {}
         Ok(match end {
-            End::Status(status) => Ending::Exited(status),
-            End::Signal(signal) => Ending::Signalled(signal),
+            End::Status(status) => Some(Ending::Exited(status)),
+            End::Signal(signal) => Some(Ending::Signalled(signal)),
+            End::Alone => None,
         })
     }
 

@@ -1,5 +1,8 @@
-//! The compiled cache: what decisions need of a policy, as JSON with its index, in the state directory, so that a command does not
-//! wait for YAML.
+//! The compiled cache: what decisions need of a policy, in the state directory, so that a command does
+//! not wait for YAML.
+//!
+//! A line with the digest of the rest; a line of JSON with everything but the rules, and how many there
+//! are; a line of JSON for each rule, read only when a command can reach it.
 //!
 //! It holds for exactly these files (path, device, inode, size, times of change) and this very
 //! program. That it is there means that the policy's checks and examples passed. Anything odd about
@@ -11,7 +14,6 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::PolicyIdentity;
 use super::document::Document;
@@ -89,7 +91,7 @@ struct Written<'a> {
     identity: &'a PolicyIdentity,
     document: Document,
     index: Index,
-    rules: Vec<Rule>,
+    rules: usize,
 }
 
 #[derive(Deserialize)]
@@ -98,7 +100,7 @@ struct Read {
     identity: PolicyIdentity,
     document: Document,
     index: Index,
-    rules: Vec<Box<RawValue>>,
+    rules: usize,
 }
 
 /// A policy as the cache holds it: what decisions need, without examples and tests.
@@ -112,15 +114,17 @@ pub(super) struct Cached {
 /// What the cache holds for this key, if it does.
 pub(super) fn read(path: &Path, scope: Scope, key: &Key) -> Option<Cached> {
     let file = trusted::read(path, scope, LARGEST).ok()?;
-    let text = std::str::from_utf8(&file.bytes).ok()?;
-    let (digest, json) = text.split_once('\n')?;
-    if digest.parse::<Digest>().ok()? != Digest::of(json.as_bytes()) {
+    let text = String::from_utf8(file.bytes).ok()?;
+    let (digest, rest) = text.split_once('\n')?;
+    if digest.parse::<Digest>().ok()? != Digest::of(rest.as_bytes()) {
         return None;
     }
-    let read: Read = serde_json::from_str(json).ok()?;
-    let Read { key: found, identity, document, index, rules } = read;
-    let rules = Rules::cached(rules);
-    (found == *key).then_some(Cached { identity, document, index, rules })
+    let (head, all) = rest.split_once('\n')?;
+    let Read { key: found, identity, document, index, rules: count } =
+        serde_json::from_str(head).ok()?;
+    let start = text.len() - all.len();
+    let rules = Rules::cached(text, start);
+    (found == *key && rules.len() == count).then_some(Cached { identity, document, index, rules })
 }
 
 /// Puts a document there, where that is possible and sensible.
@@ -136,19 +140,26 @@ pub(super) fn write(path: &Path, key: &Key, identity: &PolicyIdentity, document:
         rule.examples = None;
     }
     let index = Index::of(&rules);
-    if let Ok(json) = serde_json::to_string(&Written { key, identity, document, index, rules })
-        && can_be_read(&json)
-    {
-        let text = format!("{}\n{json}", Digest::of(json.as_bytes()));
+    let head = Written { key, identity, document, index, rules: rules.len() };
+    if let Some(lines) = lines(&head, &rules) {
+        let text = format!("{}\n{lines}", Digest::of(lines.as_bytes()));
         // Without a cache the next load is slower and just as right.
         let _ = durable::write(path, text.as_bytes());
     }
 }
 
-/// Whether every rule in there can be read again: afterwards they are read one by one, when a
-/// command can reach them, and a denial that could not be read would be missed.
-fn can_be_read(json: &str) -> bool {
-    serde_json::from_str::<Read>(json).is_ok_and(|read| {
-        read.rules.iter().all(|rule| serde_json::from_str::<Rule>(rule.get()).is_ok())
-    })
+/// The lines after the first. `None` where a rule could not be read again: rules are read one by one,
+/// when a command can reach them, and a denial that could not be read would be missed.
+fn lines(head: &Written<'_>, rules: &[Rule]) -> Option<String> {
+    let mut lines = serde_json::to_string(head).ok()?;
+    serde_json::from_str::<Read>(&lines).ok()?;
+    lines.push('\n');
+    for rule in rules {
+        // JSON has no line feed within a line: in strings it is escaped.
+        let line = serde_json::to_string(rule).ok()?;
+        serde_json::from_str::<Rule>(&line).ok()?;
+        lines.push_str(&line);
+        lines.push('\n');
+    }
+    Some(lines)
 }

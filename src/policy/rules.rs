@@ -1,9 +1,8 @@
 //! The rules of a policy: whole, or, from the cache, as text of which only those are read that the
 //! command at hand can reach.
 
+use std::ops::Range;
 use std::sync::OnceLock;
-
-use serde_json::value::RawValue;
 
 use super::rule::Rule;
 
@@ -12,14 +11,15 @@ use super::rule::Rule;
 pub(super) enum Rules {
     /// Read from their document.
     Whole(Vec<Rule>),
-    /// From the cache.
-    Cached(Vec<CachedRule>),
+    /// From the cache: its text, and where in it each rule stands. That they can be read was seen
+    /// when they were put there.
+    Cached(String, Vec<CachedRule>),
 }
 
-/// A rule as the cache holds it. That it can be read was seen when it was put there.
+/// A rule as the cache holds it.
 #[derive(Debug)]
 pub(super) struct CachedRule {
-    text: Box<RawValue>,
+    place: Range<usize>,
     rule: OnceLock<Option<Rule>>,
 }
 
@@ -28,10 +28,16 @@ pub(super) struct CachedRule {
 pub(super) struct UnreadableRule;
 
 impl Rules {
-    /// Rules from the cache.
-    pub(super) fn cached(texts: Vec<Box<RawValue>>) -> Self {
-        let unread = |text| CachedRule { text, rule: OnceLock::new() };
-        Self::Cached(texts.into_iter().map(unread).collect())
+    /// Rules from the cache: those that begin at `start` of its text, one a line.
+    pub(super) fn cached(text: String, start: usize) -> Self {
+        let mut rules = Vec::new();
+        let mut place = start;
+        for line in text.get(start..).unwrap_or_default().split_inclusive('\n') {
+            let next = place + line.len();
+            rules.push(CachedRule { place: place..next, rule: OnceLock::new() });
+            place = next;
+        }
+        Self::Cached(text, rules)
     }
 
     /// One rule by its number.
@@ -41,9 +47,9 @@ impl Rules {
     pub(super) fn get(&self, number: usize) -> Result<&Rule, UnreadableRule> {
         match self {
             Self::Whole(rules) => rules.get(number).ok_or(UnreadableRule),
-            Self::Cached(rules) => {
+            Self::Cached(text, rules) => {
                 let cached = rules.get(number).ok_or(UnreadableRule)?;
-                let read = || serde_json::from_str(cached.text.get()).ok();
+                let read = || serde_json::from_str(text.get(cached.place.clone())?).ok();
                 cached.rule.get_or_init(read).as_ref().ok_or(UnreadableRule)
             }
         }
@@ -53,7 +59,7 @@ impl Rules {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Whole(rules) => rules.len(),
-            Self::Cached(rules) => rules.len(),
+            Self::Cached(_, rules) => rules.len(),
         }
     }
 
