@@ -86,7 +86,8 @@ const STACK: u64 = 8 << 20;
 /// Has the allocator keep what it is given back: it would return memory to the kernel and fault it in
 /// again, a page at a time, within the few milliseconds that a process of hitl lives.
 fn keep_memory() {
-    // SAFETY: a setting of the allocator's. Where it is not taken (musl), memory is just returned.
+    #[cfg(target_env = "gnu")]
+    // SAFETY: a setting of the allocator's, by integers.
     unsafe {
         libc::mallopt(libc::M_TRIM_THRESHOLD, 64 << 20);
     }

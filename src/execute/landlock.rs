@@ -149,7 +149,7 @@ pub(super) fn add_rule(ruleset: &OwnedFd, place: BorrowedFd<'_>, rights: u64) ->
 /// would bring rights to what Landlock does not handle.
 ///
 /// # Safety
-/// Only in a child just forked, after its last change of identity.
+/// Only in a child just started, after its last change of identity.
 pub(super) unsafe fn enter(ruleset: RawFd) -> bool {
     // SAFETY: system calls on integers.
     unsafe {
