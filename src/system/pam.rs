@@ -162,7 +162,7 @@ fn loader_error() -> String {
 
 /// A PAM transaction: one account, one service. Ended when it is dropped.
 pub struct Transaction<'t, 'l> {
-    library: &'t Library,
+    functions: &'t Library,
     handle: Handle,
     listener: *mut &'t mut Listener<'l>,
     /// The last return value: modules are told how it ended.
@@ -175,7 +175,7 @@ impl<'t, 'l> Transaction<'t, 'l> {
     /// # Errors
     /// [`PamError`].
     pub fn start(
-        library: &'t Library,
+        functions: &'t Library,
         service: &CStr,
         user: &CStr,
         listener: &'t mut Listener<'l>,
@@ -185,9 +185,9 @@ impl<'t, 'l> Transaction<'t, 'l> {
         let mut handle: Handle = ptr::null_mut();
         // SAFETY: C strings, and a conversation that PAM copies; its data stays until `drop`.
         let code = unsafe {
-            (library.start)(service.as_ptr(), user.as_ptr(), &raw const conversation, &mut handle)
+            (functions.start)(service.as_ptr(), user.as_ptr(), &raw const conversation, &mut handle)
         };
-        let begun = Self { library, handle, listener, last: code };
+        let begun = Self { functions, handle, listener, last: code };
         begun.checked(code)?;
         Ok(begun)
     }
@@ -200,7 +200,7 @@ impl<'t, 'l> Transaction<'t, 'l> {
         let items = [(TERMINAL, terminal), (REMOTE_USER, Some(asked_by))];
         for (item, text) in items.into_iter().filter_map(|(item, text)| Some((item, text?))) {
             // SAFETY: PAM copies the C string.
-            let code = unsafe { (self.library.set_item)(self.handle, item, text.as_ptr().cast()) };
+            let code = unsafe { (self.functions.set_item)(self.handle, item, text.as_ptr().cast()) };
             self.checked(code)?;
         }
         Ok(())
@@ -212,7 +212,7 @@ impl<'t, 'l> Transaction<'t, 'l> {
     /// [`PamError`].
     pub fn authenticate(&mut self) -> Result<(), PamError> {
         // SAFETY: a handle that was started and is not ended.
-        self.last = unsafe { (self.library.authenticate)(self.handle, DISALLOW_NULL_AUTHTOK) };
+        self.last = unsafe { (self.functions.authenticate)(self.handle, DISALLOW_NULL_AUTHTOK) };
         self.checked(self.last)
     }
 
@@ -222,7 +222,7 @@ impl<'t, 'l> Transaction<'t, 'l> {
     /// [`PamError`].
     pub fn check_account(&mut self) -> Result<(), PamError> {
         // SAFETY: as above.
-        self.last = unsafe { (self.library.account)(self.handle, DISALLOW_NULL_AUTHTOK) };
+        self.last = unsafe { (self.functions.account)(self.handle, DISALLOW_NULL_AUTHTOK) };
         self.checked(self.last)
     }
 
@@ -230,7 +230,7 @@ impl<'t, 'l> Transaction<'t, 'l> {
     pub fn user(&self) -> Option<CString> {
         let mut user: *const c_void = ptr::null();
         // SAFETY: PAM writes a pointer to a string of its own.
-        let code = unsafe { (self.library.get_item)(self.handle, USER, &mut user) };
+        let code = unsafe { (self.functions.get_item)(self.handle, USER, &mut user) };
         if code != SUCCESS || user.is_null() {
             return None;
         }
@@ -242,7 +242,7 @@ impl<'t, 'l> Transaction<'t, 'l> {
         if code == SUCCESS {
             return Ok(());
         }
-        Err(PamError { code, text: self.library.text(self.handle, code) })
+        Err(PamError { code, text: self.functions.text(self.handle, code) })
     }
 }
 
@@ -250,7 +250,7 @@ impl Drop for Transaction<'_, '_> {
     fn drop(&mut self) {
         if !self.handle.is_null() {
             // SAFETY: started, ended once, not used again.
-            unsafe { (self.library.end)(self.handle, self.last) };
+            unsafe { (self.functions.end)(self.handle, self.last) };
         }
         // SAFETY: made by `Box::into_raw` in `start`, and PAM, which held it, has ended.
         drop(unsafe { Box::from_raw(self.listener) });
