@@ -72,16 +72,26 @@ impl Named {
         &self.path
     }
 
+    /// Whether the caller may not know what is there.
+    pub fn is_hidden(&self) -> bool {
+        matches!(self.seen, Seen::Hidden)
+    }
+
+    /// What is told about what they may not know.
+    pub fn hidden(self) -> EditError {
+        EditError::Hidden(self.path)
+    }
+
     /// Opens what is meant. `shown`: whether the rules let the caller edit it without another human,
     /// and so see it; `person`: whoever must not be able to exchange it.
     ///
     /// # Errors
     /// [`EditError`].
     pub fn open(self, shown: bool, person: Option<&Person>) -> Result<Target, EditError> {
-        let Self { path, directory, name, seen } = self;
-        if matches!(seen, Seen::Hidden) && !shown {
-            return Err(EditError::Hidden(path));
+        if self.is_hidden() && !shown {
+            return Err(self.hidden());
         }
+        let Self { path, directory, name, seen } = self;
         let held = hold(&directory, &path, person)?;
         let found = match place::file(&held, &name) {
             Ok(file) => Some(file),

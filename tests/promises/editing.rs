@@ -2,13 +2,18 @@
 //! snapshotted and put in place like a command.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Stdio};
 
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::Signal;
 
 use crate::office::asked;
+use crate::processes::process_of;
 use crate::world::{Call, Ran, World};
 use crate::world_or_skip;
 
@@ -19,7 +24,7 @@ defaults: {decision: deny}
 groups: [{name: sre, unix_groups: [sre]}]
 rules:
   - id: own-notes
-    match: {command: hitl, args: [edit, "/etc/app/free/*"]}
+    match: {command: hitl, args: [edit, "*"], paths: ["/etc/app/free/*"]}
     decision: allow
     examples:
       match: ["hitl edit /etc/app/free/a.conf"]
@@ -76,6 +81,45 @@ fn run_id(ran: &Ran) -> String {
     ran.json()["id"].as_str().unwrap().to_owned()
 }
 
+/// What the editors below do with a moment of their own: it is announced, and waited for.
+const PAUSE: &str = "echo ready >>/srv/ready; read -r go </srv/go";
+
+/// The two ends of that moment.
+struct Gate {
+    ready: fs::File,
+    go: fs::File,
+}
+
+impl Gate {
+    fn of(world: &World) -> Self {
+        let open = |name: &str| {
+            let path = world.outside(name);
+            nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+            world.own(name, "alice");
+            // Both ends, so that nothing here waits for an editor that never came.
+            fs::File::options().read(true).write(true).open(path).unwrap()
+        };
+        Self { ready: open("srv/ready"), go: open("srv/go") }
+    }
+
+    /// Starts an edit, does something while the editor waits, and lets it go on.
+    #[track_caller]
+    fn meanwhile(&mut self, call: Call<'_>, doing: impl FnOnce(&Child)) -> Ran {
+        let mut command = call.command();
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut ready = [PollFd::new(self.ready.as_fd(), PollFlags::POLLIN)];
+        let came = poll(&mut ready, 30_000_u16).unwrap() > 0;
+        if came {
+            assert_eq!(self.ready.read(&mut [0; 16]).unwrap(), "ready\n".len());
+            doing(&child);
+            self.go.write_all(b"go\n").unwrap();
+        }
+        let ran = crate::world::finish(child);
+        assert!(came, "no editor came: {ran:?}");
+        ran
+    }
+}
+
 const FREE: &str = "/etc/app/free/a.conf";
 const KEPT: &str = "/etc/app/kept/a.conf";
 
@@ -88,9 +132,9 @@ fn what_the_editor_leaves_is_written_recorded_and_can_be_undone_and_redone() {
     assert_eq!(copies(&world), [""; 0]);
     let id = run_id(&ran);
     assert!(ran.stderr.contains(&format!("hitl undo {id}")), "{ran:?}");
-    world.hitl("alice", &["undo", &id]).run().exits(0);
+    let undone = world.hitl("alice", &["undo", "--json", &id]).run().exits(0);
     assert_eq!(world.read("etc/app/free/a.conf"), "one\n");
-    world.hitl("alice", &["undo", "--last"]).run().exits(0);
+    world.hitl("alice", &["undo", &run_id(&undone)]).run().exits(0);
     assert_eq!(world.read("etc/app/free/a.conf"), "one\ntwo\n");
     world.hitl("root", &["audit", "verify"]).run().exits(0);
     let started = world.audit().into_iter().find(|it| it["event"]["action"] == "run-started");
@@ -137,10 +181,6 @@ fn the_editor_is_the_caller_without_privileges_and_with_their_own_environment() 
 fn owner_mode_attributes_and_access_list_are_kept_and_lent_rights_are_not() {
     let world = prepared(world_or_skip!());
     let file = world.outside("etc/app/free/a.conf");
-    let run = |program: &str, arguments: &[&str]| {
-        let mut command = Command::new(program);
-        assert!(command.args(arguments).arg(&file).status().unwrap().success(), "{program}");
-    };
     std::os::unix::fs::chown(&file, Some(2004), Some(3001)).unwrap();
     world.mode("etc/app/free/a.conf", 0o4754);
     // POSIX ACL, version 2: user::rwx, user:2002:r--, group::r-x, mask::r-x, other::r--.
@@ -165,7 +205,6 @@ fn owner_mode_attributes_and_access_list_are_kept_and_lent_rights_are_not() {
     let trusted = set("trusted.mark", b"root's").is_ok();
     let capability =
         set("security.capability", &[1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    run("test", &["-f"]);
     let before = fs::metadata(&file).unwrap();
     edits(&world, "echo two >>\"$1\"", &[FREE]).run().exits(0);
     let after = fs::metadata(&file).unwrap();
@@ -207,7 +246,7 @@ fn what_was_not_changed_is_not_written_and_nothing_of_it_is_on_record() {
     let after = fs::metadata(world.outside("etc/app/free/a.conf")).unwrap();
     assert_eq!((after.ino(), after.mtime_nsec()), (before.ino(), before.mtime_nsec()));
     assert_eq!(copies(&world), [""; 0]);
-    assert_eq!(world.audit_actions(), [""; 0]);
+    assert!(!world.outside("var-lib/hitl/audit").exists());
 }
 
 #[test]
@@ -233,7 +272,8 @@ fn what_is_denied_is_told_before_the_editor_starts() {
         edits(&world, "touch /home/alice/started", &[FREE, file]).run().exits(77).says("denied");
         assert!(!world.outside("home/alice/started").exists());
     }
-    assert_eq!(world.audit_actions(), ["requested", "decided"].repeat(3));
+    let told = ["privilege-requested", "policy-decided"].repeat(3);
+    assert_eq!(world.audit_actions().split_off(1), told);
     assert_eq!(copies(&world), [""; 0]);
 }
 
@@ -308,21 +348,11 @@ fn an_approval_is_void_where_the_file_or_the_kept_content_was_changed() {
 #[test]
 fn a_file_that_was_changed_while_it_was_edited_is_left_alone_and_the_edit_is_kept() {
     let world = prepared(world_or_skip!());
-    // The editor's own copy of the moment: it waits until the file was changed by somebody else.
-    nix::unistd::mkfifo(&world.outside("srv/gate"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    world.own("srv/gate", "alice");
+    let mut gate = Gate::of(&world);
     for (file, now) in [("a.conf", "theirs\n"), ("b.conf", "made\n")] {
         let path = format!("/etc/app/free/{file}");
-        let editor = "echo mine >>\"$1\"; echo ready >/srv/gate; read -r go </srv/gate";
-        let call = edits(&world, editor, &[&path]);
-        let changed = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                fs::read_to_string(world.outside("srv/gate")).unwrap();
-                world.write(&format!("etc/app/free/{file}"), now);
-                fs::write(world.outside("srv/gate"), "go\n").unwrap();
-            });
-            call.run()
-        });
+        let call = edits(&world, &format!("echo mine >>\"$1\"; {PAUSE}"), &[&path]);
+        let changed = gate.meanwhile(call, |_| world.write(&format!("etc/app/free/{file}"), now));
         changed.exits(1).says("changed in the meantime").says("kept in /var/tmp");
         assert_eq!(world.read(&format!("etc/app/free/{file}")), now);
         assert_eq!(
@@ -373,10 +403,11 @@ fn nothing_is_written_for_somebody_who_could_exchange_it() {
         ran.exits(77).says("you can change /srv/");
     }
     // As themselves they may: nothing is lent.
+    world.own("srv/hers/a.conf", "alice");
     let own = ["-u", "alice", "/srv/hers/a.conf"];
     edits(&world, "echo two >>\"$1\"", &own).run().exits(0);
     assert_eq!(world.read("srv/hers/a.conf"), "one\ntwo\n");
-    assert_eq!(fs::metadata(world.outside("srv/hers/a.conf")).unwrap().uid(), 0);
+    assert_eq!(fs::metadata(world.outside("srv/hers/a.conf")).unwrap().uid(), 2001);
 }
 
 #[test]
@@ -390,27 +421,19 @@ fn a_directory_that_becomes_the_callers_during_the_edit_is_noticed_by_whoever_wr
     }
     fs::create_dir(world.outside("srv/elsewhere")).unwrap();
     world.write("srv/elsewhere/a.conf", "one\n");
-    nix::unistd::mkfifo(&world.outside("srv/gate"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    world.own("srv/gate", "alice");
+    let mut gate = Gate::of(&world);
     for link in [true, false] {
         let swap = if link { "ln -s /srv/elsewhere conf" } else { "cp -r /srv/elsewhere conf" };
         let editor = format!(
-            "echo mine >>\"$1\"; echo ready >/srv/gate; read -r go </srv/gate
-             cd /srv/way && mv conf away && {swap}"
+            "echo mine >>\"$1\"; {PAUSE}; cd /srv/way && mv conf away && {swap} && touch swapped"
         );
         let call = edits(&world, &editor, &["/srv/way/conf/a.conf"]);
-        let ran = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                fs::read_to_string(world.outside("srv/gate")).unwrap();
-                world.own("srv/way", "alice");
-                fs::write(world.outside("srv/gate"), "go\n").unwrap();
-            });
-            call.run()
-        });
+        let ran = gate.meanwhile(call, |_| world.own("srv/way", "alice"));
+        fs::remove_file(world.outside("srv/way/swapped")).unwrap();
         assert!([1, 77, 125].contains(&ran.code()), "{ran:?}");
         assert!(ran.stderr.contains("kept in /var/tmp"), "{ran:?}");
         assert_eq!(world.read("srv/elsewhere/a.conf"), "one\n");
-        assert_eq!(world.read("srv/way/conf/a.conf"), "one\n");
+        assert_eq!(world.read("srv/way/away/a.conf"), "one\n");
         world
             .script("root", "cd /srv/way && rm -r conf && mv away conf && chown root .")
             .run()
@@ -504,20 +527,19 @@ fn the_install_has_no_rights_but_those_of_whoever_starts_it() {
 #[test]
 fn a_front_that_is_killed_in_the_editor_leaves_nothing_written() {
     let world = prepared(world_or_skip!());
-    nix::unistd::mkfifo(&world.outside("srv/gate"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    world.own("srv/gate", "alice");
-    let editor = "echo mine >>\"$1\"; echo ready >/srv/gate; read -r go </srv/gate";
-    let mut child = edits(&world, editor, &[FREE]).command().stderr(Stdio::null()).spawn().unwrap();
-    fs::read_to_string(world.outside("srv/gate")).unwrap();
-    let children = crate::processes::process_of(&child).children();
-    let monitor = children.into_iter().find(|it| it.status("Uid").starts_with('0')).unwrap();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    // Whoever edits on does so for nobody.
-    fs::write(world.outside("srv/gate"), "go\n").unwrap();
-    monitor.comes_to(None);
+    let mut gate = Gate::of(&world);
+    let mut monitor = None;
+    let ran =
+        gate.meanwhile(edits(&world, &format!("echo mine >>\"$1\"; {PAUSE}"), &[FREE]), |front| {
+            let children = process_of(front).children();
+            monitor = children.into_iter().find(|it| it.status("Uid").starts_with('0'));
+            // Whoever edits on does so for nobody.
+            process_of(front).kill(Signal::SIGKILL);
+        });
+    assert_eq!(ran.status.signal(), Some(9));
+    monitor.unwrap().comes_to(None);
     assert_eq!(world.read("etc/app/free/a.conf"), "one\n");
-    assert_eq!(world.audit_actions(), [""; 0]);
+    assert!(!world.outside("var-lib/hitl/audit").exists());
     assert_eq!(copies(&world), ["one\nmine\n"], "work is never lost");
 }
 
@@ -566,12 +588,14 @@ fn without_privileges_it_edits_what_is_ones_own() {
     let world = prepared(world_or_skip!());
     world.user_policy(
         "alice",
-        "version: 1\nname: own\ndefaults: {decision: confirm}\nrules:\n  - id: notes\n    match: {command: hitl, args: [edit, \"~/notes\"]}\n    decision: allow\n",
+        "version: 1\nname: own\ndefaults: {decision: confirm}\nrules:\n  - id: notes\n    match: {command: hitl, args: [edit, \"*\"], paths: [\"~/notes\"]}\n    decision: allow\n",
     );
     world.write("home/alice/notes", "one\n");
     world.own("home/alice/notes", "alice");
     world.install("own-editor", "#!/bin/bash\necho two >>\"$1\"\n");
-    let call = world.plain_hitl("alice", &["edit", "--json", "notes"]).in_directory("/home/alice");
+    let call = world
+        .plain_hitl("alice", &["edit", "--no-wait", "--json", "notes"])
+        .in_directory("/home/alice");
     let ran = call.with("EDITOR", "own-editor").run().exits(0);
     assert_eq!(world.read("home/alice/notes"), "one\ntwo\n");
     world.plain_hitl("alice", &["undo", &run_id(&ran)]).run().exits(0);

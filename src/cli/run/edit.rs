@@ -39,6 +39,8 @@ pub(in crate::cli) fn edit(
         }
         let reason = arguments.reason.clone();
         match protocol::judge_edit(&rooms, named.path(), &whom, reason).map_err(failure)? {
+            // Not even which rule it is: that can depend on where it leads.
+            Judged::Refused(_) if named.is_hidden() => return Err(named.hidden().into()),
             Judged::Refused(outcome) => {
                 let mut front = TerminalFront::new(output, None)?;
                 front.about("path", named.path().to_string_lossy());
