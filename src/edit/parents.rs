@@ -28,7 +28,7 @@ impl Person {
         let Caller { uid, gid, groups } = caller();
         let plain = scope == Scope::User || *uid == 0 || *uid == target;
         let groups = groups.iter().copied().chain([*gid]).collect();
-        (!plain).then(|| Self { uid: *uid, groups })
+        (!plain).then_some(Self { uid: *uid, groups })
     }
 
     /// The person with this user id, as this host knows them.

@@ -137,7 +137,7 @@ fn what_the_editor_leaves_is_written_recorded_and_can_be_undone_and_redone() {
     world.hitl("alice", &["undo", &run_id(&undone)]).run().exits(0);
     assert_eq!(world.read("etc/app/free/a.conf"), "one\ntwo\n");
     world.hitl("root", &["audit", "verify"]).run().exits(0);
-    let started = world.audit().into_iter().find(|it| it["event"]["action"] == "run-started");
+    let started = world.audit().into_iter().find(|it| it["event"]["action"] == "command-started");
     let started = started.unwrap_or_else(|| panic!("{:?}", world.audit_actions()));
     assert!(started.to_string().contains(FREE), "{started}");
 }
