@@ -43,7 +43,7 @@ pub fn judge_edit(
     whom: &AsWhom,
     reason: Option<String>,
 ) -> Result<Judged, ProtocolError> {
-    let case = Case::open(rooms, asked(path, whom, Vec::new(), None)?, reason)?;
+    let case = Case::open(rooms, asked(rooms, path, whom, Vec::new(), None)?, reason)?;
     // Somebody at an unlocked terminal is not shown what its owner would have to prove themselves for.
     let proves = case.authentication_needed().map_err(ProtocolError::NeedsInstallation)?;
     match case.verdict.decision {
@@ -75,11 +75,12 @@ pub fn edit(
         OsString::from(format!("--content={}", content.digest())),
         OsString::from(format!("--expect={}", target.expected)),
     ];
-    super::run(rooms, asked(&target.path, whom, digests, Some(content))?, reason, manner)
+    super::run(rooms, asked(rooms, &target.path, whom, digests, Some(content))?, reason, manner)
 }
 
 /// The command that puts it in place: this very program.
 fn asked(
+    rooms: &Rooms,
     path: &Path,
     whom: &AsWhom,
     digests: Vec<OsString>,
@@ -87,6 +88,10 @@ fn asked(
 ) -> Result<Asked, ProtocolError> {
     let own = Path::new("/proc/self/exe");
     let own = own.read_link().map_err(|error| ProtocolError::Bound(own.to_owned(), error))?;
+    // Where rules look for a bare "hitl", which may lead here by a link.
+    let known = rooms.policy.search_path().iter().map(|place| place.join("hitl"));
+    let found = known.into_iter().find(|path| path.canonicalize().is_ok_and(|real| real == own));
+    let own = found.unwrap_or(own);
     let words = [own.into(), "edit".into()].into_iter().chain(digests);
     Ok(Asked {
         argv: words.chain([path.into()]).collect(),

@@ -588,7 +588,7 @@ fn without_privileges_it_edits_what_is_ones_own() {
     let world = prepared(world_or_skip!());
     world.user_policy(
         "alice",
-        "version: 1\nname: own\ndefaults: {decision: confirm}\nrules:\n  - id: notes\n    match: {command: hitl, args: [edit, \"*\"], paths: [\"~/notes\"]}\n    decision: allow\n",
+        "version: 1\nname: own\ndefaults: {decision: confirm}\nrules:\n  - id: notes\n    match: {command: /home/.built/hitl, args: [edit, \"*\"], paths: [\"~/notes\"]}\n    decision: allow\n",
     );
     world.write("home/alice/notes", "one\n");
     world.own("home/alice/notes", "alice");
