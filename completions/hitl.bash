@@ -34,6 +34,9 @@ _hitl() {
             hitl,doctor)
                 cmd="hitl__subcmd__doctor"
                 ;;
+            hitl,edit)
+                cmd="hitl__subcmd__edit"
+                ;;
             hitl,forget)
                 cmd="hitl__subcmd__forget"
                 ;;
@@ -111,6 +114,9 @@ _hitl() {
                 ;;
             hitl__subcmd__help,doctor)
                 cmd="hitl__subcmd__help__subcmd__doctor"
+                ;;
+            hitl__subcmd__help,edit)
+                cmd="hitl__subcmd__help__subcmd__edit"
                 ;;
             hitl__subcmd__help,forget)
                 cmd="hitl__subcmd__help__subcmd__forget"
@@ -215,7 +221,7 @@ _hitl() {
 
     case "${cmd}" in
         hitl)
-            opts="-h -V --color --policy --state-dir --help --version run check list pending show approve reject cancel wait forget snapshots undo audit policy init doctor completions man tour help"
+            opts="-h -V --color --policy --state-dir --help --version run edit check list pending show approve reject cancel wait forget snapshots undo audit policy init doctor completions man tour help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -552,6 +558,64 @@ _hitl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hitl__subcmd__edit)
+            opts="-u -g -h --user --group --reason --wait --no-wait --json --content --expect --color --policy --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -g)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --content)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hitl__subcmd__forget)
             opts="-h --json --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -579,7 +643,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__help)
-            opts="run check list pending show approve reject cancel wait forget snapshots undo audit policy init doctor completions man tour help"
+            opts="run edit check list pending show approve reject cancel wait forget snapshots undo audit policy init doctor completions man tour help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -691,6 +755,20 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__help__subcmd__edit)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -9,6 +9,7 @@
 //! | [`authenticate`] | that a person is who they say, by PAM, and what is remembered of it |
 //! | [`review`] | Oversight Mechanism: requests, what they are bound to, who may decide, waiting |
 //! | [`snapshot`] | Rollback Capability: what a command can touch, capture, diff, undo |
+//! | [`edit`] | what an edit needs around its write: the copy, who could exchange a file, the install |
 //! | [`execute`] | the identity switch, the environment, signals, the child's status |
 //! | [`audit`] | the hash-chained record that an outsider can verify |
 //! | [`protocol`] | Intervention Protocol: the one function that walks a command through the rooms |
@@ -24,6 +25,7 @@ pub mod audit;
 pub mod authenticate;
 pub mod cli;
 pub mod doctor;
+pub mod edit;
 pub mod execute;
 pub mod front;
 pub mod invocation;

@@ -16,6 +16,7 @@ mod authentication;
 mod case;
 mod confining;
 mod decisions;
+mod editing;
 mod error;
 mod front;
 mod in_place;
@@ -38,6 +39,7 @@ use crate::system::{Digest, Directories, Host, Moment, Sight};
 pub use case::Case;
 use confining::Confining;
 pub use decisions::{approve, cancel, may_decide, may_see, note_overdue, reject};
+pub use editing::{AsWhom, Judged, Proposal, edit, judge_edit, proposal};
 pub use error::ProtocolError;
 pub use front::{Event, Front, Manner, Outcome, Patience};
 use record::OnRecord;
@@ -73,6 +75,10 @@ pub fn run(
 ) -> Result<Outcome, ProtocolError> {
     // What is asked, and what the rules say about it.
     let mut case = Case::open(rooms, asked, reason)?;
+    // Its editor would run with the rights that are lent to the command.
+    if case.invocation.is_edit() && case.invocation.content.is_none() {
+        return Err(ProtocolError::EditWithin);
+    }
     manner.front.event(&Event::Decided(&case));
     // Before anything is asked of others, or runs: that it is the requester who asks.
     if !case.nobody_can_approve() && case.cannot_be_confined().is_none() {
@@ -110,7 +116,10 @@ pub fn resume(
     decisions::note_overdue(rooms)?;
     let record = rooms.requests.load(id)?;
     decisions::only_the_requester(&record)?;
-    let asked = case::asked_again(&record, asked);
+    let mut asked = case::asked_again(&record, asked);
+    if let Err(void) = editing::asked_again(rooms, &record, &mut asked)? {
+        return told::outcome(Outcome::Closed(void));
+    }
     let mut case = Case::open(rooms, asked, record.bound.reason.clone())?;
     if matches!(record.state, State::Pending | State::Approved) {
         authentication::prove(&mut case, Some(&record), manner.front)?;

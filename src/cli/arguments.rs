@@ -11,8 +11,10 @@ use super::help;
 use super::output::ColorChoice;
 use crate::system::{DirectoryOverrides, parse_duration};
 
+mod edit;
 mod tools;
 
+pub use edit::EditArguments;
 pub use tools::{
     AuditCommand, DoctorArguments, InitArguments, ManArguments, PolicyCommand, TourArguments,
 };
@@ -70,6 +72,8 @@ impl GlobalArguments {
 pub enum Command {
     /// Run a command, if the rules and the humans let it.
     Run(RunArguments),
+    /// Edit files in an editor of your own, if the rules and the humans let it.
+    Edit(EditArguments),
     /// Say what would be decided about a command, and why. Nothing runs.
     Check(CheckArguments),
     /// List what you may run, and what each thing needs.

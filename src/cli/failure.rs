@@ -6,6 +6,7 @@ use std::fmt;
 use serde_json::json;
 
 use crate::audit::AuditError;
+use crate::edit::EditError;
 use crate::invocation::InvocationError;
 use crate::policy::PolicyError;
 use crate::protocol::ProtocolError;
@@ -147,6 +148,30 @@ impl From<SnapshotError> for Failure {
     }
 }
 
+impl From<EditError> for Failure {
+    fn from(error: EditError) -> Self {
+        let code = match &error {
+            EditError::Link(_)
+            | EditError::NotRegular(_)
+            | EditError::SeveralNames(..)
+            | EditError::TooLarge(_)
+            | EditError::Exchangeable { .. }
+            | EditError::Hidden(_)
+            | EditError::CopyReplaced(_)
+            | EditError::DoubleDash(_) => ExitCode::Denied,
+            EditError::NotAName(_) => ExitCode::Usage,
+            EditError::NoDirectory(..)
+            | EditError::Unreadable(..)
+            | EditError::Changed(_)
+            | EditError::OtherContent => ExitCode::No,
+            EditError::Copy(..) | EditError::NoEditor | EditError::Unwritable(..) => {
+                ExitCode::Failed
+            }
+        };
+        Self::new(code, error)
+    }
+}
+
 impl From<ProtocolError> for Failure {
     fn from(error: ProtocolError) -> Self {
         match error {
@@ -160,6 +185,7 @@ impl From<ProtocolError> for Failure {
             }
             ProtocolError::CannotAuthenticate(_) => Self::new(ExitCode::Denied, error),
             ProtocolError::NeedsInstallation(_) => Self::new(ExitCode::Policy, error),
+            ProtocolError::EditWithin => Self::new(ExitCode::Usage, error),
             ProtocolError::NotYours(_) => Self::new(ExitCode::Denied, error),
             other => Self::new(ExitCode::Failed, other),
         }

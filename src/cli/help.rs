@@ -67,6 +67,28 @@ Exit status:
   78   policy missing, unsafe or wrong     126, 127  not executable, not found
   A command may end with the same numbers: --json and --status-fd say who spoke.";
 
+pub(super) const EDIT: &str = "\
+Your editor (SUDO_EDITOR, VISUAL or EDITOR, split at white space) runs as yourself, on a copy. What it
+leaves is judged as a write to the file, snapshotted, and put in its place in one step, with owner,
+mode and attributes as they were; set-id bits and file capabilities are dropped, as they are by any
+write. Where the rules ask for a human, the reviewer sees the difference. Several files are edited
+in one editor; each is then a run of its own, decided and undone by itself.
+
+Not edited: symbolic links, files with several names, what is larger than 64 MiB, and what lies in a
+directory that you can change yourself (edit it without hitl, or with -u as the user it belongs
+to). What you may not read is shown to you only where the rules let you edit it without asking.
+If nothing comes of it, what you have written is kept, and hitl says where.
+
+Examples:
+  hitl edit /etc/nginx/nginx.conf
+  hitl edit --reason 'ticket 4711' /etc/hosts /etc/fstab
+  EDITOR='code --wait' hitl edit -u deploy /srv/app/config.yaml
+  hitl check -- hitl edit /etc/hosts            what would be decided
+
+Exit status:
+  0 written or unchanged, 1 the file was changed meanwhile or your editor failed, 75 it waits for a
+  human, 77 refused, 124 nobody decided in time";
+
 pub(super) const CHECK: &str = "\
 Nothing runs and nothing is recorded. It says the decision and every reason for it, and which files
 would be snapshotted, as far as you can see them yourself: where an argument lies out of your sight,

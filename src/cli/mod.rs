@@ -156,6 +156,10 @@ fn dispatch(arguments: &Arguments, caller: &CallerState, output: &Output) -> Res
     }
     match &arguments.command {
         Command::Run(arguments) => run::run(global, arguments, caller, output),
+        Command::Edit(arguments) if arguments.content.is_some() => {
+            run::edit::install(arguments, caller)
+        }
+        Command::Edit(arguments) => run::edit::edit(global, arguments, caller, output),
         Command::Check(arguments) => check::check(global, arguments, output),
         Command::List(arguments) => list::list(global, arguments, output),
         Command::Pending(arguments) => pending::list(global, arguments, output),
@@ -187,6 +191,8 @@ impl Command {
     fn needs_privileges(&self) -> bool {
         match self {
             Self::Completions { .. } | Self::Man(_) | Self::Tour(_) => false,
+            // It is started with the rights that it is to have.
+            Self::Edit(arguments) => arguments.content.is_none(),
             Self::Audit(AuditCommand::Verify { path, .. }) => path.is_none(),
             Self::Policy(
                 PolicyCommand::Check { paths, .. } | PolicyCommand::Test { paths, .. },
@@ -199,6 +205,7 @@ impl Command {
     fn wants_json(&self) -> bool {
         match self {
             Self::Run(arguments) => arguments.json,
+            Self::Edit(arguments) => arguments.json,
             Self::Check(arguments) => arguments.json,
             Self::List(arguments) => arguments.json,
             Self::Pending(arguments) => arguments.json,

@@ -8,6 +8,7 @@ use super::{Exit, Output, rooms};
 use crate::protocol;
 use crate::review::{self, RequestStore};
 use crate::system::Moment;
+use crate::system::text::visible_bytes;
 
 /// Lists the requests that wait, those that the caller may see.
 pub(super) fn list(
@@ -58,10 +59,22 @@ pub(super) fn show(
     let record = rooms.requests.load(&id)?;
     let record = record.shown_to(protocol::viewer()?);
     let now = Moment::now();
+    let proposal = protocol::proposal(&rooms, &record);
     if output.json {
-        output.print_json(&review::view(&record, &now)?)?;
+        let mut view = review::view(&record, &now)?;
+        if let (Some(proposal), Some(view)) = (proposal, view.as_object_mut()) {
+            view.insert("difference".into(), proposal.lines.into());
+        }
+        output.print_json(&view)?;
     } else {
         output.print(&review::describe(&record, &now, output.colour_on_stdout()))?;
+        if let Some(proposal) = proposal {
+            let path = visible_bytes(proposal.path.as_bytes());
+            output.print(&format!(
+                "\nwhat it would change in {path}:\n{}\n",
+                proposal.lines.join("\n")
+            ))?;
+        }
     }
     Ok(Exit::Status(0))
 }

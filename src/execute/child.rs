@@ -16,7 +16,7 @@ use rustix::process::{Gid, Uid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid, set_thread_uid};
 
 use super::image::{self, Image};
-use super::{CallerState, Confinement, ExecuteError, Launch, landlock, signals};
+use super::{CallerState, Confinement, ExecuteError, Launch, input, landlock, signals};
 use crate::invocation::RunAs;
 use crate::system::Scope;
 
@@ -76,6 +76,8 @@ pub(super) struct Child {
     /// The ruleset that confines it; its owner outlives the start.
     ruleset: Option<RawFd>,
     place: Place,
+    /// What stands on standard input in place of the caller's.
+    input: Option<OwnedFd>,
 }
 
 /// Where the new process has its place among the others.
@@ -141,6 +143,8 @@ impl Child {
                 .open_terminals(confinement)
                 .map_err(|error| ExecuteError::Setup("confine the command", error))?;
         }
+        let input = invocation.content.as_ref().map(input::sealed).transpose();
+        let input = input.map_err(|error| ExecuteError::Setup("hold its standard input", error))?;
         Ok(Self {
             image: image::open(invocation, scope)?,
             directory: image::directory(invocation)?,
@@ -150,6 +154,7 @@ impl Child {
             umask,
             caller: launch.caller.clone(),
             place,
+            input,
             ruleset: launch.confinement.map(Confinement::ruleset),
         })
     }
@@ -211,7 +216,7 @@ impl Child {
                 let ignored = self.caller.ignored.contains(&signal);
                 libc::signal(signal, if ignored { libc::SIG_IGN } else { libc::SIG_DFL });
             }
-            if !self.take_place() {
+            if !self.take_place() || !self.take_input() {
                 return (Stage::Place, errno());
             }
             libc::umask(self.umask);
@@ -278,6 +283,15 @@ impl Child {
                 !becomes || libc::dup2(terminal, descriptor) == descriptor
             })
         }
+    }
+
+    /// What is meant for standard input, in place of what was there.
+    ///
+    /// # Safety
+    /// Only in a child just forked.
+    unsafe fn take_input(&self) -> bool {
+        // SAFETY: a system call on integers and on a descriptor that `self` owns.
+        self.input.as_ref().is_none_or(|input| unsafe { libc::dup2(input.as_raw_fd(), 0) == 0 })
     }
 
     /// Hands the foreground of its own terminal to its process group, or takes it away.

@@ -29,6 +29,11 @@ pub struct CallerState {
 }
 
 impl CallerState {
+    /// The caller's umask.
+    pub fn umask(&self) -> u32 {
+        self.umask
+    }
+
     /// Whether the caller has this signal ignored.
     pub fn ignores(&self, signal: libc::c_int) -> bool {
         self.ignored.contains(&signal)

@@ -122,7 +122,10 @@ fn own_place(side: &dyn CallerSide, launch: &Launch<'_>) -> io::Result<Place> {
     for signal in [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU] {
         disposition(signal, libc::SIG_IGN)?;
     }
-    let own = side.own_terminals();
+    let mut own = side.own_terminals();
+    if let (Some(_), [input, ..]) = (&launch.invocation.content, &mut own) {
+        *input = false;
+    }
     let Some(terminal) = own_terminal(own, launch)? else {
         side.begin(None)?;
         return Ok(Place::Own { terminal: None, becomes: [false; 3], foreground: false });

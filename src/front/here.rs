@@ -1,6 +1,7 @@
 //! The person's own process speaks: writes, asks and shows, on its own descriptors.
 
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -14,7 +15,7 @@ use super::progress::ProgressLine;
 use super::question::Question;
 use super::{Said, Voice};
 use crate::authenticate::{Conversation, Seat};
-use crate::execute::inherited_descriptor;
+use crate::execute::{CallerState, inherited_descriptor, run_for_caller};
 
 /// This process, as the one that the person called.
 #[derive(Default)]
@@ -57,6 +58,11 @@ impl Voice for Here {
 
     fn seat(&self) -> Option<Seat> {
         Seat::of(std::process::id())
+    }
+
+    fn edit(&self, words: &[OsString], caller: &CallerState) -> io::Result<i32> {
+        self.progress(None);
+        Ok(run_for_caller(words, caller)?.exit_code())
     }
 
     fn wait_begins(&self) -> io::Result<()> {

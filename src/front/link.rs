@@ -2,9 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, sendmsg};
@@ -14,7 +16,7 @@ use super::message::{End, LIMIT, Order, Word};
 use super::proving::Proving;
 use super::{Said, Voice};
 use crate::authenticate::{Conversation, Seat};
-use crate::execute::{CallerSide, Ending, Heard};
+use crate::execute::{CallerSide, CallerState, Ending, Heard};
 
 /// The front, as the monitor knows it.
 pub struct Link {
@@ -186,6 +188,20 @@ impl Voice for Link {
         Seat::of(std::os::unix::process::parent_id())
     }
 
+    fn edit(&self, words: &[OsString], _: &CallerState) -> io::Result<i32> {
+        let words = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        let order = Order::Edit(words);
+        if order.to_packet().len() > LIMIT {
+            return Err(io::Error::from(io::ErrorKind::ArgumentListTooLong));
+        }
+        self.send(&order, None)?;
+        let status = self.wait_for(|word| match word {
+            Word::Edited(status) => Some(status),
+            _ => None,
+        })?;
+        if status < 0 { Err(io::Error::from_raw_os_error(-status)) } else { Ok(status) }
+    }
+
     fn wait_begins(&self) -> io::Result<()> {
         self.order(&Order::WaitBegins);
         Ok(())
@@ -219,7 +235,11 @@ impl Voice for Link {
                 // Of a command that is no longer, or not yet.
                 Ok(Some(Word::Signal(_) | Word::Resumed(_) | Word::Stop(_))) => {}
                 Ok(Some(
-                    Word::Printed(_) | Word::Ready | Word::Foreground(_) | Word::Proving(_),
+                    Word::Printed(_)
+                    | Word::Edited(_)
+                    | Word::Ready
+                    | Word::Foreground(_)
+                    | Word::Proving(_),
                 ))
                 | Err(_) => {
                     return Said::Gone;
@@ -272,7 +292,11 @@ impl CallerSide for Link {
                 Ok(Some(Word::Confirmed | Word::TakenBack | Word::NobodyToAsk | Word::Stop(_))) => {
                 }
                 Ok(Some(
-                    Word::Printed(_) | Word::Ready | Word::Foreground(_) | Word::Proving(_),
+                    Word::Printed(_)
+                    | Word::Edited(_)
+                    | Word::Ready
+                    | Word::Foreground(_)
+                    | Word::Proving(_),
                 ))
                 | Err(_) => {
                     return Some(Heard::Gone);

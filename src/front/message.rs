@@ -54,6 +54,8 @@ pub(super) enum Order {
     AskForApprover,
     /// Neither any longer.
     WaitEnds,
+    /// Run the caller's editor, these words, and say how it ended.
+    Edit(Vec<Vec<u8>>),
     /// A command will start soon: keep signals for it, and answer.
     RunBegins,
     /// With a descriptor: relay the terminal to it, and answer.
@@ -82,6 +84,9 @@ pub(super) enum Word {
     Proving(bool),
     /// There will be no (further) answer.
     Stop(Stop),
+    /// The exit status of the editor, or the error number, negative, with which it could not be
+    /// started.
+    Edited(i32),
     /// A signal for the command.
     Signal(i32),
     /// Signals are kept for the command.
@@ -111,6 +116,7 @@ impl Order {
             Self::Ask(text) => with_text(b'Q', text),
             Self::AskForApprover => vec![b'B'],
             Self::WaitEnds => vec![b'q'],
+            Self::Edit(words) => with_text(b'e', &words.join(&0)),
             Self::RunBegins => vec![b'R'],
             Self::Terminal => vec![b'T'],
             Self::Stopped(signal) => with_number(b'Z', *signal),
@@ -141,6 +147,7 @@ impl Order {
             (b'Q', _) => Self::Ask(text()),
             (b'B', true) => Self::AskForApprover,
             (b'q', true) => Self::WaitEnds,
+            (b'e', _) => Self::Edit(content.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()),
             (b'R', true) => Self::RunBegins,
             (b'T', true) => Self::Terminal,
             (b'Z', _) => Self::Stopped(number(content)?),
@@ -165,6 +172,7 @@ impl Word {
             Self::Stop(Stop::Interrupted) => vec![b'o', b'i'],
             Self::Stop(Stop::TimedOut) => vec![b'o', b't'],
             Self::Stop(Stop::Gone) => vec![b'o', b'g'],
+            Self::Edited(status) => with_number(b'e', status),
             Self::Signal(signal) => with_number(b's', signal),
             Self::Ready => vec![b'r'],
             Self::Foreground(foreground) => vec![b't', u8::from(foreground)],
@@ -184,6 +192,7 @@ impl Word {
             (b'o', b"i") => Self::Stop(Stop::Interrupted),
             (b'o', b"t") => Self::Stop(Stop::TimedOut),
             (b'o', b"g") => Self::Stop(Stop::Gone),
+            (b'e', content) => Self::Edited(number(content)?),
             (b's', content) => Self::Signal(number(content)?),
             (b'r', []) => Self::Ready,
             (b't', [flag @ (0 | 1)]) => Self::Foreground(*flag == 1),
@@ -228,6 +237,7 @@ mod tests {
             Order::Ask(text()),
             Order::AskForApprover,
             Order::WaitEnds,
+            Order::Edit(vec![text(), b"/x y".to_vec()]),
             Order::RunBegins,
             Order::Terminal,
             Order::Stopped(20),
@@ -247,6 +257,7 @@ mod tests {
             Word::Stop(Stop::Interrupted),
             Word::Stop(Stop::TimedOut),
             Word::Stop(Stop::Gone),
+            Word::Edited(-2),
             Word::Signal(2),
             Word::Ready,
             Word::Foreground(true),

@@ -22,11 +22,12 @@ mod question;
 mod relay;
 mod split;
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 
 use crate::authenticate::{Conversation, Seat};
-
+use crate::execute::CallerState;
 pub use here::Here;
 pub use link::Link;
 pub use process::FrontProcess;
@@ -61,6 +62,13 @@ pub trait Voice {
 
     /// Where the person sits, if they sit anywhere.
     fn seat(&self) -> Option<Seat>;
+
+    /// Runs the caller's editor, these words, on the caller's terminal and with nothing but the
+    /// caller's rights: its exit status, as a shell would have it.
+    ///
+    /// # Errors
+    /// Where it cannot be started, and where the process that they called has gone.
+    fn edit(&self, words: &[OsString], caller: &CallerState) -> io::Result<i32>;
 
     /// A wait for humans begins: from here on ^C is [`Said::TakeBack`].
     ///

@@ -1,20 +1,22 @@
 //! The front: does what the monitor tells it, passes signals on, relays the terminal.
 
+use std::ffi::OsString;
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
-use nix::unistd::{Pid, getppid, getsid};
+use nix::unistd::Pid;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send};
 
 use super::asked::Asked;
 use super::message::{End, LIMIT, Order, Word};
 use super::relay::Relay;
 use super::{Here, Said, Voice};
-use crate::execute::{CallerState, Ending, SignalWatch};
+use crate::execute::{CallerState, Ending, SignalWatch, can_be_stopped};
 
 /// What is passed on while a command runs, besides SIGTSTP.
 const PASSED_ON: [libc::c_int; 6] =
@@ -174,6 +176,13 @@ impl FrontProcess {
                 {
                     signals.no_longer(libc::SIGINT)?;
                 }
+            }
+            Order::Edit(words) => {
+                let words: Vec<_> = words.into_iter().map(OsString::from_vec).collect();
+                self.send(Word::Edited(match self.here.edit(&words, caller) {
+                    Ok(status) => status,
+                    Err(error) => -error.raw_os_error().unwrap_or(libc::EIO),
+                }));
             }
             Order::RunBegins => self.run_begins(caller)?,
             Order::Terminal => self.relay(descriptor)?,
@@ -346,10 +355,4 @@ impl FrontProcess {
         self.send(Word::Resumed(foreground));
         Ok(())
     }
-}
-
-/// Whether a shell stands above us that takes the terminal back and sets us going again: otherwise
-/// our process group is orphaned (POSIX 3.264), and the kernel stops it for no key.
-fn can_be_stopped() -> bool {
-    getsid(Some(getppid())).is_ok_and(|session| getsid(None) == Ok(session))
 }

@@ -43,7 +43,7 @@ impl Invocation {
 
 impl AffectedFiles {
     fn add(&mut self, command: &CommandReading) {
-        let programs = names::known(&command.names);
+        let programs = names::known(&command.names, &command.arguments);
         // With several names to go by, the one that writes through links counts.
         let through_links = programs.is_empty() || programs.iter().any(|p| p.through_links);
         for operand in &command.operands {

@@ -30,6 +30,8 @@ pub(super) struct Program {
     pub(super) fills_directory: bool,
     /// What it changes that no operand names, as a sentence for the reviewer.
     pub(super) uncovered: Option<&'static str>,
+    /// The first argument under which all this holds; under any other nothing is known.
+    pub(super) under: Option<&'static str>,
 }
 
 /// How a command line is cut into options and operands.
@@ -150,6 +152,7 @@ impl Program {
             also_writes: &[],
             fills_directory: false,
             uncovered: None,
+            under: None,
         }
     }
 
@@ -192,6 +195,12 @@ impl Program {
     /// Writing into the current directory, unless another one is named.
     pub(super) const fn fills_directory(mut self) -> Self {
         self.fills_directory = true;
+        self
+    }
+
+    /// Known under this subcommand only.
+    pub(super) const fn under(mut self, subcommand: &'static str) -> Self {
+        self.under = Some(subcommand);
         self
     }
 

@@ -7,9 +7,11 @@
 mod affected;
 mod arguments;
 mod bound;
+mod content;
 mod getopt;
 mod grammar;
 mod names;
+mod own;
 mod paths;
 mod programs;
 mod reading;
@@ -30,6 +32,7 @@ use crate::system::{ByteString, Digest};
 
 pub use affected::AffectedFiles;
 pub use bound::{OPERAND_DIGEST_LIMIT, bind_file};
+pub use content::Content;
 pub use paths::{Imagined, Machine};
 pub use reading::{imagine, read};
 pub use resolve::{Asked, InvocationError, resolve, resolve_for_caller};
@@ -60,6 +63,8 @@ pub struct Invocation {
     pub run_as: RunAs,
     /// What standard input is.
     pub input: InputKind,
+    /// What stands there in place of the caller's.
+    pub content: Option<Content>,
     /// What can be read out of the arguments.
     pub reading: Reading,
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::ExecutableNames;
 use super::grammar::Program;
 use super::programs;
+use crate::system::ByteString;
 
 /// Programs that are many: which one is for the name they are called by to say.
 const MANY_IN_ONE: [&[u8]; 4] = [b"busybox", b"toybox", b"coreutils", b"systemctl"];
@@ -36,10 +37,12 @@ pub(super) fn candidates(names: &ExecutableNames) -> Vec<&[u8]> {
 }
 
 /// What is known about the program, by all its names. The first entry is what it most really is.
-pub(super) fn known(names: &ExecutableNames) -> Vec<&'static Program> {
+pub(super) fn known(names: &ExecutableNames, arguments: &[ByteString]) -> Vec<&'static Program> {
     let mut known: Vec<&'static Program> = Vec::new();
+    let first = arguments.first().map(ByteString::as_bytes);
     for program in candidates(names).into_iter().filter_map(programs::by_name) {
-        if !known.iter().any(|other| std::ptr::eq(*other, program)) {
+        let meant = program.under.is_none_or(|under| first == Some(under.as_bytes()));
+        if meant && !known.iter().any(|other| std::ptr::eq(*other, program)) {
             known.push(program);
         }
     }

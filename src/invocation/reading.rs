@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::arguments::{read_known, read_unknown};
 use super::paths::{Imagined, clean};
 use super::{
-    CommandReading, DynamicFragment, ExecutableNames, PathLookup, Reading, names, runners,
+    CommandReading, DynamicFragment, ExecutableNames, PathLookup, Reading, names, own, runners,
 };
 use crate::system::ByteString;
 
@@ -23,19 +23,23 @@ pub fn read(
     let mut dynamic: Vec<DynamicFragment> =
         argv.iter().filter(|argument| holds_control(argument)).map(with_control).collect();
     for name in names::candidates(executable) {
+        // All that it starts is itself.
+        if name == b"hitl" && own::is_edit(executable, arguments) {
+            continue;
+        }
         keep_new(&mut dynamic, runners::examine(name, arguments));
     }
     // Whatever the file really is decides which arguments are paths; what any of its names stands
     // for can make it dynamic.
     let mut operands = None;
-    for program in names::known(executable) {
+    for program in names::known(executable, arguments) {
         let findings = read_known(program, arguments, directory, paths);
         keep_new(&mut dynamic, findings.dynamic);
         operands.get_or_insert(findings.operands);
     }
     let operands = operands.unwrap_or_else(|| read_unknown(arguments, directory, paths).operands);
-    let command =
-        CommandReading { names: executable.clone(), arguments: arguments.to_vec(), operands };
+    let arguments = own::as_judged(executable, arguments);
+    let command = CommandReading { names: executable.clone(), arguments, operands };
     Reading { commands: vec![command], dynamic }
 }
 

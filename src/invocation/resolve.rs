@@ -11,7 +11,9 @@ use rustix::fs::{AtFlags, CWD};
 
 use super::requester::{self, input_kind};
 use super::veil::{Place, Veil};
-use super::{Executable, ExecutableNames, Invocation, Machine, reading, run_as};
+use super::{
+    Content, Executable, ExecutableNames, InputKind, Invocation, Machine, reading, run_as,
+};
 use crate::system::identity::IdentityError;
 use crate::system::text::{visible_argument, visible_bytes};
 use crate::system::{ByteString, Scope};
@@ -27,6 +29,8 @@ pub struct Asked {
     pub user: Option<String>,
     /// `-g GROUP`: with which primary group.
     pub group: Option<String>,
+    /// What is to stand on its standard input in place of the caller's.
+    pub content: Option<Content>,
 }
 
 /// Why what was asked cannot be made into an invocation. Nothing has run.
@@ -165,7 +169,8 @@ fn resolve_behind(
         directory_identity: directory.identity,
         requester,
         run_as,
-        input: input_kind(),
+        input: asked.content.as_ref().map_or_else(input_kind, |_| InputKind::File),
+        content: asked.content,
         reading,
     })
 }

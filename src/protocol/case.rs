@@ -275,5 +275,6 @@ pub(super) fn asked_again(record: &Record, now: Asked) -> Asked {
         directory: now.directory,
         user: now.user.or_else(|| Some(format!("#{}", bound.run_as.uid))),
         group: now.group.or_else(|| Some(format!("#{}", bound.run_as.gid))),
+        content: now.content,
     }
 }

@@ -4,7 +4,7 @@
 use super::case::Case;
 use super::confining;
 use super::record::OnRecord;
-use super::{ProtocolError, Rooms, record, told};
+use super::{ProtocolError, Rooms, editing, record, told};
 use crate::invocation::{self, BoundFile, Requester, RequesterKind};
 use crate::policy::{Policy, Presence};
 use crate::review::{
@@ -29,6 +29,7 @@ pub(super) fn request(rooms: &Rooms, case: &Case<'_>) -> Result<Record, Protocol
         case.verdict.approval_expiry,
         case.verdict.execution_expiry,
     )?;
+    editing::keep(rooms, &record.id, case)?;
     let on_record = OnRecord::new(case, &record.id, record.digest);
     let mut entries = Vec::from(on_record.asked_and_decided());
     entries.extend(on_record.proved());
@@ -109,6 +110,7 @@ fn shown(case: &Case<'_>) -> Result<Shown, ProtocolError> {
         snapshot: preview.paths,
         not_covered: preview.not_covered,
         confined,
+        edit: editing::shown(case),
         run_timeout_ms: verdict
             .run_timeout
             .map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
@@ -230,7 +232,7 @@ pub fn cancel(rooms: &Rooms, id: &RequestId) -> Result<Record, ProtocolError> {
     })
 }
 
-fn void(
+pub(super) fn void(
     rooms: &Rooms,
     id: &RequestId,
     because: &str,
@@ -263,7 +265,7 @@ fn change(
     });
     match unrecorded {
         Some(error) => Err(error.into()),
-        None => Ok(changed?),
+        None => Ok(changed.inspect(|record| editing::forget(rooms, record))?),
     }
 }
 
@@ -279,7 +281,8 @@ pub(super) fn consume(rooms: &Rooms, id: &RequestId) -> Result<Record, ProtocolE
 
 /// The command has ended.
 pub(super) fn finish(rooms: &Rooms, id: &RequestId, ending: &str) -> Result<(), ProtocolError> {
-    rooms.requests.update(id, &mut |record| record.finish(ending, &Moment::now()))?;
+    let record = rooms.requests.update(id, &mut |record| record.finish(ending, &Moment::now()))?;
+    editing::forget(rooms, &record);
     Ok(())
 }
 
@@ -290,6 +293,7 @@ pub(super) fn finish(rooms: &Rooms, id: &RequestId, ending: &str) -> Result<(), 
 /// [`ProtocolError::Store`], [`ProtocolError::Audit`].
 pub fn note_overdue(rooms: &Rooms) -> Result<(), ProtocolError> {
     let overdue = rooms.requests.close_overdue()?;
+    overdue.iter().for_each(|record| editing::forget(rooms, record));
     let person = invocation::requester()?;
     let entries: Vec<_> =
         overdue.iter().map(|record| record::closed(record, &record::user(&person))).collect();

@@ -11,6 +11,7 @@ use crate::policy::PolicyError;
 use crate::review::StoreError;
 use crate::snapshot::SnapshotError;
 use crate::system::canonical::CanonicalError;
+use crate::system::durable::DurableError;
 use crate::system::identity::IdentityError;
 use crate::system::text::visible_path;
 
@@ -70,6 +71,14 @@ pub enum ProtocolError {
     /// The process that was called was killed before the command started.
     #[error("whoever asked has gone: nothing was started for them")]
     CallerGone,
+    /// What an edit that waits is to write cannot be kept.
+    #[error("what is to be written cannot be kept until it is decided: {0}")]
+    Keep(DurableError),
+    /// `hitl edit` as a command of `hitl run`.
+    #[error(
+        "\"hitl edit\" is not started by \"hitl run\", nor within one: your editor runs as yourself; type \"hitl edit FILE\" in a shell of your own"
+    )]
+    EditWithin,
     /// Signals.
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),

@@ -228,6 +228,9 @@ pub struct Shown {
     /// What it may write, where it is confined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confined: Option<Confined>,
+    /// What it writes, where it is an edit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<Edited>,
     /// What the requester may know of the files, where that is not all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_requester: Option<Seen>,
@@ -250,6 +253,18 @@ pub struct Seen {
     pub confined: Option<Confined>,
     /// What closed the request early, as far as it is theirs to know.
     pub closed_because: Option<String>,
+}
+
+/// What an edit writes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edited {
+    /// The file.
+    pub path: ByteString,
+    /// The digest of the new content.
+    pub content: Digest,
+    /// The digest of the old one; `None` where the file is new.
+    pub expected: Option<Digest>,
 }
 
 /// What a confined command may write, as it was when the request was made.

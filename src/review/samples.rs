@@ -75,6 +75,7 @@ pub(super) fn shown() -> Shown {
         run_timeout_ms: Some(600_000),
         confined: None,
         to_requester: None,
+        edit: None,
     }
 }
 

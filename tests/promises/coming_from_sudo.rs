@@ -175,6 +175,9 @@ fn machine(cases: &Cases) -> World {
     for service in ["sudo", "sudo-i"] {
         world.write(&format!("etc/pam.d/{service}"), PAM);
     }
+    // Where both put the copies for an editor.
+    std::fs::create_dir(world.outside("var-tmp")).unwrap();
+    world.mode("var-tmp", 0o1777);
     // Where sudo keeps whom it has asked.
     std::fs::create_dir(world.outside("run")).unwrap();
     for (name, text) in &cases.programs {

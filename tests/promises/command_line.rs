@@ -8,9 +8,10 @@ use std::process::{Command, Output};
 use crate::world::HITL;
 
 /// Every command, as it is typed.
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 27] = [
     "",
     "run",
+    "edit",
     "check",
     "list",
     "pending",

@@ -24,6 +24,7 @@ mod confining;
 mod confirming;
 mod deciding;
 mod doctor;
+mod editing;
 mod environment;
 mod hindered;
 mod hostile_caller;

@@ -29,6 +29,8 @@ pub(super) struct TerminalFront {
     tells: bool,
     /// What the policy said, for the last word.
     verdict: Map<String, Value>,
+    /// What else stands in it.
+    about: Map<String, Value>,
     /// The line that shows how a wait or a snapshot goes.
     line: progress::Progress,
     /// Whether a question stands at the terminal, which the line must not write over.
@@ -55,9 +57,15 @@ impl TerminalFront {
             output: output.clone(),
             tells: status.is_some(),
             verdict: Map::new(),
+            about: Map::new(),
             line: progress::Progress::new(output),
             asking: false,
         })
+    }
+
+    /// Puts something more into the last word.
+    pub(super) fn about(&mut self, name: &str, value: impl Into<String>) {
+        self.about.insert(name.to_owned(), Value::String(value.into()));
     }
 
     /// The last word: one JSON object with `--json`, a sentence otherwise.
@@ -67,7 +75,7 @@ impl TerminalFront {
     pub(super) fn outcome(&mut self, outcome: &Outcome) -> Result<(), Failure> {
         self.line.clear();
         let mut object = report::outcome_json(outcome);
-        for (name, value) in &self.verdict {
+        for (name, value) in self.about.iter().chain(&self.verdict) {
             object.entry(name.clone()).or_insert_with(|| value.clone());
         }
         let mut event = object.clone();

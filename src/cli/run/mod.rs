@@ -1,5 +1,6 @@
 //! `hitl run`: the protocol, seen from a terminal or a script.
 
+pub(super) mod edit;
 mod front;
 pub(super) mod report;
 
@@ -79,6 +80,7 @@ pub(super) fn asked(target: &TargetArguments, command: &[std::ffi::OsString]) ->
         directory: target.chdir.clone(),
         user: target.user.clone(),
         group: target.group.clone(),
+        content: None,
     }
 }
 

@@ -64,7 +64,7 @@ fn a_case_in_a_process_of_its_own() {
     let directory = variable("CASE_DIRECTORY").map(PathBuf::from);
     let search = ["/usr/bin".into(), "/bin".into()];
     let user = variable("CASE_USER").map(|user| user.to_str().unwrap().to_owned());
-    let asked = Asked { argv, directory, user, group: None };
+    let asked = Asked { argv, directory, user, ..Asked::default() };
     let mut invocation = resolve(asked, &search, Scope::here()).unwrap();
     if variable("CASE_REPLACED").is_some() {
         invocation.executable.inode += 1;

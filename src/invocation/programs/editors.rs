@@ -12,6 +12,16 @@ const VIM_SCRIPT: &[Effect] = &[Path(Reads), Code("the editor runs this script")
 const EMACS_CODE: &[Effect] = &[Code("Emacs runs this as Lisp code")];
 
 pub(super) const PROGRAMS: &[Program] = &[
+    Program::new(&["hitl"], Operands::after_text(Writes)).under("edit").options(&[
+        valued(0, "content", &[]),
+        valued(0, "expect", &[]),
+        valued(0, "reason", &[]),
+        valued(0, "wait", &[]),
+        valued(b'u', "user", &[]),
+        valued(b'g', "group", &[]),
+        flag(0, "no-wait", &[]),
+        flag(0, "json", &[]),
+    ]),
     Program::new(
         &[
             "vi",

@@ -125,8 +125,9 @@ impl Call<'_> {
             ("home", "/home"),
             ("srv", "/srv"),
             ("bin", "/usr/local/bin"),
-            // Only where a test has made it.
+            // Only where a test has made them.
             ("run", "/run"),
+            ("var-tmp", "/var/tmp"),
         ];
         let covered = self.world.covered.iter();
         let nothing = path_cstring(&self.world.outside("nothing"));

@@ -26,7 +26,7 @@ pub use call::Call;
 use call::Hitl;
 pub use identity::{BOTH_SCOPES, Scope};
 use identity::{USERS, uid_of};
-pub use running::{Ran, Running, Waiting};
+pub use running::{Ran, Running, Waiting, finish};
 
 /// The built binary.
 pub const HITL: &str = env!("CARGO_BIN_EXE_hitl");

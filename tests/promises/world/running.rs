@@ -129,7 +129,7 @@ impl Waiting {
 }
 
 #[track_caller]
-pub(super) fn finish(child: Child) -> Ran {
+pub fn finish(child: Child) -> Ran {
     let output = child.wait_with_output().unwrap();
     Ran {
         status: output.status,
