@@ -57,6 +57,12 @@ impl Output {
         Colour::when(self.uses_colour(io::stderr().is_terminal()))
     }
 
+    /// The width of the terminal that standard output is, in cells; `None` where it is none.
+    pub fn columns(&self) -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    }
+
     fn uses_colour(&self, terminal: bool) -> bool {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         match self.color {
