@@ -33,11 +33,19 @@ pub(super) fn doctor(
         let colour = output.colour_on_stdout();
         let lines: String =
             findings.iter().map(|finding| to_text(finding, colour, output.columns())).collect();
+        // The first of them have left the screen when the last line stands on it.
+        let names = |state| {
+            let found = findings.iter().filter(|finding| finding.state == state);
+            let mut names: Vec<_> = found.map(|finding| finding.check).collect();
+            names.dedup();
+            if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
+        };
+        let warned = format!("warnings: {warnings}{}", names(State::Warning));
         let verdict = match (failures, warnings) {
             (0, 0) => colour.paint(Paint::Good, "everything is in order"),
-            (0, _) => format!("no failures, warnings: {warnings}"),
+            (0, _) => format!("no failures, {warned}"),
             _ => {
-                let text = format!("failures: {failures}, warnings: {warnings}");
+                let text = format!("failures: {failures}{}, {warned}", names(State::Failure));
                 colour.paint(Paint::Bad, &text)
             }
         };

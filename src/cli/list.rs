@@ -98,8 +98,8 @@ fn text(rooms: &Rooms, name: &str, listing: &Listing, output: &Output) -> String
     describe_needs(&listing.defaults, listing.kind, columns, &mut text);
     if !listing.rules.is_empty() {
         text.push_str(
-            "\nOf the rules that match a command the strictest decides, and what no rule surely \
-             covers\nis like anything else: \"hitl list -- COMMAND\" says what holds for one.\n",
+            "\nOf the rules that match a command the strictest decides; what no rule surely\n\
+             covers is like anything else: \"hitl list -- COMMAND\" says what holds for one.\n",
         );
     }
     if listing.incomplete {
