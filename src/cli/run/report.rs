@@ -272,10 +272,10 @@ pub(crate) fn pending_sentence(record: &Record) -> String {
     let id = &record.id;
     match record.shown.decision {
         Decision::Confirm => format!(
-            "hitl: {id} waits for your confirmation; from another terminal:\n      \"hitl approve {id}\" or \"hitl cancel {id}\""
+            "hitl: {id} waits for your confirmation; from another terminal: \"hitl approve {id}\" or \"hitl cancel {id}\""
         ),
         _ => format!(
-            "hitl: {id} waits for {}: \"hitl show {id}\", then\n      \"hitl approve {id}\" or \"hitl reject {id} -m REASON\"",
+            "hitl: {id} waits for {}: \"hitl show {id}\", then \"hitl approve {id}\" or \"hitl reject {id} -m REASON\"",
             record.needed()
         ),
     }
