@@ -100,4 +100,6 @@ uninstall: check-root ## remove what was installed, and keep policy, state and a
 	@echo 'the audit log, which is evidence): delete them yourself if you may'
 
 deb: all ## build the Debian package
+	@$(CARGO) deb --version >/dev/null 2>&1 || \
+	  { echo 'make: cargo-deb is not there: cargo install cargo-deb' >&2; exit 1; }
 	$(CARGO) deb --no-build --locked

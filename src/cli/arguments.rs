@@ -335,7 +335,11 @@ pub enum SnapshotsCommand {
 
 /// Arguments of `hitl undo`.
 #[derive(Args, Debug)]
-#[command(after_help = help::UNDO)]
+#[command(
+    override_usage = "hitl undo [OPTIONS] <ID>
+       hitl undo [OPTIONS] --last",
+    after_help = help::UNDO
+)]
 pub struct UndoArguments {
     /// The run's id, or the beginning of it.
     #[arg(required_unless_present = "last", conflicts_with = "last")]

@@ -6,6 +6,7 @@ use super::arguments::{DoctorArguments, GlobalArguments};
 use super::failure::{ExitCode, Failure};
 use super::{Exit, Output, rooms};
 use crate::doctor::{Finding, State, examine};
+use crate::system::text::hanging;
 use crate::system::{Colour, Paint, Scope};
 
 /// Examines everything and tells it.
@@ -30,12 +31,21 @@ pub(super) fn doctor(
         }))?;
     } else {
         let colour = output.colour_on_stdout();
-        let lines: String = findings.iter().map(|finding| to_text(finding, colour)).collect();
+        let lines: String =
+            findings.iter().map(|finding| to_text(finding, colour, output.columns())).collect();
+        // The first of them have left the screen when the last line stands on it.
+        let names = |state| {
+            let found = findings.iter().filter(|finding| finding.state == state);
+            let mut names: Vec<_> = found.map(|finding| finding.check).collect();
+            names.dedup();
+            if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
+        };
+        let warned = format!("warnings: {warnings}{}", names(State::Warning));
         let verdict = match (failures, warnings) {
             (0, 0) => colour.paint(Paint::Good, "everything is in order"),
-            (0, _) => format!("no failures, warnings: {warnings}"),
+            (0, _) => format!("no failures, {warned}"),
             _ => {
-                let text = format!("failures: {failures}, warnings: {warnings}");
+                let text = format!("failures: {failures}{}, {warned}", names(State::Failure));
                 colour.paint(Paint::Bad, &text)
             }
         };
@@ -53,7 +63,7 @@ fn to_json(finding: &Finding) -> serde_json::Value {
     })
 }
 
-fn to_text(finding: &Finding, colour: Colour) -> String {
+fn to_text(finding: &Finding, colour: Colour, columns: Option<usize>) -> String {
     let (paint, word) = match finding.state {
         State::Ok => (Paint::Good, "ok"),
         State::NotApplicable => (Paint::Aside, "-"),
@@ -61,13 +71,13 @@ fn to_text(finding: &Finding, colour: Colour) -> String {
         State::Failure => (Paint::Bad, "FAILURE"),
     };
     // Errors of a policy have several lines.
-    let sentence = finding.sentence.replace('\n', "\n         ");
+    let sentence = hanging(&format!("{}: {}", finding.check, finding.sentence), 9, columns);
     let mut text = format!(
-        "{}{} {}: {sentence}\n",
+        "{}{} {sentence}\n",
         colour.paint(paint, word),
         " ".repeat(8_usize.saturating_sub(word.len())),
-        finding.check
     );
+    // The command that mends it is one line at any width, so that it can be copied.
     if let Some(fix) = &finding.fix {
         text.push_str(&format!("         {} {fix}\n", colour.paint(Paint::Strong, "fix:")));
     }

@@ -32,7 +32,12 @@ pub(super) fn init(
     };
     if wanted != scope || !scope.caller_may_choose_files() {
         let sentence = match wanted {
-            Scope::System => "a policy for this host is for root to write: sudo hitl init --system",
+            Scope::System => {
+                "a policy for this host is for root to write: as root, \"hitl init --system\""
+            }
+            Scope::User if !scope.caller_may_choose_files() => {
+                "an installed hitl works by the policy of this host alone, which root writes: nothing is needed of you (\"hitl list\" says what you may run)"
+            }
             Scope::User => {
                 "root has no policy of its own, only the host has: run \"hitl init --user\" as yourself"
             }

@@ -10,7 +10,7 @@ use crate::invocation::{self, InvocationError, RequesterKind};
 use crate::policy::{Conditions, Confine, Decision, Entry, Listing, Needs, Requirement, Who};
 use crate::protocol::{Case, ProtocolError, Rooms};
 use crate::system::identity::Account;
-use crate::system::text::visible;
+use crate::system::text::{hanging, visible};
 use crate::system::{Colour, Paint, duration_text};
 
 /// Lists, or says what would be decided about one command.
@@ -42,7 +42,7 @@ pub(super) fn list(
             "incomplete": listing.incomplete,
         }))?;
     } else {
-        output.print(&text(&rooms, &person.name, &listing, output.colour_on_stdout()))?;
+        output.print(&text(&rooms, &person.name, &listing, output))?;
     }
     Ok(Exit::Status(0))
 }
@@ -81,7 +81,8 @@ fn whose(rooms: &Rooms, wanted: Option<&str>) -> Result<Person, Failure> {
     Ok(Person { name: account.name, groups, kind: RequesterKind::Human })
 }
 
-fn text(rooms: &Rooms, name: &str, listing: &Listing, colour: Colour) -> String {
+fn text(rooms: &Rooms, name: &str, listing: &Listing, output: &Output) -> String {
+    let (colour, columns) = (output.colour_on_stdout(), output.columns());
     let mut text = format!(
         "{} ({}) on {}, by the policy {}:\n",
         visible(name),
@@ -91,14 +92,14 @@ fn text(rooms: &Rooms, name: &str, listing: &Listing, colour: Colour) -> String 
     );
     for entry in &listing.rules {
         text.push('\n');
-        describe(entry, listing.kind, colour, &mut text);
+        describe(entry, listing.kind, colour, columns, &mut text);
     }
     text.push_str("\nanything else\n");
-    describe_needs(&listing.defaults, listing.kind, &mut text);
+    describe_needs(&listing.defaults, listing.kind, columns, &mut text);
     if !listing.rules.is_empty() {
         text.push_str(
-            "\nOf the rules that match a command the strictest decides, and what no rule surely \
-             covers\nis like anything else: \"hitl list -- COMMAND\" says what holds for one.\n",
+            "\nOf the rules that match a command the strictest decides; what no rule surely\n\
+             covers is like anything else: \"hitl list -- COMMAND\" says what holds for one.\n",
         );
     }
     if listing.incomplete {
@@ -110,7 +111,14 @@ fn text(rooms: &Rooms, name: &str, listing: &Listing, colour: Colour) -> String 
     text
 }
 
-fn describe(entry: &Entry, kind: RequesterKind, colour: Colour, text: &mut String) {
+fn describe(
+    entry: &Entry,
+    kind: RequesterKind,
+    colour: Colour,
+    columns: Option<usize>,
+    text: &mut String,
+) {
+    let line = |text: &mut String, label, value: &str| line(text, label, value, columns);
     let heading = colour.paint(Paint::Strong, &visible(&entry.id));
     match &entry.description {
         Some(description) => text.push_str(&format!("{heading}: {}\n", visible(description))),
@@ -120,7 +128,7 @@ fn describe(entry: &Entry, kind: RequesterKind, colour: Colour, text: &mut Strin
     for except in &entry.except {
         line(text, "but not", &clause(except));
     }
-    describe_needs(&entry.needs, kind, text);
+    describe_needs(&entry.needs, kind, columns, text);
     for more in &entry.stricter {
         let nobody = more.decision == Decision::Approve && more.requirements.is_empty();
         let needs = needs_words(more.decision, &more.requirements, nobody, kind);
@@ -133,7 +141,8 @@ fn describe(entry: &Entry, kind: RequesterKind, colour: Colour, text: &mut Strin
     }
 }
 
-fn describe_needs(needs: &Needs, kind: RequesterKind, text: &mut String) {
+fn describe_needs(needs: &Needs, kind: RequesterKind, columns: Option<usize>, text: &mut String) {
+    let line = |text: &mut String, label, value: &str| line(text, label, value, columns);
     let words = needs_words(needs.decision, &needs.requirements, needs.nobody_can_approve, kind);
     line(text, "needs", &format!("{words} ({} risk)", needs.risk.word()));
     if needs.decision == Decision::Deny || needs.nobody_can_approve {
@@ -208,6 +217,6 @@ fn clause(conditions: &Conditions) -> String {
     words.strip_prefix("any command ").map_or(words.clone(), str::to_owned)
 }
 
-fn line(text: &mut String, label: &str, value: &str) {
-    text.push_str(&format!("  {label:<12}{value}\n"));
+fn line(text: &mut String, label: &str, value: &str, columns: Option<usize>) {
+    text.push_str(&format!("  {label:<12}{}\n", hanging(value, 14, columns)));
 }

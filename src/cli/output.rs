@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 use std::rc::Rc;
 
 use clap::ValueEnum;
@@ -10,7 +11,7 @@ use serde::Serialize;
 use super::failure::{ExitCode, Failure};
 use crate::front::{Here, Voice};
 use crate::system::Colour;
-use crate::system::text::visible_json;
+use crate::system::text::{cells, hanging, visible_json, wrapped};
 
 /// When to use colour. Colour is never the only signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
@@ -57,6 +58,11 @@ impl Output {
         Colour::when(self.uses_colour(io::stderr().is_terminal()))
     }
 
+    /// The width of the terminal that standard output is, in cells; `None` where it is none.
+    pub fn columns(&self) -> Option<usize> {
+        columns(io::stdout())
+    }
+
     fn uses_colour(&self, terminal: bool) -> bool {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         match self.color {
@@ -99,6 +105,23 @@ impl Output {
     /// Says something to the person, on standard error. A closed standard error is no reason to
     /// stop.
     pub fn say(&self, text: &str) {
-        self.voice.say(&format!("{text}\n"));
+        let indent = if text.starts_with("hitl: ") { 6 } else { 2 };
+        match columns(io::stderr()) {
+            // What has several lines was laid out by whoever made it.
+            Some(width) if !text.contains('\n') && cells(text) > width => {
+                let (first, rest) = wrapped(text, width)
+                    .first()
+                    .map_or((text, ""), |first| text.split_at(first.len()));
+                let rest = hanging(rest, indent, Some(width));
+                self.voice.say(&format!("{}\n{:indent$}{rest}\n", first.trim_end(), ""));
+            }
+            _ => self.voice.say(&format!("{text}\n")),
+        }
     }
+}
+
+/// The width of a terminal in cells; `None` where the descriptor is none.
+fn columns(descriptor: impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(descriptor).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }

@@ -1,7 +1,5 @@
 //! `hitl pending` and `hitl show`: what waits for a human, and what it is.
 
-use std::io::IsTerminal;
-
 use super::arguments::{GlobalArguments, PendingArguments, ShowArguments};
 use super::failure::{ExitCode, Failure};
 use super::{Exit, Output, rooms};
@@ -31,8 +29,7 @@ pub(super) fn list(
     } else if visible.is_empty() {
         output.say("nothing waits for a human");
     } else {
-        let width = std::io::stdout().is_terminal().then(terminal_width).flatten();
-        output.print(&review::rows(&visible, &now, width, output.colour_on_stdout()))?;
+        output.print(&review::rows(&visible, &now, output.columns(), output.colour_on_stdout()))?;
     }
     if listing.damaged.is_empty() {
         return Ok(Exit::Status(0));
@@ -77,12 +74,4 @@ pub(super) fn show(
         }
     }
     Ok(Exit::Status(0))
-}
-
-/// The terminal's width in columns, where standard output is one.
-fn terminal_width() -> Option<usize> {
-    rustix::termios::tcgetwinsize(std::io::stdout())
-        .ok()
-        .map(|size| usize::from(size.ws_col))
-        .filter(|columns| *columns > 0)
 }

@@ -13,6 +13,10 @@ use crate::system::text::{counted, visible};
 /// What a person puts in for a name that only they know.
 const SOMEBODY: &str = "LOGIN-NAME";
 
+/// Groups whose members are root, or become it by the usual sudoers: nobody is put into one of them
+/// to approve something.
+const MAKES_ROOT: [&str; 4] = ["root", "sudo", "wheel", "admin"];
+
 pub(super) fn examine(policy: &Policy) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut people: BTreeMap<u32, Approver> = BTreeMap::new();
@@ -149,6 +153,7 @@ fn add_somebody(policy: &Policy, group: &str) -> String {
     let unix_group = named
         .into_iter()
         .flat_map(|group| &group.unix_groups)
+        .filter(|one| !MAKES_ROOT.contains(&one.as_str()))
         .find(|one| matches!(members_of(one.as_str()), Ok(Some(_))));
     match (unix_group, policy.identity().sources.first()) {
         (Some(unix_group), _) => format!("usermod -aG {} {SOMEBODY}", visible(unix_group.as_str())),

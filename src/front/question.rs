@@ -23,8 +23,7 @@ impl Question {
     /// where there is none, or where this process is in its background and could not read.
     pub(super) fn ask(expected: &str) -> Option<Self> {
         let question = format!(
-            "To run it, type the first {} characters of the request id, {expected}; anything else refuses: ",
-            expected.chars().count()
+            "To run it, type {expected}, how the request id begins; anything else refuses: "
         );
         Self::put(&question, Some(expected.to_owned()))
     }

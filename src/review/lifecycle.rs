@@ -204,7 +204,7 @@ impl Record {
                 self.id
             ),
             State::Approved => format!(
-                "everything needed was given; {} starts it with \"hitl run --resume {}\" until {}",
+                "everything needed was given; where {} does not wait for it already, \"hitl run --resume {}\" starts it, until {}",
                 visible(&self.bound.requester.name),
                 self.id,
                 self.execution_deadline.as_ref().map(until).unwrap_or_default()

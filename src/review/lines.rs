@@ -4,13 +4,16 @@
 //! argument look like a line of ours. So lines are wrapped here, below their label.
 
 use crate::system::Digest;
-use crate::system::text::visible;
+use crate::system::text::{visible, wrapped};
 
 /// The width that lines are wrapped to, in terminal cells.
 const WIDTH: usize = 80;
 
 /// Where values begin.
 const INDENT: usize = 15;
+
+/// The cells beside the labels, the further indent of what goes on taken off.
+const ROOM: usize = WIDTH - INDENT - 2;
 
 /// Labelled lines under construction.
 #[derive(Default)]
@@ -28,7 +31,7 @@ impl Lines {
         let mut label = label;
         for value in values {
             let mut margin = 0;
-            let mut pieces = wrapped(value.as_ref()).into_iter().peekable();
+            let mut pieces = wrapped(value.as_ref(), ROOM).into_iter().peekable();
             while let Some(piece) = pieces.next() {
                 // The end of the line stands for the space that it was broken after; there are more
                 // of them only where somebody pads, and those stay.
@@ -55,37 +58,6 @@ impl Lines {
     }
 }
 
-/// The terminal cells that a text takes at most: wide characters take two, and no table of them is
-/// kept here, so everything outside ASCII counts as wide.
-pub(super) fn cells(text: &str) -> usize {
-    text.chars().map(|character| if character.is_ascii() { 1 } else { 2 }).sum()
-}
-
-/// A text in pieces that fit beside the labels, broken after a space where there is one. Joined,
-/// they give the text back.
-fn wrapped(text: &str) -> Vec<&str> {
-    const ROOM: usize = WIDTH - INDENT - 2;
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    loop {
-        let mut used = 0;
-        let fits = rest.find(|character: char| {
-            used += if character.is_ascii() { 1 } else { 2 };
-            used > ROOM
-        });
-        let Some(end) = fits else {
-            pieces.push(rest);
-            return pieces;
-        };
-        let (line, _) = rest.split_at(end);
-        // A break far to the left would waste the line.
-        let at = line.rfind(' ').map(|space| space + 1).filter(|at| *at > end / 2).unwrap_or(end);
-        let (piece, after) = rest.split_at(at);
-        pieces.push(piece);
-        rest = after;
-    }
-}
-
 /// Text that was made visible when it was written down, and is made so again only where it was not:
 /// otherwise each backslash would be doubled.
 pub(super) fn made_visible(text: &str) -> String {
@@ -96,16 +68,6 @@ pub(super) fn made_visible(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn wrapping_loses_nothing_and_every_piece_fits(text in "[ a-z日é]{0,300}") {
-            let pieces = wrapped(&text);
-            prop_assert_eq!(pieces.concat(), text.as_str());
-            prop_assert!(pieces.iter().all(|piece| cells(piece) <= WIDTH - INDENT - 2));
-        }
-    }
 
     #[test]
     fn padding_cannot_start_a_line_of_its_own() {

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use super::lines::cells;
 use super::paint;
 use super::wording::risk_text;
 use super::{Record, State};
 use crate::policy::Decision;
-use crate::system::text::{visible, visible_command};
+use crate::system::text::{cells, visible, visible_command};
 use crate::system::{Colour, Moment, duration_text};
 
 /// The least room that a command gets, however narrow the terminal.

@@ -1,13 +1,13 @@
 //! One request as a reviewer reads it: what is at stake first, the requester's own words late and
 //! labelled as such, nothing shortened.
 
-use super::lines::{Lines, cells, made_visible};
+use super::lines::{Lines, made_visible};
 use super::paint;
 use super::wording::{input_text, kind_text, risk_text, run_as_text, undigested};
 use super::{Approval, Confined, Record, State};
 use crate::invocation::BoundFile;
 use crate::policy::{Confine, Decision, dynamic_reason};
-use crate::system::text::{visible, visible_argument, visible_bytes};
+use crate::system::text::{cells, visible, visible_argument, visible_bytes};
 use crate::system::{ByteString, Colour, Moment, duration_text};
 
 /// A command up to this many cells stands on one line.

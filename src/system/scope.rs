@@ -52,7 +52,7 @@ pub struct Directories {
 pub enum ScopeError {
     /// A setuid start with an override.
     #[error(
-        "{0} may only be used by root itself or without privileges: an installed hitl reads its own policy and state"
+        "{0} may only be used by root itself or without privileges: an installed hitl reads its own policy and state; leave it out"
     )]
     OverrideRefused(&'static str),
     /// User scope needs a home.

@@ -89,6 +89,53 @@ pub fn visible_command<A: AsRef<[u8]>>(arguments: &[A]) -> String {
         .join(" ")
 }
 
+/// The terminal cells that a text takes at most: wide characters take two, and no table of them is
+/// kept here, so everything outside ASCII counts as wide.
+pub fn cells(text: &str) -> usize {
+    text.chars().map(|character| if character.is_ascii() { 1 } else { 2 }).sum()
+}
+
+/// A text in pieces of at most `room` terminal cells (and never less than one character), broken
+/// after a space where there is one. Joined, they give the text back.
+pub fn wrapped(text: &str, room: usize) -> Vec<&str> {
+    let room = room.max(2);
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    loop {
+        let mut used = 0;
+        let fits = rest.find(|character: char| {
+            used += if character.is_ascii() { 1 } else { 2 };
+            used > room
+        });
+        let Some(end) = fits else {
+            pieces.push(rest);
+            return pieces;
+        };
+        let (line, _) = rest.split_at(end);
+        // A break far to the left would waste the line.
+        let at = line.rfind(' ').map(|space| space + 1).filter(|at| *at > end / 2).unwrap_or(end);
+        let (piece, after) = rest.split_at(at);
+        pieces.push(piece);
+        rest = after;
+    }
+}
+
+/// A text that begins in column `indent` and goes on there: on a terminal of that many columns no
+/// word is torn apart and no line falls back to its left edge. Where there is no terminal (`None`),
+/// as it is, for programs to read.
+pub fn hanging(text: &str, indent: usize, columns: Option<usize>) -> String {
+    let margin = format!("\n{}", " ".repeat(indent));
+    let lines = text.lines().map(|line| match columns {
+        // Of a terminal that narrow nothing can be made.
+        Some(columns) if columns > indent + 20 => {
+            let pieces = wrapped(line, columns - indent);
+            pieces.into_iter().map(str::trim_end).collect::<Vec<_>>().join(&margin)
+        }
+        _ => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join(&margin)
+}
+
 fn push_visible(character: char, shown: &mut String) {
     match character {
         '\\' => shown.push_str("\\\\"),
@@ -127,6 +174,26 @@ fn is_hidden(character: char) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn wrapping_loses_nothing_and_every_piece_fits(text in "[ a-z日é]{0,300}") {
+            let pieces = wrapped(&text, 63);
+            prop_assert_eq!(pieces.concat(), text.as_str());
+            prop_assert!(pieces.iter().all(|piece| cells(piece) <= 63));
+        }
+    }
+
+    #[test]
+    fn a_text_that_hangs_stays_beside_its_label_and_is_whole_where_no_terminal_is() {
+        let text = "several words and more of them and even more\nand a line";
+        assert_eq!(
+            hanging(text, 4, Some(30)),
+            "several words and more of\n    them and even more\n    and a line"
+        );
+        assert_eq!(hanging(text, 4, None), text.replace('\n', "\n    "));
+        assert_eq!(hanging("several words", 4, Some(5)), "several words");
+    }
 
     #[test]
     fn what_could_deceive_a_reader_is_spelled_out() {

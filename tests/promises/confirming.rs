@@ -58,6 +58,25 @@ fn anything_else_refuses() {
 }
 
 #[test]
+fn nothing_on_a_screen_of_80_columns_is_torn_apart_by_its_edge() {
+    let world = office_or_skip!();
+    let (mut terminal, other_end) = Terminal::new();
+    terminal.resize(24, 80);
+    let waiting = world
+        .hitl("alice", &["run", "--", "mkdir", "/srv/made"])
+        .on_terminal(other_end)
+        .start_and_wait_for_request();
+    terminal.shows(QUESTION);
+    terminal.types("no\n");
+    waiting.end().exits(77);
+    let shown = terminal.shows_to_the_end();
+    for line in shown.lines() {
+        assert!(line.trim_end().chars().count() <= 80, "{line:?}");
+    }
+    assert!(shown.contains("is cancelled"), "{shown}");
+}
+
+#[test]
 fn what_was_typed_before_the_question_is_no_answer_to_it() {
     let world = office_or_skip!();
     let (mut terminal, other_end) = Terminal::new();

@@ -373,6 +373,8 @@ fn init_writes_only_what_is_the_callers_to_write() {
         // Installed setuid root, and called by a user.
         world.hitl("alice", words).run().exits(77);
     }
+    let told = world.hitl("alice", &["init", "--user"]).run();
+    assert!(told.stderr.contains("hitl list") && !told.stderr.contains("yourself"), "{told:?}");
     world.plain_hitl("alice", &["init", "--system"]).run().exits(77).says("for root");
     world.hitl("root", &["init", "--user"]).run().exits(77).says("hitl init --user");
     world.hitl("root", &["init", "--user", "--system"]).run().exits(2);

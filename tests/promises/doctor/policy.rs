@@ -52,6 +52,10 @@ fn approvers_who_are_not_there_or_too_few_are_named() {
     policy("unix_groups: [nogroup]", 1);
     let fix = broken(&world, "", "approvers", "failure", "nobody on this host is in ops");
     assert_eq!(fix, "usermod -aG nogroup LOGIN-NAME");
+    // Nobody is made root to be an approver.
+    policy("unix_groups: [root]", 1);
+    let fix = broken(&world, "", "approvers", "failure", "nobody on this host is in ops");
+    assert!(fix.ends_with("/etc/hitl/policy.yaml"), "{fix}");
     // What is done with a name in the place of LOGIN-NAME, and a primary group counts as well.
     policy("unix_groups: [deploy]", 1);
     let mend = "usermod -aG deploy carol";
