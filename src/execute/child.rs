@@ -113,7 +113,7 @@ impl Child {
                 .map_err(|error| ExecuteError::Setup("confine the command", error))?;
         }
         Ok(Self {
-            image: image::open(invocation, scope)?,
+            image: image::open(invocation, scope, launch.agreed)?,
             directory: image::directory(invocation)?,
             arguments,
             environment,
@@ -208,7 +208,10 @@ impl Child {
                 Image::Path(path) => {
                     libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr());
                 }
-                Image::Descriptor(descriptor) => {
+                Image::Descriptor(descriptor) | Image::Script(descriptor) => {
+                    if matches!(self.image, Image::Script(_)) {
+                        libc::fcntl(descriptor.as_raw_fd(), libc::F_SETFD, 0);
+                    }
                     libc::syscall(
                         libc::SYS_execveat,
                         descriptor.as_raw_fd(),

@@ -33,14 +33,6 @@ impl CallerState {
         self.ignored.contains(&signal)
     }
 
-    /// A command will start soon: whatever is still to be done is done while the caller's side makes
-    /// ready for it.
-    pub fn announce(&self) {
-        if let Some(side) = &self.side {
-            side.announce();
-        }
-    }
-
     /// This process is the monitor from here on, and that is the caller's side.
     pub fn watched_by(&mut self, side: Rc<dyn CallerSide>) {
         self.side = Some(side);

@@ -1,6 +1,6 @@
 //! The monitor's end of the socket: every word to the person goes through it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -22,13 +22,11 @@ pub struct Link {
     own_terminals: [bool; 3],
     /// Words that came while another was waited for.
     unread: RefCell<VecDeque<Word>>,
-    /// Whether a command was announced that has not begun yet.
-    announced: Cell<bool>,
 }
 
 impl Link {
     pub(super) fn new(socket: OwnedFd, own_terminals: [bool; 3]) -> Self {
-        Self { socket, own_terminals, unread: RefCell::default(), announced: Cell::new(false) }
+        Self { socket, own_terminals, unread: RefCell::default() }
     }
 
     /// The last word: how the front is to end.
@@ -234,16 +232,8 @@ impl CallerSide for Link {
         self.own_terminals
     }
 
-    fn announce(&self) {
-        self.order(&Order::RunBegins);
-        self.announced.set(true);
-    }
-
     fn begin(&self, terminal: Option<OwnedFd>) -> io::Result<bool> {
-        if !self.announced.get() {
-            self.announce();
-        }
-        self.announced.set(false);
+        self.order(&Order::RunBegins);
         self.wait_for(|word| (word == Word::Ready).then_some(()))?;
         let Some(terminal) = terminal else { return Ok(false) };
         self.send(&Order::Terminal, Some(terminal.as_fd()))?;

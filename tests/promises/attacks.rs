@@ -1,0 +1,115 @@
+//! What a hostile requester tried against an installed hitl, and what came of it.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+
+use crate::office_or_skip;
+use crate::processes::{Process, monitor_of, process_of};
+use crate::world::World;
+
+/// A program of alice's own, in a place of her own.
+fn own_tool(world: &World, name: &str, text: &str) {
+    let place = format!("srv/{name}");
+    world.write(&place, text);
+    world.mode(&place, 0o755);
+    world.own(&place, "alice");
+}
+
+/// Waits until a process sleeps in recvfrom(2): it waits for whom it cannot go on without.
+#[track_caller]
+fn waits_to_hear(process: Process) {
+    let end = Instant::now() + Duration::from_secs(30);
+    let number = libc::SYS_recvfrom.to_string();
+    loop {
+        let call = std::fs::read_to_string(format!("/proc/{}/syscall", process.0)).unwrap();
+        if call.split(' ').next() == Some(number.as_str()) {
+            return;
+        }
+        assert!(Instant::now() < end, "{process:?} is in {call:?}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn whoever_stops_the_front_between_the_approval_and_the_start_cannot_exchange_what_starts() {
+    let world = office_or_skip!();
+    for command in [&["/srv/tool"][..], &["sh", "/srv/tool"]] {
+        own_tool(&world, "tool", "#!/bin/sh\necho agreed >> /srv/ran\n");
+        let words = [&["run", "--"], command].concat();
+        let waiting = world.hitl("alice", &words).start_and_wait_for_request();
+        let (id, monitor) = (waiting.id.clone(), monitor_of(&waiting.child));
+        waiting.signal(Signal::SIGSTOP);
+        world.approve("bob", &id).exits(0);
+        // It has looked at all, or not yet: it waits for the one that was stopped.
+        waits_to_hear(monitor);
+        own_tool(&world, "tool", "#!/bin/sh\necho exchanged >> /srv/ran\n");
+        waiting.signal(Signal::SIGCONT);
+        waiting.end().exits(77).says("/srv/tool changed");
+        assert_eq!(world.times_run(), 0, "{command:?}");
+        world.audited(&id, "command-started", 0);
+    }
+}
+
+#[test]
+fn whoever_exchanges_a_program_or_script_while_something_large_is_looked_at_gets_nothing_run() {
+    let world = office_or_skip!();
+    for command in [&["/srv/tool"][..], &["sh", "/srv/tool"]] {
+        own_tool(&world, "tool", "#!/bin/sh\necho agreed >> /srv/ran\n");
+        world.write("srv/large", "");
+        let large =
+            std::fs::OpenOptions::new().write(true).open(world.outside("srv/large")).unwrap();
+        large.set_len(256 << 20).unwrap();
+        let words = [&["run", "--"], command, &["/srv/large"]].concat();
+        let waiting = world.hitl("alice", &words).start_and_wait_for_request();
+        let id = waiting.id.clone();
+        let watch = Inotify::init(InitFlags::IN_CLOEXEC).unwrap();
+        watch.add_watch(&world.outside("srv/large"), AddWatchFlags::IN_OPEN).unwrap();
+        world.approve("bob", &id).exits(0);
+        // The large one is being looked at: what was looked at before it is exchanged.
+        watch.read_events().unwrap();
+        own_tool(&world, "tool", "#!/bin/sh\necho exchanged >> /srv/ran\n");
+        waiting.end().exits(77).says("/srv/tool changed");
+        assert_eq!(world.times_run(), 0, "{command:?}");
+    }
+}
+
+#[test]
+fn a_program_that_its_requester_can_write_runs_from_a_copy_that_nobody_can() {
+    let world = office_or_skip!();
+    own_tool(&world, "tool", "#!/bin/sh\necho \"$0 $1\"; echo more >> \"$0\" || echo sealed\n");
+    let waiting =
+        world.hitl("alice", &["run", "--", "/srv/tool", "one"]).start_and_wait_for_request();
+    world.approve("bob", &waiting.id).exits(0);
+    let ran = waiting.end().exits(0).prints(" one\nsealed\n");
+    assert!(ran.stdout.starts_with("/dev/fd/"), "{ran:?}");
+    std::fs::copy("/usr/bin/echo", world.outside("srv/tool")).unwrap();
+    let waiting =
+        world.hitl("alice", &["run", "--", "/srv/tool", "two"]).start_and_wait_for_request();
+    world.approve("bob", &waiting.id).exits(0);
+    waiting.end().exits(0).prints("two\n");
+}
+
+#[test]
+fn whoever_offers_themselves_to_a_kernel_without_memory_does_not_offer_the_monitor() {
+    let world = office_or_skip!();
+    let line = "echo 1000 > /proc/self/oom_score_adj; exec hitl run -- sh -c 'cat /proc/self/oom_score_adj; read line'";
+    world.policy(&crate::office::POLICY.replace("decision: approve", "decision: allow"));
+    let mut command = world.script("alice", line).command();
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut shown = String::new();
+    let mut output = std::io::BufReader::new(child.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut output, &mut shown).unwrap();
+    assert_eq!(shown, "1000\n", "the command is as its caller is");
+    let score = |process: Process| {
+        let file = format!("/proc/{}/oom_score_adj", process.0);
+        std::fs::read_to_string(file).unwrap().trim().parse::<i32>().unwrap()
+    };
+    assert_eq!(score(process_of(&child)), 1000);
+    assert!(score(monitor_of(&child)) <= 0);
+    drop(child.stdin.take());
+    child.wait().unwrap();
+}
