@@ -11,6 +11,7 @@ use nix::fcntl::OFlag;
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::{Pid, getpgrp, pipe2};
 
+use super::entry::OOM_SCORE;
 use super::image::{self, Image};
 use super::{CallerState, Confinement, ExecuteError, Launch, landlock, signals};
 use crate::invocation::RunAs;
@@ -47,6 +48,9 @@ pub(super) struct Child {
     /// The ruleset that confines it; its owner outlives the start.
     ruleset: Option<RawFd>,
     place: Place,
+    /// What the caller has said of themselves where memory is short, and where that is said.
+    oom_score: Option<CString>,
+    oom_file: CString,
 }
 
 /// Where the new process has its place among the others.
@@ -121,6 +125,11 @@ impl Child {
             umask,
             caller: launch.caller.clone(),
             place,
+            oom_score: match launch.caller.oom_score {
+                0 => None,
+                score => Some(text(score.to_string().as_bytes())?),
+            },
+            oom_file: text(OOM_SCORE.as_bytes())?,
             ruleset: launch.confinement.map(Confinement::ruleset),
         })
     }
@@ -184,6 +193,11 @@ impl Child {
             libc::umask(self.umask);
             if libc::fchdir(self.directory.as_raw_fd()) != 0 {
                 fail(report, Stage::Directory);
+            }
+            if let Some(score) = &self.oom_score {
+                let place = libc::open(self.oom_file.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+                libc::write(place, score.as_ptr().cast(), score.count_bytes());
+                libc::close(place);
             }
             // Before the switch: another user could not even lower some of them exactly as they were.
             for (resource, limit) in &self.caller.limits {

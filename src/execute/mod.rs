@@ -27,7 +27,9 @@ use crate::invocation::{Invocation, RunAs};
 use crate::system::{ByteString, Digest};
 
 pub use confinement::{Confinement, ConfinementError, ConfinementLevel, KernelConfinement};
-pub use entry::{CallerState, EntryError, inherited_descriptor, renounce_privileges, sanitise};
+pub use entry::{
+    CallerState, EntryError, inherited_descriptor, renounce_privileges, sanitise, withdraw_from_oom,
+};
 pub use environment::{EnvironmentError, environment};
 pub use landlock::abi as landlock_abi;
 pub use pass_on::pass_on;
