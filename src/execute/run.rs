@@ -144,7 +144,14 @@ pub fn stage(caller: &CallerState, run_as: &RunAs, interactive: bool) -> io::Res
         return Ok(Stage { place: Place::Ours, curtain: Curtain(None) });
     };
     let curtain = Curtain(Some(Rc::clone(side)));
-    Ok(Stage { place: own_place(&**side, run_as, interactive)?, curtain })
+    let begun = Instant::now();
+    let place = own_place(&**side, run_as, interactive)?;
+    // The snapshot is older than this: its undo would take back what others have changed meanwhile.
+    if begun.elapsed() > GRACE {
+        let late = "the process that was called answered too late: run it again";
+        return Err(io::Error::new(io::ErrorKind::TimedOut, late));
+    }
+    Ok(Stage { place, curtain })
 }
 
 /// A place for a command of the monitor's: tells the caller's side that it begins.

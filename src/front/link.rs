@@ -7,7 +7,9 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, sendmsg};
+use rustix::net::{
+    RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, send, sendmsg,
+};
 
 use super::here::writable_descriptor;
 use super::message::{End, LIMIT, Order, Word};
@@ -145,10 +147,12 @@ impl Voice for Link {
     }
 
     fn progress(&self, text: Option<&str>) {
-        self.order(&match text {
+        let order = match text {
             Some(text) => Order::Progress(text.chars().take(LIMIT / 4).collect::<String>().into()),
             None => Order::NoProgress,
-        });
+        };
+        // It is shown in the midst of work, under locks: a front that was stopped must not stop that.
+        let _ = send(&self.socket, &order.to_packet(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
     }
 
     fn open_status(&self, number: i32) -> Result<(), &'static str> {

@@ -119,3 +119,28 @@ fn whoever_offers_themselves_to_a_kernel_without_memory_does_not_offer_the_monit
     process_of(&child).kill(Signal::SIGTERM);
     child.wait().unwrap();
 }
+
+#[test]
+fn whoever_stops_the_front_for_long_cannot_undo_what_others_have_changed_meanwhile() {
+    let world = office_or_skip!();
+    let rule = "decision: approve\n    snapshot: {paths: [/srv/conf]}\n  - id: own-tools";
+    world.policy(&crate::office::POLICY.replacen("decision: approve\n  - id: own-tools", rule, 1));
+    world.write("srv/conf", "weak\n");
+    let words = ["run", "--", "sh", "/srv/deploy.sh"];
+    let waiting = world.hitl("alice", &words).start_and_wait_for_request();
+    let (id, monitor) = (waiting.id.clone(), monitor_of(&waiting.child));
+    waiting.signal(Signal::SIGSTOP);
+    world.approve("bob", &id).exits(0);
+    waits_to_hear(monitor);
+    world.write("srv/conf", "strong\n");
+    // Longer than a side that is well takes to answer.
+    std::thread::sleep(Duration::from_secs(6));
+    waiting.signal(Signal::SIGCONT);
+    waiting.end().exits(125).says("answered too late");
+    assert_eq!(world.times_run(), 0);
+    world.hitl("alice", &["undo", &id]).run();
+    assert_eq!(world.read("srv/conf"), "strong\n");
+    // The approval is not lost, and the next start begins with a new snapshot.
+    world.resume("alice", &id).exits(0);
+    assert_eq!(world.times_run(), 1);
+}
