@@ -227,16 +227,19 @@ fn proceed(
         rooms.snapshots.discard(&id)?;
     }
     let snapshot = take_snapshot(rooms, case, &id, front)?;
-    manner.caller.announce();
-    let last_step = if front.has_gone() {
-        Err(ProtocolError::CallerGone)
-    } else {
-        last_step(rooms, case, &id, approved.as_ref(), snapshot.as_ref())
+    // The caller's side is waited for here, and not once everything has been looked at: whoever stops
+    // it then could exchange what starts.
+    let stage = execute::stage(manner.caller, &case.invocation.run_as, true);
+    let last_step = match stage {
+        _ if front.has_gone() => Err(ProtocolError::CallerGone),
+        Err(error) => Err(ExecuteError::Start(error).into()),
+        Ok(stage) => last_step(rooms, case, &id, approved.as_ref(), snapshot.as_ref())
+            .map(|step| (step, stage)),
     };
-    let ready = match last_step {
-        Ok(LastStep::Ready(ready)) => ready,
+    let (ready, stage) = match last_step {
+        Ok((LastStep::Ready(ready), stage)) => (ready, stage),
         // Nothing ran, so that there is nothing to undo.
-        Ok(LastStep::Void(record)) => {
+        Ok((LastStep::Void(record), _)) => {
             rooms.snapshots.discard(&id)?;
             return Ok(Outcome::Closed(record));
         }
@@ -252,15 +255,16 @@ fn proceed(
     }
     front.event(&Event::Started(&id));
     let begun = Instant::now();
-    let executed = execute::run(&Launch {
+    let launch = Launch {
         invocation: &case.invocation,
         run_as: &case.invocation.run_as,
         environment: &ready.environment,
         timeout: case.verdict.run_timeout,
         confinement: ready.confining.confinement(),
         caller: manner.caller,
-        interactive: true,
-    });
+        agreed: approved.as_ref().and_then(|record| record.bound.executable.sha256),
+    };
+    let executed = execute::run(&launch, stage);
     let duration = begun.elapsed();
     // What could not be started has an end as well: the log must not leave it open.
     let ending = executed.as_ref().map_or_else(ExecuteError::ending, |ending| *ending);

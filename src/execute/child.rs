@@ -15,6 +15,7 @@ use nix::unistd::{Pid, getpgrp};
 use rustix::process::{Gid, Uid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid, set_thread_uid};
 
+use super::entry::OOM_SCORE;
 use super::image::{self, Image};
 use super::{CallerState, Confinement, ExecuteError, Launch, input, landlock, signals};
 use crate::invocation::RunAs;
@@ -78,6 +79,9 @@ pub(super) struct Child {
     place: Place,
     /// What stands on standard input in place of the caller's.
     input: Option<OwnedFd>,
+    /// What the caller has said of themselves where memory is short, and where that is said.
+    oom_score: Option<CString>,
+    oom_file: CString,
 }
 
 /// Where the new process has its place among the others.
@@ -146,7 +150,7 @@ impl Child {
         let input = invocation.content.as_ref().map(input::sealed).transpose();
         let input = input.map_err(|error| ExecuteError::Setup("hold its standard input", error))?;
         Ok(Self {
-            image: image::open(invocation, scope)?,
+            image: image::open(invocation, scope, launch.agreed)?,
             directory: image::directory(invocation)?,
             arguments,
             environment,
@@ -155,6 +159,11 @@ impl Child {
             caller: launch.caller.clone(),
             place,
             input,
+            oom_score: match launch.caller.oom_score {
+                0 => None,
+                score => Some(text(score.to_string().as_bytes())?),
+            },
+            oom_file: text(OOM_SCORE.as_bytes())?,
             ruleset: launch.confinement.map(Confinement::ruleset),
         })
     }
@@ -223,6 +232,11 @@ impl Child {
             if libc::fchdir(self.directory.as_raw_fd()) != 0 {
                 return (Stage::Directory, errno());
             }
+            if let Some(score) = &self.oom_score {
+                let place = libc::open(self.oom_file.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+                libc::write(place, score.as_ptr().cast(), score.count_bytes());
+                libc::close(place);
+            }
             // Before the switch: another user could not even lower some of them exactly as they were.
             for (resource, limit) in &self.caller.limits {
                 if let Err(error) = rustix::process::setrlimit(*resource, *limit) {
@@ -246,7 +260,10 @@ impl Child {
                 Image::Path(path) => {
                     libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr());
                 }
-                Image::Descriptor(descriptor) => {
+                Image::Descriptor(descriptor) | Image::Script(descriptor) => {
+                    if matches!(self.image, Image::Script(_)) {
+                        libc::fcntl(descriptor.as_raw_fd(), libc::F_SETFD, 0);
+                    }
                     libc::syscall(
                         libc::SYS_execveat,
                         descriptor.as_raw_fd(),
@@ -288,7 +305,7 @@ impl Child {
     /// What is meant for standard input, in place of what was there.
     ///
     /// # Safety
-    /// Only in a child just forked.
+    /// Only in a child just started.
     unsafe fn take_input(&self) -> bool {
         // SAFETY: a system call on integers and on a descriptor that `self` owns.
         self.input.as_ref().is_none_or(|input| unsafe { libc::dup2(input.as_raw_fd(), 0) == 0 })

@@ -26,6 +26,8 @@ pub struct CallerState {
     pub(super) ignored: Vec<libc::c_int>,
     pub(super) limits: Vec<(Resource, Rlimit)>,
     pub(super) side: Option<Rc<dyn CallerSide>>,
+    /// How much sooner than others the kernel is to end it where memory is short; 0 where not.
+    pub(super) oom_score: i32,
 }
 
 impl CallerState {
@@ -37,14 +39,6 @@ impl CallerState {
     /// Whether the caller has this signal ignored.
     pub fn ignores(&self, signal: libc::c_int) -> bool {
         self.ignored.contains(&signal)
-    }
-
-    /// A command will start soon: whatever is still to be done is done while the caller's side makes
-    /// ready for it.
-    pub fn announce(&self) {
-        if let Some(side) = &self.side {
-            side.announce();
-        }
     }
 
     /// This process is the monitor from here on, and that is the caller's side.
@@ -80,6 +74,9 @@ const RAISED: [Resource; 6] = [
     Resource::Nofile,
     Resource::Stack,
 ];
+
+/// Where a process says how gladly it ends where memory is short.
+pub(super) const OOM_SCORE: &str = "/proc/self/oom_score_adj";
 
 /// How many descriptors hitl may want at once. The kernel has a limit of its own (fs.nr_open).
 const DESCRIPTORS: u64 = 1024;
@@ -131,7 +128,24 @@ pub fn sanitise() -> Result<CallerState, EntryError> {
         ignored,
         limits,
         side: None,
+        oom_score: if getuid() == geteuid() { 0 } else { oom_score() },
     })
+}
+
+/// What the kernel says of this process in `/proc/self/oom_score_adj` (proc(5)), where that makes it
+/// end sooner than others.
+fn oom_score() -> i32 {
+    let text = std::fs::read_to_string(OOM_SCORE).unwrap_or_default();
+    text.trim().parse().unwrap_or(0).max(0)
+}
+
+/// Takes back what the caller has offered: that this process is ended before others where memory is
+/// short. They could have the monitor killed in the middle of a run. The command gets it back.
+pub fn withdraw_from_oom() {
+    if oom_score() > 0 {
+        // Without /proc there was nothing to be read either.
+        let _ = std::fs::write(OOM_SCORE, "0");
+    }
 }
 
 /// Gives up, for good, what a setuid start has given this process: from here on it is the caller's

@@ -2,7 +2,8 @@
 //! child's own status.
 //!
 //! The order in which a process meets this room: [`sanitise`] first of all, [`environment()`] when
-//! the policy has spoken, [`run`] when everything is recorded, [`pass_on`] at the very end.
+//! the policy has spoken, [`stage()`] before the last look at what is to run, [`run`] when everything is
+//! recorded, [`pass_on`] at the very end.
 
 mod child;
 mod confinement;
@@ -25,15 +26,17 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use crate::invocation::{Invocation, RunAs};
-use crate::system::ByteString;
+use crate::system::{ByteString, Digest};
 
 pub use confinement::{Confinement, ConfinementError, ConfinementLevel, KernelConfinement};
-pub use entry::{CallerState, EntryError, inherited_descriptor, renounce_privileges, sanitise};
+pub use entry::{
+    CallerState, EntryError, inherited_descriptor, renounce_privileges, sanitise, withdraw_from_oom,
+};
 pub use environment::{EnvironmentError, environment};
 pub use for_caller::{can_be_stopped, run_for_caller};
 pub use landlock::abi as landlock_abi;
 pub use pass_on::pass_on;
-pub use run::{ExecuteError, run};
+pub use run::{ExecuteError, Stage, run, stage};
 pub use signals::{Caught, SignalWatch};
 
 /// The child's environment: names and values, sorted by name, each name once.
@@ -54,8 +57,8 @@ pub struct Launch<'a> {
     pub confinement: Option<&'a Confinement>,
     /// What the caller had before hitl settled in: the child gets it back.
     pub caller: &'a CallerState,
-    /// Whether it may get a terminal of its own in place of the caller's, where they have one.
-    pub interactive: bool,
+    /// What the content of the executable must be, where humans agreed to it.
+    pub agreed: Option<Digest>,
 }
 
 /// The unprivileged process that holds the caller's terminal and hears the caller's signals, as the
@@ -64,10 +67,7 @@ pub trait CallerSide {
     /// Which of the descriptors 0 to 2 are the caller's own controlling terminal.
     fn own_terminals(&self) -> [bool; 3];
 
-    /// A command will start soon: signals are for it from here on. Does not wait.
-    fn announce(&self);
-
-    /// The command is about to start, on the other end of this pseudo-terminal where there is one.
+    /// The command will start soon, on the other end of this pseudo-terminal where there is one.
     /// Waits until signals are kept for it. Whether the caller's terminal is ours to use now.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::ffi::NulError;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,8 @@ use super::child::{Child, Place, Started};
 use super::entry::disposition;
 use super::pseudo_terminal::{self, PseudoTerminal};
 use super::signals::{CAUGHT, Caught, SignalWatch, Woken};
-use super::{CallerSide, Ending, Heard, Launch, family};
+use super::{CallerSide, CallerState, Ending, Heard, Launch, family};
+use crate::invocation::RunAs;
 use crate::system::text::visible_path;
 
 /// How long a command has after SIGTERM before SIGKILL, and how long the rest of its family has
@@ -85,14 +87,12 @@ impl ExecuteError {
 ///
 /// # Errors
 /// [`ExecuteError`]. A failed exec is no error but [`Ending::NotExecuted`].
-pub fn run(launch: &Launch<'_>) -> Result<Ending, ExecuteError> {
+pub fn run(launch: &Launch<'_>, stage: Stage) -> Result<Ending, ExecuteError> {
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let side = launch.caller.side.as_deref();
+    // Held to the end, however this returns.
+    let Stage { place, curtain } = stage;
+    let side = curtain.0.as_deref();
     let watch = SignalWatch::begin(&CAUGHT).map_err(ExecuteError::Start)?;
-    let place = match side {
-        Some(side) => own_place(side, launch).map_err(ExecuteError::Start)?,
-        None => Place::Ours,
-    };
     let child = Child::prepare(launch, place)?;
     let adopts = launch.timeout.is_some() || side.is_some();
     if adopts {
@@ -110,23 +110,58 @@ pub fn run(launch: &Launch<'_>) -> Result<Ending, ExecuteError> {
     if adopts {
         family::adopt_orphans(false).map_err(ExecuteError::Watch)?;
     }
-    if let Some(side) = side {
-        side.ended();
-    }
     outcome
 }
 
+/// A place that is ready for a command. Dropped, it tells the caller's side that the command has
+/// ended, or that none came.
+pub struct Stage {
+    place: Place,
+    curtain: Curtain,
+}
+
+/// Falls when it is dropped.
+struct Curtain(Option<Rc<dyn CallerSide>>);
+
+impl Drop for Curtain {
+    fn drop(&mut self) {
+        if let Some(side) = &self.0 {
+            side.ended();
+        }
+    }
+}
+
+/// Makes a place for a command, with a terminal of its own where it is `interactive` and the caller
+/// has one, and waits until the caller's side is ready for it.
+///
+/// The caller can stop their side, and let it go on when they like. So this comes before the last look
+/// at what is to run: from there to the start nothing of the caller's is waited for.
+///
+/// # Errors
+/// What the system says, also where the caller's side has gone.
+pub fn stage(caller: &CallerState, run_as: &RunAs, interactive: bool) -> io::Result<Stage> {
+    let Some(side) = &caller.side else {
+        return Ok(Stage { place: Place::Ours, curtain: Curtain(None) });
+    };
+    let curtain = Curtain(Some(Rc::clone(side)));
+    let begun = Instant::now();
+    let place = own_place(&**side, run_as, interactive)?;
+    // The snapshot is older than this: its undo would take back what others have changed meanwhile.
+    if begun.elapsed() > GRACE {
+        let late = "the process that was called answered too late: run it again";
+        return Err(io::Error::new(io::ErrorKind::TimedOut, late));
+    }
+    Ok(Stage { place, curtain })
+}
+
 /// A place for a command of the monitor's: tells the caller's side that it begins.
-fn own_place(side: &dyn CallerSide, launch: &Launch<'_>) -> io::Result<Place> {
+fn own_place(side: &dyn CallerSide, run_as: &RunAs, interactive: bool) -> io::Result<Place> {
     // Nothing that a terminal sends to its background is for the monitor.
     for signal in [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU] {
         disposition(signal, libc::SIG_IGN)?;
     }
-    let mut own = side.own_terminals();
-    if let (Some(_), [input, ..]) = (&launch.invocation.content, &mut own) {
-        *input = false;
-    }
-    let Some(terminal) = own_terminal(own, launch)? else {
+    let own = side.own_terminals();
+    let Some(terminal) = own_terminal(own, run_as, interactive)? else {
         side.begin(None)?;
         return Ok(Place::Own { terminal: None, becomes: [false; 3], foreground: false });
     };
@@ -135,8 +170,12 @@ fn own_place(side: &dyn CallerSide, launch: &Launch<'_>) -> io::Result<Place> {
 }
 
 /// A terminal like the caller's, where the command may have one and the caller has.
-fn own_terminal(own: [bool; 3], launch: &Launch<'_>) -> io::Result<Option<PseudoTerminal>> {
-    let descriptor = own.iter().position(|own| *own).filter(|_| launch.interactive);
+fn own_terminal(
+    own: [bool; 3],
+    run_as: &RunAs,
+    interactive: bool,
+) -> io::Result<Option<PseudoTerminal>> {
+    let descriptor = own.iter().position(|own| *own).filter(|_| interactive);
     let Some(descriptor) = descriptor else { return Ok(None) };
     let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
     let model = match descriptor {
@@ -144,7 +183,7 @@ fn own_terminal(own: [bool; 3], launch: &Launch<'_>) -> io::Result<Option<Pseudo
         1 => output.as_fd(),
         _ => error.as_fd(),
     };
-    pseudo_terminal::open(model, launch.run_as.uid)
+    pseudo_terminal::open(model, run_as.uid)
 }
 
 struct Running<'r> {

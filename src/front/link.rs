@@ -1,6 +1,6 @@
 //! The monitor's end of the socket: every word to the person goes through it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{self, IoSlice};
@@ -9,7 +9,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, sendmsg};
+use rustix::net::{
+    RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, send, sendmsg,
+};
 
 use super::here::writable_descriptor;
 use super::message::{End, LIMIT, Order, Word};
@@ -24,13 +26,11 @@ pub struct Link {
     own_terminals: [bool; 3],
     /// Words that came while another was waited for.
     unread: RefCell<VecDeque<Word>>,
-    /// Whether a command was announced that has not begun yet.
-    announced: Cell<bool>,
 }
 
 impl Link {
     pub(super) fn new(socket: OwnedFd, own_terminals: [bool; 3]) -> Self {
-        Self { socket, own_terminals, unread: RefCell::default(), announced: Cell::new(false) }
+        Self { socket, own_terminals, unread: RefCell::default() }
     }
 
     /// The last word: nothing is to be done that needs privileges, and the front goes on by itself.
@@ -154,10 +154,12 @@ impl Voice for Link {
     }
 
     fn progress(&self, text: Option<&str>) {
-        self.order(&match text {
+        let order = match text {
             Some(text) => Order::Progress(text.chars().take(LIMIT / 4).collect::<String>().into()),
             None => Order::NoProgress,
-        });
+        };
+        // It is shown in the midst of work, under locks: a front that was stopped must not stop that.
+        let _ = send(&self.socket, &order.to_packet(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
     }
 
     fn open_status(&self, number: i32) -> Result<(), &'static str> {
@@ -259,16 +261,8 @@ impl CallerSide for Link {
         self.own_terminals
     }
 
-    fn announce(&self) {
-        self.order(&Order::RunBegins);
-        self.announced.set(true);
-    }
-
     fn begin(&self, terminal: Option<OwnedFd>) -> io::Result<bool> {
-        if !self.announced.get() {
-            self.announce();
-        }
-        self.announced.set(false);
+        self.order(&Order::RunBegins);
         self.wait_for(|word| (word == Word::Ready).then_some(()))?;
         let Some(terminal) = terminal else { return Ok(false) };
         self.send(&Order::Terminal, Some(terminal.as_fd()))?;

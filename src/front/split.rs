@@ -9,7 +9,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::termios::tcgetsid;
 
 use super::{FrontProcess, Link};
-use crate::execute::renounce_privileges;
+use crate::execute::{renounce_privileges, withdraw_from_oom};
 
 /// Which of the two this process is.
 pub enum Side {
@@ -54,6 +54,7 @@ fn become_monitor() -> io::Result<()> {
     setgroups(&[group])?;
     setresgid(group, group, group)?;
     setresuid(user, user, user)?;
+    withdraw_from_oom();
     Ok(nix::sys::prctl::set_dumpable(false)?)
 }
 

@@ -6,11 +6,14 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{BoundFile, Executable, Invocation};
-use crate::system::{ByteString, Digest};
+use crate::system::{ByteString, Digest, Scope, trusted};
 
 /// Operands larger than this are bound by their identity and size alone: 1 GiB, about half a second
 /// of hashing. The executable is always hashed whole.
 pub const OPERAND_DIGEST_LIMIT: u64 = 1 << 30;
+
+/// Files larger than this are not looked at once more, in bytes.
+const ONCE_MORE_LIMIT: u64 = 64 << 20;
 
 /// How often a file is taken again that is written while it is read.
 const ATTEMPTS: usize = 3;
@@ -32,6 +35,22 @@ pub fn bind_file(path: &Path, digest_up_to: u64) -> io::Result<BoundFile> {
         }
     }
     bind_once(path, digest_up_to)
+}
+
+/// Takes a file again that somebody but those who are trusted could write, once all files have been
+/// taken: it could have been exchanged while a large one was read. A large one itself is not taken
+/// again. Whoever can write a file can still do so between this and the moment in which the command
+/// reads it.
+pub fn look_once_more(file: &mut BoundFile, scope: Scope) {
+    let path = file.path.as_path().to_owned();
+    if file.size > ONCE_MORE_LIMIT || trusted::open(&path, scope).is_ok() {
+        return;
+    }
+    match bind_file(&path, ONCE_MORE_LIMIT) {
+        Ok(now) => *file = now,
+        // What could be read before and can no more is not what it was.
+        Err(_) => file.sha256 = None,
+    }
 }
 
 fn bind_once(path: &Path, digest_up_to: u64) -> io::Result<BoundFile> {

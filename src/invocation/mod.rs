@@ -31,7 +31,7 @@ use crate::system::identity::IdentityError;
 use crate::system::{ByteString, Digest};
 
 pub use affected::AffectedFiles;
-pub use bound::{OPERAND_DIGEST_LIMIT, bind_file};
+pub use bound::{OPERAND_DIGEST_LIMIT, bind_file, look_once_more};
 pub use content::Content;
 pub use paths::{Imagined, Machine};
 pub use reading::{imagine, read};

@@ -139,6 +139,9 @@ pub(super) fn take_again<'r>(
     let nonce = record.bound.nonce.clone();
     let mut bound = bind(&again, &record.salt, nonce, &Moment::now())?;
     bound.policy = policy.identity().digest;
+    let scope = rooms.directories.scope;
+    invocation::look_once_more(&mut bound.executable, scope);
+    bound.operands.iter_mut().for_each(|file| invocation::look_once_more(file, scope));
     let mut because = Difference::sentence(&record.bound.differences(&bound));
     let shown = &record.shown;
     let stricter = again.verdict.decision > shown.decision

@@ -140,13 +140,16 @@ fn follow_one(
         None,
         &invocation.command_found(),
     )?;
-    Ok(execute::run(&Launch {
+    let stage =
+        execute::stage(caller, &invocation.run_as, false).map_err(execute::ExecuteError::Start)?;
+    let launch = Launch {
         confinement: None,
         invocation: &invocation,
         run_as: &invocation.run_as,
         environment: &environment,
         timeout: None,
         caller,
-        interactive: false,
-    })?)
+        agreed: None,
+    };
+    Ok(execute::run(&launch, stage)?)
 }

@@ -200,7 +200,8 @@ impl<'t, 'l> Transaction<'t, 'l> {
         let items = [(TERMINAL, terminal), (REMOTE_USER, Some(asked_by))];
         for (item, text) in items.into_iter().filter_map(|(item, text)| Some((item, text?))) {
             // SAFETY: PAM copies the C string.
-            let code = unsafe { (self.functions.set_item)(self.handle, item, text.as_ptr().cast()) };
+            let code =
+                unsafe { (self.functions.set_item)(self.handle, item, text.as_ptr().cast()) };
             self.checked(code)?;
         }
         Ok(())

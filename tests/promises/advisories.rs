@@ -65,10 +65,12 @@ fn backslashes_arrive_as_they_are_at_any_length_and_under_any_name() {
     let world = prepared(world_or_skip!());
     for length in [1, 2, 255, 4096, 65_535] {
         let word = format!("{}\\", "A".repeat(length));
-        let line = r#"exec -a sudoedit /usr/local/bin/hitl run -- printf '%s|%s' "$1" '\'"#;
+        let line = r#"exec -a sudoedit "$2" run -- printf '%s|%s' "$1" '\'"#;
+        let installed = ["-c", line, "bash", &word, "/usr/local/bin/hitl"];
+        let built = ["-c", line, "bash", &word, "/home/.built/hitl"];
         for call in [
-            world.program("alice", "/bin/bash", &["-c", line, "bash", &word]),
-            world.plain_program("alice", "/bin/bash", &["-c", line, "bash", &word]),
+            world.program("alice", "/bin/bash", &installed),
+            world.plain_program("alice", "/bin/bash", &built),
         ] {
             assert_eq!(call.run().exits(0).stdout, format!("{word}|\\"), "{length}");
         }

@@ -13,6 +13,7 @@
 
 mod advisories;
 mod approving_in_place;
+mod attacks;
 mod audit;
 mod authenticating;
 mod bad_input;

@@ -83,9 +83,9 @@ fn a_case_in_a_process_of_its_own() {
         environment: &environment,
         timeout,
         caller: &caller,
-        interactive: true,
+        agreed: None,
     };
-    match run(&launch) {
+    match run(&launch, stage(&caller, &run_as, true).unwrap()) {
         Ok(ending) => pass_on(ending),
         Err(error) => {
             print!("{error}");
