@@ -77,7 +77,7 @@ fn backslashes_arrive_as_they_are_at_any_length_and_under_any_name() {
     }
     // No name that it is called by means another way of working.
     for scope in BOTH_SCOPES {
-        let edit = r"exec -a sudoedit /usr/local/bin/hitl -s 'x\' 'AAAA'";
+        let edit = r#"exec -a sudoedit "$(command -v hitl)" -s 'x\' 'AAAA'"#;
         let ran = world.script_in_scope(scope, "alice", edit).run();
         ran.exits(2).says("unexpected argument '-s'");
     }
