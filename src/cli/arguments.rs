@@ -37,6 +37,41 @@ pub struct Arguments {
     pub command: Command,
 }
 
+impl Arguments {
+    /// Reads the command line of this process.
+    ///
+    /// `hitl run` stands before every command of the day, and to define all the other commands for it
+    /// takes as long as to read the policy: so it is tried by itself first. Whatever that does not
+    /// read is read, or told, by the whole.
+    ///
+    /// # Errors
+    /// What is wrong with it, as clap says it; help and version too.
+    pub fn of_process() -> Result<Self, clap::Error> {
+        if std::env::args_os().nth(1).is_some_and(|word| word == "run")
+            && let Ok(RunAlone { global, command: RunCommand::Run(arguments) }) =
+                RunAlone::try_parse()
+        {
+            return Ok(Self { global, command: Command::Run(arguments) });
+        }
+        Self::try_parse()
+    }
+}
+
+/// `hitl run`, as [`Arguments`] has it, without the other commands.
+#[derive(Parser)]
+#[command(name = "hitl", version)]
+struct RunAlone {
+    #[command(flatten)]
+    global: GlobalArguments,
+    #[command(subcommand)]
+    command: RunCommand,
+}
+
+#[derive(Subcommand)]
+enum RunCommand {
+    Run(RunArguments),
+}
+
 /// Options that every command takes.
 #[derive(Args, Debug)]
 #[command(next_help_heading = help::GLOBAL_OPTIONS)]

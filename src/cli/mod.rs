@@ -28,7 +28,7 @@ mod wait;
 use std::rc::Rc;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use crate::execute::{CallerSide, CallerState, Ending};
 use crate::front::{self, Side, Voice};
@@ -63,7 +63,7 @@ pub fn main(mut caller: CallerState) -> Exit {
         },
         Ok(Side::Monitor(link)) => {
             let link = Rc::new(link);
-            match Arguments::try_parse() {
+            match Arguments::of_process() {
                 Ok(arguments) if arguments.command.needs_privileges() => {
                     caller.watched_by(Rc::clone(&link) as Rc<dyn CallerSide>);
                     let json = arguments.command.wants_json();
@@ -84,7 +84,7 @@ pub fn main(mut caller: CallerState) -> Exit {
 
 /// Without privileges, or with those that the caller has anyway.
 fn alone(caller: &CallerState) -> Exit {
-    match Arguments::try_parse() {
+    match Arguments::of_process() {
         Ok(arguments) => {
             let output = Output::here(arguments.command.wants_json(), arguments.global.color);
             perform(&arguments, caller, &output)
