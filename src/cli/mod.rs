@@ -27,8 +27,8 @@ mod wait;
 
 use std::rc::Rc;
 
-use clap::error::{ContextKind, ContextValue};
 use clap::CommandFactory;
+use clap::error::{ContextKind, ContextValue};
 
 use crate::execute::{CallerSide, CallerState, Ending};
 use crate::front::{self, Side, Voice};

@@ -17,6 +17,7 @@ use super::message::{End, LIMIT, Order, Word};
 use super::relay::Relay;
 use super::{Here, Said, Voice};
 use crate::execute::{CallerState, Ending, SignalWatch, can_be_stopped};
+use crate::system::runs_systemd;
 
 /// What is passed on while a command runs, besides SIGTSTP.
 const PASSED_ON: [libc::c_int; 6] =
@@ -78,8 +79,10 @@ impl FrontProcess {
                 None => self.attend()?,
             }
         };
-        // It has nothing left to do; in a container nobody else might wait for it.
-        while waitpid(self.monitor, None) == Err(nix::Error::EINTR) {}
+        // It has nothing left to do, and to wait for its end takes a twentieth of a short run. But
+        // in a container nobody else might wait for it.
+        let others_wait = matches!(end, End::Status(_) | End::Signal(_)) && runs_systemd();
+        while !others_wait && waitpid(self.monitor, None) == Err(nix::Error::EINTR) {}
         Ok(match end {
             End::Status(status) => Some(Ending::Exited(status)),
             End::Signal(signal) => Some(Ending::Signalled(signal)),

@@ -14,6 +14,12 @@ pub struct Host {
     pub id: String,
 }
 
+/// Whether systemd is this machine's first process, as sd_booted(3) finds out. It waits for every
+/// process whose parent has gone.
+pub fn runs_systemd() -> bool {
+    std::fs::symlink_metadata("/run/systemd/system").is_ok_and(|metadata| metadata.is_dir())
+}
+
 impl Host {
     /// This machine.
     pub fn here() -> Self {

@@ -29,7 +29,7 @@ pub use caller::{Caller, caller};
 pub use clock::{BootId, Moment, duration_text, parse_duration};
 pub use colour::{Colour, Paint};
 pub use digest::{Digest, ParseDigestError};
-pub use host::Host;
+pub use host::{Host, runs_systemd};
 pub use members::members_of;
 pub use scope::{Directories, DirectoryOverrides, Scope, ScopeError};
 pub use secret::Secret;

@@ -74,6 +74,11 @@ fn nothing_on_a_screen_of_80_columns_is_torn_apart_by_its_edge() {
         assert!(line.trim_end().chars().count() <= 80, "{line:?}");
     }
     assert!(shown.contains("is cancelled"), "{shown}");
+    // On 24 rows the request's own beginning has gone: what it is about stands right above the question.
+    let lines: Vec<_> = shown.lines().collect();
+    let question = lines.iter().position(|line| line.contains("To run it")).unwrap();
+    let last_rows = &lines[question.saturating_sub(8)..question];
+    assert!(last_rows.iter().any(|line| line.contains("risk: mkdir /srv/made")), "{shown}");
 }
 
 #[test]

@@ -129,6 +129,7 @@ impl Front for TerminalFront {
             Event::Pending(record) => {
                 let text = review::describe(record, &Moment::now(), self.output.colour_on_stderr());
                 self.output.say(text.trim_end());
+                self.output.say(&report::about_sentence(record));
                 self.output.say(&report::pending_sentence(record));
                 self.tell_value(&json!({
                     "v": 1, "event": "pending", "id": record.id, "needed": record.needed(),

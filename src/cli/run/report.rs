@@ -267,6 +267,18 @@ pub(crate) fn outcome_sentence(outcome: &Outcome) -> Option<String> {
     }
 }
 
+/// How much of a command is repeated.
+const REPEATED: usize = 160;
+
+/// What a request is about, once more: where it stands above may have left a small window.
+pub(crate) fn about_sentence(record: &Record) -> String {
+    let words: Vec<_> = record.bound.argv.iter().map(|word| word.as_bytes()).collect();
+    let command = visible_command(&words);
+    let more = if command.chars().count() > REPEATED { "…" } else { "" };
+    let command: String = command.chars().take(REPEATED).collect();
+    format!("hitl: {} risk: {command}{more}", record.shown.risk.word())
+}
+
 /// What to do about a request that has just been made.
 pub(crate) fn pending_sentence(record: &Record) -> String {
     let id = &record.id;
