@@ -231,9 +231,9 @@ fn proceed(
     // it then could exchange what starts.
     let stage = execute::stage(manner.caller, &case.invocation.run_as, true);
     let last_step = match stage {
-        _ if front.has_gone() => Err(ProtocolError::CallerGone),
+        Err(_) if front.has_gone() => Err(ProtocolError::CallerGone),
         Err(error) => Err(ExecuteError::Start(error).into()),
-        Ok(stage) => last_step(rooms, case, &id, approved.as_ref(), snapshot.as_ref())
+        Ok(stage) => last_step(rooms, case, &id, approved.as_ref(), snapshot.as_ref(), front)
             .map(|step| (step, stage)),
     };
     let (ready, stage) = match last_step {
@@ -330,6 +330,7 @@ fn last_step<'r>(
     id: &RequestId,
     approved: Option<&Record>,
     snapshot: Option<&Captured>,
+    front: &mut dyn Front,
 ) -> Result<LastStep<'r>, ProtocolError> {
     // What the humans agreed to is still what would run.
     let again = match approved {
@@ -344,6 +345,10 @@ fn last_step<'r>(
     let environment = case.environment(Some(id))?;
     let confining = Confining::prepare(case)?;
 
+    // For nobody an approval is not used up.
+    if front.has_gone() {
+        return Err(ProtocolError::CallerGone);
+    }
     // The approval is used up, then the intent is on record, then it runs.
     let digest = match approved {
         Some(_) => decisions::consume(rooms, id)?.digest,
