@@ -171,20 +171,20 @@ fn an_approval_survives_a_process_that_died_before_it_used_it() {
     world.policy(&POLICY.replacen("    decision: approve\n", SNAPSHOTTED, 1));
     world.write("srv/state", "before\n");
     world.write("srv/deploy.sh", "echo deployed > /srv/state\n");
-    // What it is bound to takes a while to read, and it is read again after the snapshot.
-    let big = std::fs::File::create(world.outside("srv/big")).unwrap();
-    big.set_len(48 << 20).unwrap();
-    let id = world.ask("alice", &["sh", "/srv/deploy.sh", "/srv/big"]);
+    let waiting =
+        world.hitl("alice", &["run", "--", "sh", "/srv/deploy.sh"]).start_and_wait_for_request();
+    let id = waiting.id.clone();
+    let monitor = monitor_of(&waiting.child);
+    // A front that is stopped does not make ready for the command: the monitor waits for it, with the
+    // snapshot taken and the approval not used yet.
+    waiting.signal(Signal::SIGSTOP);
     world.approve("bob", &id).exits(0);
-    let mut doomed = world.hitl("alice", &["run", "--resume", &id]).command().spawn().unwrap();
     let run = world.outside("var-lib/hitl/snapshots/runs").join(id.replace('-', ""));
     while !run.join("information.json").exists() {
-        assert!(doomed.try_wait().unwrap().is_none(), "ended before it was killed");
         std::thread::yield_now();
     }
-    let monitor = monitor_of(&doomed);
-    doomed.kill().unwrap();
-    doomed.wait().unwrap();
+    waiting.signal(Signal::SIGKILL);
+    waiting.end();
     monitor.comes_to(None);
     assert_eq!(world.state(&id), "approved");
     world.audited(&id, "command-started", 0);
