@@ -8,8 +8,11 @@ use nix::unistd::{ForkResult, Gid, Uid, fork, getsid, setgroups, setresgid, setr
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::termios::tcgetsid;
 
-use super::{FrontProcess, Link};
+use super::{FrontProcess, Link, Voice};
 use crate::execute::{renounce_privileges, withdraw_from_oom};
+
+/// The exit status of a hitl that itself failed.
+const FAILED: i32 = 125;
 
 /// Which of the two this process is.
 pub enum Side {
@@ -42,8 +45,16 @@ pub fn split() -> io::Result<Side> {
         }
         ForkResult::Child => {
             drop(here);
-            become_monitor()?;
-            Ok(Side::Monitor(Link::new(there, own_terminals)))
+            let link = Link::new(there, own_terminals);
+            if let Err(error) = become_monitor() {
+                link.say(&format!(
+                    "hitl: cannot become root in every id: {error}; nothing ran. Where root is not \
+                     root (in a user namespace, say), start it outside\n"
+                ));
+                link.exit(FAILED);
+                std::process::exit(FAILED);
+            }
+            Ok(Side::Monitor(link))
         }
     }
 }

@@ -88,11 +88,11 @@ fn another_working_directory_voids_it() {
 #[test]
 fn another_environment_voids_it_and_no_value_is_shown() {
     let world = office_or_skip!();
-    let staging = || ask(&world, &["sh", "/srv/deploy.sh"]).with("DEPLOY_ENV", "staging-4711");
+    let staging = || ask(&world, &["sh", "/srv/deploy.sh"]).with("DEPLOY_ENV", "staging-zyxw");
     Change {
         ask: staging(),
         happens: &|| (),
-        resume: &|id| resume(&world, id, &[]).with("DEPLOY_ENV", "production-4711"),
+        resume: &|id| resume(&world, id, &[]).with("DEPLOY_ENV", "production-zyxw"),
         told: "a value in the environment changed",
     }
     .voids(&world);
@@ -103,12 +103,13 @@ fn another_environment_voids_it_and_no_value_is_shown() {
         told: "the environment variable DEPLOY_ENV changed: set → not set",
     }
     .voids(&world);
+    // No digest can hold it by chance: these are no hexadecimal digits.
     let everything = world.hitl("root", &["pending", "--all", "--json"]).run().exits(0).stdout;
-    assert!(everything.contains("DEPLOY_ENV") && !everything.contains("4711"), "{everything}");
+    assert!(everything.contains("DEPLOY_ENV") && !everything.contains("zyxw"), "{everything}");
     // What never reaches the command in system scope is no difference.
     let id = asked(&staging().run());
     world.approve("bob", &id).exits(0);
-    let again = resume(&world, &id, &[]).with("DEPLOY_ENV", "staging-4711");
+    let again = resume(&world, &id, &[]).with("DEPLOY_ENV", "staging-zyxw");
     again.with("LD_PRELOAD", "/srv/evil.so").run().exits(0);
 }
 

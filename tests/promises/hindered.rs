@@ -58,6 +58,16 @@ fn an_installed_hitl_on_a_nosuid_mount_says_so_with_the_command_that_mends_it() 
 }
 
 #[test]
+fn whoever_makes_themselves_root_of_a_user_namespace_is_told_that_this_is_not_root() {
+    let world = world_or_skip!();
+    world.policy("version: 1\nname: n\ndefaults: {decision: deny}\nrules: [{id: all, match: {command: \"/usr/bin/*\"}, decision: allow}]\n");
+    let words = ["-Ur", "/usr/local/bin/hitl", "run", "--", "touch", "/srv/made"];
+    let ran = world.program("alice", "/usr/bin/unshare", &words).run().exits(125);
+    assert!(ran.stderr.contains("user namespace") && ran.stderr.lines().count() == 1, "{ran:?}");
+    assert!(!world.outside("srv/made").exists());
+}
+
+#[test]
 fn an_installed_hitl_in_a_user_namespace_says_so() {
     let world = world_or_skip!();
     let call = world.program("root", "/usr/bin/unshare", &["-U", "/usr/local/bin/hitl", "pending"]);
