@@ -47,11 +47,11 @@ fn with_a_secret(world: &World) {
     }
     world.write("srv/secret/qtool", "#!/bin/sh\n");
     world.mode("srv/secret/qtool", 0o755);
-    world.write("srv/secret/qtext", "the pin is 4711\n");
+    world.write("srv/secret/qtext", "the pin is zyxw\n");
     world.write("srv/secret/qdirs/inside", "x");
     symlink("/etc/passwd", world.outside("srv/secret/qlink")).unwrap();
     world.mode("srv/secret", 0o700);
-    world.write("srv/private", "the pin is 4711\n");
+    world.write("srv/private", "the pin is zyxw\n");
     world.mode("srv/private", 0o600);
     world.write("srv/open", "old\n");
 }
@@ -284,7 +284,7 @@ fn that_a_file_changed_is_told_without_digests_to_whoever_may_not_read_it() {
     {
         let (id, _) = ask(&world, &["cat", secret]);
         world.hitl("bob", &["approve", &id]).run().exits(0);
-        world.write(inside, "the pin is 4712\n");
+        world.write(inside, "the pin is zyxv\n");
         let ran = world.hitl("alice", &["run", "--json", "--resume", &id]).run().exits(77);
         let told =
             [ran.stdout.clone(), ran.stderr.clone(), shown(&world, "alice", &id).to_string()];
@@ -308,16 +308,16 @@ fn run(world: &World, command: &[&str]) -> String {
 fn a_difference_shows_no_content_that_its_reader_may_not_read() {
     let world = world_or_skip!();
     with_a_secret(&world);
-    let id = run(&world, &["sed", "-i", "s/4711/4712/", "/srv/private"]);
+    let id = run(&world, &["sed", "-i", "s/zyxw/zyxv/", "/srv/private"]);
     let told = |user: &str, words: &[&str]| {
         let ran = world.hitl(user, words).run();
         // Her own command line is hers to see.
-        format!("{}{}", ran.stdout, ran.stderr).replace("s/4711/4712/", "")
+        format!("{}{}", ran.stdout, ran.stderr).replace("s/zyxw/zyxv/", "")
     };
     let difference = told("alice", &["snapshots", "diff", &id]);
     assert!(difference.contains("/srv/private"), "{difference}");
     assert!(difference.contains("content not shown: you may not read this file"), "{difference}");
-    assert!(told("root", &["snapshots", "diff", &id]).contains("-the pin is 4711"));
+    assert!(told("root", &["snapshots", "diff", &id]).contains("-the pin is zyxw"));
     for words in [
         &["snapshots", "diff", &id][..],
         &["snapshots", "diff", "--json", &id],
@@ -327,13 +327,13 @@ fn a_difference_shows_no_content_that_its_reader_may_not_read() {
         &["undo", "--dry-run", "--json", &id],
     ] {
         let text = told("alice", words);
-        assert!(!text.contains("4711") && !text.contains("4712"), "{words:?}: {text}");
+        assert!(!text.contains("zyxw") && !text.contains("zyxv"), "{words:?}: {text}");
         assert!(!text.contains("sha256:"), "{words:?}: {text}");
     }
     assert!(told("root", &["snapshots", "show", "--json", &id]).contains("sha256:"));
     // That she may read it now makes what it was no less of a secret.
     world.mode("srv/private", 0o644);
-    assert!(!told("alice", &["snapshots", "diff", &id]).contains("4711"));
+    assert!(!told("alice", &["snapshots", "diff", &id]).contains("zyxw"));
     // What she may read she is shown.
     let id = run(&world, &["sed", "-i", "s/old/new/", "/srv/open"]);
     let difference = told("alice", &["snapshots", "diff", &id]);
@@ -441,7 +441,7 @@ fn a_wrong_policy_is_shown_to_those_who_may_read_it() {
 fn attributes_that_their_reader_could_not_read_are_not_shown() {
     let world = world_or_skip!();
     with_a_secret(&world);
-    for (name, value) in [("user.pin", "4711"), ("trusted.pin", "4711")] {
+    for (name, value) in [("user.pin", "zyxw"), ("trusted.pin", "zyxw")] {
         for file in ["srv/private", "srv/open"] {
             let path = world.outside(file);
             rustix::fs::setxattr(&path, name, value.as_bytes(), rustix::fs::XattrFlags::empty())
