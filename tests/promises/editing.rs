@@ -623,9 +623,14 @@ fn a_key_that_stops_the_editor_stops_hitl_with_it_and_both_go_on() {
     terminal.types(&format!("hitl edit {FREE}\n"));
     terminal.shows("in the editor");
     terminal.forget();
+    let front = process_of(&shell).child();
     terminal.types("\x1a");
     terminal.shows("Stopped");
     terminal.shows("ready> ");
+    // Under load the editor may have been woken by the key, and not have stopped yet: it would read
+    // what is typed next, as it would without hitl.
+    let editor = front.children().into_iter().find(|child| child.stat(3) == front.stat(3)).unwrap();
+    editor.comes_to(Some('T'));
     terminal.forget();
     terminal.types("fg\n");
     terminal.shows("hitl edit");
