@@ -1,7 +1,8 @@
 //! Intervention Protocol: the fixed sequence that every command walks through.
 //!
 //! Threshold trigger → execution pause → human review → approval or rejection; around it the
-//! snapshot, the execution and the record. [`run`] is that sequence, to be read from top to bottom.
+//! snapshot, the execution and the record. [`run`] is that sequence, to be read from top to bottom (the
+//! pause is in `pause.rs`).
 //! It is the only place that knows all rooms.
 //!
 //! The order is what makes it hold:
@@ -20,19 +21,18 @@ mod editing;
 mod error;
 mod front;
 mod in_place;
+mod pause;
 mod record;
 mod told;
 mod undo;
 
-use std::os::fd::AsFd;
 use std::time::Instant;
 
 use crate::audit::Log;
 use crate::execute::{self, Environment, ExecuteError, Launch};
-use crate::front::Said;
 use crate::invocation::Asked;
 use crate::policy::{Decision, Policy, SnapshotFailure};
-use crate::review::{FileStore, Record, RequestId, RequestStore, State, Waited};
+use crate::review::{FileStore, Record, RequestId, RequestStore, State};
 use crate::snapshot::{Captured, SnapshotStore};
 use crate::system::{Digest, Directories, Host, Moment, Sight};
 
@@ -42,6 +42,7 @@ pub use decisions::{approve, cancel, may_decide, may_see, note_overdue, reject};
 pub use editing::{AsWhom, Judged, Proposal, edit, judge_edit, proposal};
 pub use error::ProtocolError;
 pub use front::{Event, Front, Manner, Outcome, Patience};
+use pause::{pause, wait_begins};
 use record::OnRecord;
 pub use told::viewer;
 pub use undo::{UndoReport, find_run, runs, undo};
@@ -133,79 +134,6 @@ pub fn resume(
         _ => Ok(Outcome::Closed(Box::new(record))),
     };
     told::outcome(outcome?)
-}
-
-/// From here on ^C is an answer, where anybody waits.
-fn wait_begins(manner: &mut Manner<'_>) -> Result<(), ProtocolError> {
-    match manner.patience {
-        Patience::Wait(_) => manner.front.wait_begins().map_err(ProtocolError::Signals),
-        Patience::NoWait => Ok(()),
-    }
-}
-
-/// The execution pause: waits until humans have decided, here or elsewhere.
-fn pause(
-    rooms: &Rooms,
-    case: &Case<'_>,
-    record: Record,
-    manner: &mut Manner<'_>,
-) -> Result<Outcome, ProtocolError> {
-    let Patience::Wait(time) = manner.patience else {
-        return Ok(Outcome::Pending(Box::new(record)));
-    };
-    if case.may_be_confirmed_in_place() || case.may_be_approved_in_place() {
-        manner.front.ask(&record);
-    }
-    let begun = Instant::now();
-    let (said, waited) = loop {
-        let descriptor = manner.front.descriptor().map_err(ProtocolError::Signals)?;
-        let mut said = Said::Nothing;
-        let mut tick = |record: &Record, _readable: bool| {
-            said = manner.front.said();
-            if said == Said::Nothing {
-                manner.front.waiting(record);
-            }
-            said == Said::Nothing
-        };
-        let left = time.map(|time| time.saturating_sub(begun.elapsed()));
-        let also = descriptor.as_ref().map(AsFd::as_fd);
-        let waited = rooms.requests.wait(&record.id, left, also, &mut tick)?;
-        // Somebody is there who may approve it: that is found out, and then waited for as ever.
-        if said == Said::Confirm && case.may_be_approved_in_place() {
-            manner.front.wait_ends();
-            let may_go_on = in_place::approve(case, &record, manner.front)?;
-            wait_begins(manner)?;
-            if may_go_on {
-                manner.front.ask(&record);
-            }
-            continue;
-        }
-        // Nobody has said no: the request waits on, for a decision from elsewhere.
-        if said != Said::NobodyToAsk {
-            break (said, waited);
-        }
-    };
-    manner.front.wait_ends();
-    match (said, waited) {
-        // Others may have decided in the same moment: the store says who came first.
-        (Said::Confirm, _) => {
-            let record = decisions::confirm_in_place(rooms, &record.id)?;
-            manner.front.event(&Event::Approved(&record));
-            proceed(rooms, case, Some(record), manner)
-        }
-        (Said::TakeBack, _) => Ok(Outcome::Closed(Box::new(decisions::cancel(rooms, &record.id)?))),
-        // The request is there for whoever comes back for it.
-        (Said::Gone, _) => Err(ProtocolError::CallerGone),
-        (_, Waited::TimeUp(record)) => Ok(Outcome::TimeUp(record)),
-        (_, Waited::Decided(record)) if record.state == State::Approved => {
-            manner.front.event(&Event::Approved(&record));
-            proceed(rooms, case, Some(*record), manner)
-        }
-        (_, Waited::Decided(record)) => {
-            decisions::note_overdue(rooms)?;
-            Ok(Outcome::Closed(record))
-        }
-    }
 }
 
 /// Everything that was needed is there: snapshot, last check, point of no return, execution, record.

@@ -21,7 +21,7 @@ use super::{CallerState, Confinement, ExecuteError, Launch, input, landlock, sig
 use crate::invocation::RunAs;
 use crate::system::Scope;
 
-/// What went wrong between fork and exec.
+/// What went wrong between the start and exec.
 #[derive(Clone, Copy)]
 enum Stage {
     Place,

@@ -37,7 +37,7 @@ pub enum ExecuteError {
     /// Another file or directory is in its place.
     #[error("{path} is no longer the one that was judged: ask again", path = visible_path(.0))]
     Changed(PathBuf),
-    /// A step between fork and exec.
+    /// A step between the start and exec.
     #[error("cannot {0}: {1}")]
     Setup(&'static str, io::Error),
     /// A process could not be made.

@@ -236,16 +236,8 @@ impl Voice for Link {
                 Ok(Some(Word::NobodyToAsk)) => return Said::NobodyToAsk,
                 // Of a command that is no longer, or not yet.
                 Ok(Some(Word::Signal(_) | Word::Resumed(_) | Word::Stop(_))) => {}
-                Ok(Some(
-                    Word::Printed(_)
-                    | Word::Edited(_)
-                    | Word::Ready
-                    | Word::Foreground(_)
-                    | Word::Proving(_),
-                ))
-                | Err(_) => {
-                    return Said::Gone;
-                }
+                // An answer that nobody waits for: no front says that.
+                Ok(Some(_)) | Err(_) => return Said::Gone,
             }
         }
     }
@@ -285,16 +277,8 @@ impl CallerSide for Link {
                 // An answer that was on its way when its question was over.
                 Ok(Some(Word::Confirmed | Word::TakenBack | Word::NobodyToAsk | Word::Stop(_))) => {
                 }
-                Ok(Some(
-                    Word::Printed(_)
-                    | Word::Edited(_)
-                    | Word::Ready
-                    | Word::Foreground(_)
-                    | Word::Proving(_),
-                ))
-                | Err(_) => {
-                    return Some(Heard::Gone);
-                }
+                // An answer that nobody waits for: no front says that.
+                Ok(Some(_)) | Err(_) => return Some(Heard::Gone),
             }
         }
     }
