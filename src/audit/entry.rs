@@ -36,6 +36,11 @@ pub(super) mod field {
     pub(in crate::audit) const GROUPS: &str = "groups";
     pub(in crate::audit) const PRESENCE: &str = "presence";
     pub(in crate::audit) const MESSAGE: &str = "message";
+    pub(in crate::audit) const PROOF: &str = "proof";
+    pub(in crate::audit) const PRINCIPAL: &str = "principal";
+    pub(in crate::audit) const KEY: &str = "key";
+    pub(in crate::audit) const STATEMENT: &str = "statement";
+    pub(in crate::audit) const SIGNATURE: &str = "signature";
     pub(in crate::audit) const MANIFEST: &str = "manifest";
     pub(in crate::audit) const FILES: &str = "files";
     pub(in crate::audit) const BYTES: &str = "bytes";

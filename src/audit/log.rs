@@ -14,10 +14,13 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::encode::{self, Place};
+use super::entry::field;
 use super::files::Files;
 use super::head::Head;
+use super::line::Line;
 use super::recover::{self, advance};
-use super::{AuditError, Entry};
+use super::scan::Lines;
+use super::{AuditError, Entry, LogHead};
 use crate::system::{Digest, Host, Moment, Scope};
 
 /// How often an append finds the log in need of recovery before it gives up.
@@ -78,6 +81,29 @@ impl Log {
             recover::recover(&self.files, self.scope, &self.host, now)?;
         }
         Err(AuditError::Restless(self.path()))
+    }
+
+    /// The end of what is acknowledged, for whoever is to be a witness of it. `None` where there is no
+    /// log yet, or its beginning or end cannot be read.
+    ///
+    /// # Errors
+    /// [`AuditError::System`].
+    pub fn head(&self) -> Result<Option<LogHead>, AuditError> {
+        let reading = |error| AuditError::system("read", &self.path(), error);
+        let (Some(segment), Some(head)) = (self.files.read_segment()?, self.files.read_head()?)
+        else {
+            return Ok(None);
+        };
+        let mut lines = Lines::new(segment, 0);
+        let Some(first) = lines.next().map_err(reading)? else { return Ok(None) };
+        let Ok(line) = Line::parse(first.bytes) else { return Ok(None) };
+        let origin = line.detail_text(field::ORIGIN).map(str::to_owned);
+        let head = Head::read(&head).map_err(reading)?;
+        Ok(origin.zip(head).map(|(origin, head)| LogHead {
+            origin,
+            sequence: head.sequence,
+            leaf: head.leaf,
+        }))
     }
 
     /// Writes the entries at the end. `None` where the log needs recovery first.

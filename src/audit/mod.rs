@@ -25,6 +25,7 @@
 //! without it being seen; and cutting off the end is seen only as far as `head` is out of the
 //! attacker's reach, which is what signed checkpoints will be for.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -140,6 +141,26 @@ pub struct EntryUser {
     pub uid: u32,
     /// The login uid, where the kernel knows it.
     pub login_uid: Option<u32>,
+}
+
+/// A point in a log that somebody has seen: a log of this origin that has another line at this place,
+/// or none, was rewritten.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogHead {
+    /// The log's name, as its first entry says it.
+    pub origin: String,
+    /// The sequence number of the line.
+    pub sequence: u64,
+    /// Its leaf hash (RFC 6962, section 2.1).
+    pub leaf: Digest,
+}
+
+impl fmt::Display for LogHead {
+    /// `ORIGIN SEQUENCE sha256:LEAF`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {} {}", self.origin, self.sequence, self.leaf)
+    }
 }
 
 /// What can go wrong with the log. Every message says what to do next.

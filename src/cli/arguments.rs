@@ -261,6 +261,20 @@ pub struct PendingArguments {
 pub struct ShowArguments {
     /// The request's id, or the beginning of it.
     pub id: String,
+    /// Print the statement that you sign to approve it, to be signed anywhere. The signature is handed
+    /// in with "hitl approve ID --signature FILE".
+    #[arg(long)]
+    pub statement: bool,
+    /// The statement that rejects it, for "hitl reject ID --signature FILE". Needs --message.
+    #[arg(long, requires = "statement", requires = "message")]
+    pub reject: bool,
+    /// A word to the requester, signed with it.
+    #[arg(short, long, value_name = "TEXT", requires = "statement")]
+    pub message: Option<String>,
+    /// The fingerprint of the key that will sign, where you have several. Unwritten: the strongest that
+    /// is registered.
+    #[arg(long, value_name = "SHA256:…", requires = "statement")]
+    pub key: Option<String>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -275,9 +289,29 @@ pub struct ApproveArguments {
     /// A word to the requester, kept in the audit log.
     #[arg(short, long, value_name = "TEXT")]
     pub message: Option<String>,
+    /// The name of the host that the command is for: demanded where the risk is critical, and asked
+    /// for at a terminal.
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+    #[command(flatten)]
+    pub signing: SigningArguments,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// How a decision is signed.
+#[derive(Args, Debug, Default)]
+pub struct SigningArguments {
+    /// Sign with your SSH key, also where your login is proof enough.
+    #[arg(long)]
+    pub sign: bool,
+    /// Sign with the key in this file, instead of the first that an agent or ~/.ssh has.
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// A signature that was made elsewhere, of what "hitl show --statement ID" printed.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sign", "key"])]
+    pub signature: Option<PathBuf>,
 }
 
 /// Arguments of `hitl reject`.
@@ -286,9 +320,11 @@ pub struct ApproveArguments {
 pub struct RejectArguments {
     /// The request's id, or the beginning of it.
     pub id: String,
-    /// Why.
-    #[arg(short, long, value_name = "TEXT")]
-    pub message: String,
+    /// Why. With --signature it stands in the statement already.
+    #[arg(short, long, value_name = "TEXT", required_unless_present = "signature")]
+    pub message: Option<String>,
+    #[command(flatten)]
+    pub signing: SigningArguments,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -1,20 +1,42 @@
 //! `hitl approve`, `hitl reject` and `hitl cancel`: a human decides, from a login of their own.
 
-use super::arguments::{ApproveArguments, CancelArguments, GlobalArguments, RejectArguments};
-use super::failure::Failure;
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::arguments::{
+    ApproveArguments, CancelArguments, GlobalArguments, RejectArguments, SigningArguments,
+};
+use super::failure::{ExitCode, Failure};
 use super::{Exit, Output, rooms};
-use crate::protocol::{self, ProtocolError, Rooms};
-use crate::review::{self, Record, RequestId, RequestStore};
-use crate::system::Moment;
+use crate::execute::CallerState;
+use crate::front::{Signable, Unsigned};
+use crate::protocol::{self, ProtocolError, Proving, Rooms, Word};
+use crate::review::{self, Record, RequestId, RequestStore, State};
+use crate::system::text::visible_path;
+use crate::system::{Moment, caller};
+
+/// The most that a signature may be long, in bytes: what ssh-keygen writes takes a tenth of it.
+const SIGNATURE_LIMIT: u64 = 8 * 1024;
 
 /// Says yes.
 pub(super) fn approve(
     global: &GlobalArguments,
     arguments: &ApproveArguments,
+    caller: &CallerState,
     output: &Output,
 ) -> Result<Exit, Failure> {
+    let proving = proving(&arguments.signing)?;
+    let key = arguments.signing.key.as_deref();
     decide(global, &arguments.id, output, "approved", |rooms, id| {
-        protocol::approve(rooms, id, arguments.message.clone())
+        let host = match &arguments.host {
+            Some(host) => Some(host.clone()),
+            None => asked_for_host(rooms, id, output)?,
+        };
+        let message = arguments.message.clone();
+        let sign = &mut |choices: &[Signable]| signed(choices, key, caller, output);
+        protocol::approve(rooms, id, Word { message, host, proving, sign })
     })
 }
 
@@ -22,10 +44,15 @@ pub(super) fn approve(
 pub(super) fn reject(
     global: &GlobalArguments,
     arguments: &RejectArguments,
+    caller: &CallerState,
     output: &Output,
 ) -> Result<Exit, Failure> {
+    let proving = proving(&arguments.signing)?;
+    let key = arguments.signing.key.as_deref();
     decide(global, &arguments.id, output, "rejected", |rooms, id| {
-        protocol::reject(rooms, id, &arguments.message)
+        let message = arguments.message.clone();
+        let sign = &mut |choices: &[Signable]| signed(choices, key, caller, output);
+        protocol::reject(rooms, id, Word { message, host: None, proving, sign })
     })
 }
 
@@ -55,4 +82,72 @@ fn decide(
         output.say(&format!("{done} {id}: {}", record.standing()));
     }
     Ok(Exit::Status(0))
+}
+
+fn proving(arguments: &SigningArguments) -> Result<Proving, Failure> {
+    match &arguments.signature {
+        Some(path) => Ok(Proving::Signature(read_signature(path)?)),
+        None if arguments.sign || arguments.key.is_some() => Ok(Proving::Sign),
+        None => Ok(Proving::AsNeeded),
+    }
+}
+
+/// Has the person sign at their terminal.
+fn signed(
+    choices: &[Signable],
+    key: Option<&Path>,
+    caller: &CallerState,
+    output: &Output,
+) -> Result<String, Unsigned> {
+    output.voice.sign(choices, key, caller)
+}
+
+/// Asks at the terminal which host a critical command is for; `None` where that is not wanted, or where
+/// there is no terminal: then the protocol says what is missing.
+fn asked_for_host(
+    rooms: &Rooms,
+    id: &RequestId,
+    output: &Output,
+) -> Result<Option<String>, ProtocolError> {
+    let record = rooms.requests.load(id)?;
+    if record.state != State::Pending || !record.wants_host_named() {
+        return Ok(None);
+    }
+    let Some(mut conversation) = output.voice.conversation() else { return Ok(None) };
+    let question = format!(
+        "{id} is critical. Type the name of the host that it is for (\"hitl show {id}\" has it): "
+    );
+    let typed = conversation.shown(&question);
+    let typed = typed.as_ref().ok().and_then(|typed| typed.usable());
+    Ok(typed.map(|name| String::from_utf8_lossy(name).into_owned()))
+}
+
+/// Reads a signature, with the caller's rights.
+fn read_signature(path: &Path) -> Result<String, Failure> {
+    let unreadable = |why: String| {
+        Failure::new(
+            ExitCode::Usage,
+            format!("--signature {}: {why}; nothing was decided", visible_path(path)),
+        )
+    };
+    let read = || -> io::Result<String> {
+        // A fifo must not make us wait.
+        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        let mut text = String::new();
+        file.take(SIGNATURE_LIMIT + 1).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let text = caller()
+        .with_their_rights(read)
+        .and_then(|read| read)
+        .map_err(|error| unreadable(error.to_string()))?;
+    if text.len() as u64 > SIGNATURE_LIMIT {
+        return Err(unreadable(format!(
+            "longer than {SIGNATURE_LIMIT} bytes; \"ssh-keygen -Y sign\" writes the signature beside the statement, as FILE.sig"
+        )));
+    }
+    Ok(text)
 }

@@ -3,10 +3,11 @@
 use super::arguments::{GlobalArguments, PendingArguments, ShowArguments};
 use super::failure::{ExitCode, Failure};
 use super::{Exit, Output, rooms};
-use crate::protocol;
-use crate::review::{self, RequestStore};
+use crate::protocol::{self, Rooms};
+use crate::review::{self, RequestId, RequestStore, Ruling};
+use crate::signing::NAMESPACE;
 use crate::system::Moment;
-use crate::system::text::visible_bytes;
+use crate::system::text::{visible, visible_bytes};
 
 /// Lists the requests that wait, those that the caller may see.
 pub(super) fn list(
@@ -53,6 +54,9 @@ pub(super) fn show(
 ) -> Result<Exit, Failure> {
     let rooms = rooms::open(global)?;
     let id = rooms.requests.find(&arguments.id, &protocol::may_see(&rooms)?)?;
+    if arguments.statement {
+        return statement(&rooms, &id, arguments, output);
+    }
     let record = rooms.requests.load(&id)?;
     let record = record.shown_to(protocol::viewer()?);
     let now = Moment::now();
@@ -73,5 +77,35 @@ pub(super) fn show(
             ))?;
         }
     }
+    Ok(Exit::Status(0))
+}
+
+/// Makes a statement to be signed anywhere, and prints it as it is: every byte counts.
+fn statement(
+    rooms: &Rooms,
+    id: &RequestId,
+    arguments: &ShowArguments,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let (ruling, verb) = match arguments.reject {
+        true => (Ruling::Reject, "reject"),
+        false => (Ruling::Approve, "approve"),
+    };
+    let (message, key) = (arguments.message.clone(), arguments.key.as_deref());
+    let (offer, statement) = protocol::offer(rooms, id, ruling, message, key)?;
+    if output.json {
+        output.print_json(&serde_json::json!({
+            "v": 1, "id": id, "decision": offer.ruling.word(), "principal": offer.principal,
+            "key": offer.key, "namespace": NAMESPACE, "statement": statement,
+        }))?;
+        return Ok(Exit::Status(0));
+    }
+    output.print(&statement)?;
+    output.say(&format!(
+        "hitl: sign it, as a file, with the key {key} of {principal}: ssh-keygen -Y sign -n {NAMESPACE} -f KEY FILE\n\
+         hitl: then hand it in: hitl {verb} {id} --signature FILE.sig",
+        key = visible(&offer.key),
+        principal = visible(&offer.principal),
+    ));
     Ok(Exit::Status(0))
 }

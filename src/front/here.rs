@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,7 +14,8 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use super::password::PasswordTerminal;
 use super::progress::ProgressLine;
 use super::question::Question;
-use super::{Said, Voice};
+use super::signing;
+use super::{Said, Signable, Unsigned, Voice};
 use crate::authenticate::{Conversation, Seat};
 use crate::execute::{CallerState, inherited_descriptor, run_for_caller};
 
@@ -63,6 +65,16 @@ impl Voice for Here {
     fn edit(&self, words: &[OsString], caller: &CallerState) -> io::Result<i32> {
         self.progress(None);
         Ok(run_for_caller(words, caller)?.exit_code())
+    }
+
+    fn sign(
+        &self,
+        choices: &[Signable],
+        key_file: Option<&Path>,
+        caller: &CallerState,
+    ) -> Result<String, Unsigned> {
+        self.progress(None);
+        signing::sign(choices, signing::NAMESPACE, key_file, caller).map_err(Unsigned)
     }
 
     fn wait_begins(&self) -> io::Result<()> {

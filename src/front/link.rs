@@ -7,6 +7,7 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::net::{
@@ -14,9 +15,10 @@ use rustix::net::{
 };
 
 use super::here::writable_descriptor;
-use super::message::{End, LIMIT, Order, Word};
+use super::message::{End, LIMIT, Order, SIGNATURE, UNSIGNED, Word};
 use super::proving::Proving;
-use super::{Said, Voice};
+use super::signing::SIGNATURE_LIMIT;
+use super::{Said, Signable, Unsigned, Voice};
 use crate::authenticate::{Conversation, Seat};
 use crate::execute::{CallerSide, CallerState, Ending, Heard};
 
@@ -116,6 +118,24 @@ impl Link {
         }
     }
 
+    /// Waits for a signature, or for why there is none, and keeps what else comes for later.
+    fn signature(&self) -> io::Result<Result<String, Unsigned>> {
+        let mut packet = [0_u8; SIGNATURE_LIMIT + 1];
+        loop {
+            let received = self.receive_packet(&mut packet, RecvFlags::empty())?.unwrap_or(0);
+            let packet = packet.get(..received).unwrap_or_default();
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            match packet.split_first() {
+                Some((&SIGNATURE, signature)) => return Ok(Ok(text(signature))),
+                Some((&UNSIGNED, why)) => return Ok(Err(Unsigned(text(why)))),
+                _ => {
+                    let word = Word::from_packet(packet).ok_or_else(gone)?;
+                    self.unread.borrow_mut().push_back(word);
+                }
+            }
+        }
+    }
+
     /// Waits for the answer that `wanted` knows, and keeps what else comes for later.
     fn wait_for<T>(&self, wanted: impl Fn(Word) -> Option<T>) -> io::Result<T> {
         loop {
@@ -202,6 +222,26 @@ impl Voice for Link {
             _ => None,
         })?;
         if status < 0 { Err(io::Error::from_raw_os_error(-status)) } else { Ok(status) }
+    }
+
+    fn sign(
+        &self,
+        choices: &[Signable],
+        key_file: Option<&Path>,
+        _: &CallerState,
+    ) -> Result<String, Unsigned> {
+        let failed = |error: io::Error| Unsigned(format!("nobody could be asked to sign: {error}"));
+        for choice in choices {
+            let parts = [&choice.fingerprint, &choice.key, &choice.statement];
+            let order = Order::Statement(parts.map(|part| part.clone().into_bytes()));
+            if order.to_packet().len() > LIMIT {
+                return Err(failed(io::Error::from(io::ErrorKind::FileTooLarge)));
+            }
+            self.send(&order, None).map_err(failed)?;
+        }
+        let file = key_file.map_or_else(Vec::new, |file| file.as_os_str().as_bytes().to_vec());
+        self.send(&Order::Sign(file), None).map_err(failed)?;
+        self.signature().map_err(failed)?
     }
 
     fn wait_begins(&self) -> io::Result<()> {

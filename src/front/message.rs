@@ -10,6 +10,12 @@ pub(super) const LIMIT: usize = 32 * 1024;
 /// The tag of what was typed in secret. It is never a [`Word`]: those are kept, copied and compared.
 pub(super) const SECRET: u8 = b'w';
 
+/// The tag of a signature: not a [`Word`] either, because those are short.
+pub(super) const SIGNATURE: u8 = b'k';
+
+/// The tag of why there is none.
+pub(super) const UNSIGNED: u8 = b'u';
+
 /// How the front is to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum End {
@@ -56,6 +62,10 @@ pub(super) enum Order {
     WaitEnds,
     /// Run the caller's editor, these words, and say how it ended.
     Edit(Vec<Vec<u8>>),
+    /// A statement that can be signed: the key's fingerprint, the key and the statement.
+    Statement([Vec<u8>; 3]),
+    /// Have the person sign one of them, with the key in this file where one is named, and answer.
+    Sign(Vec<u8>),
     /// A command will start soon: keep signals for it, and answer.
     RunBegins,
     /// With a descriptor: relay the terminal to it, and answer.
@@ -117,6 +127,8 @@ impl Order {
             Self::AskForApprover => vec![b'B'],
             Self::WaitEnds => vec![b'q'],
             Self::Edit(words) => with_text(b'e', &words.join(&0)),
+            Self::Statement(parts) => with_text(b's', &parts.join(&0)),
+            Self::Sign(file) => with_text(b'k', file),
             Self::RunBegins => vec![b'R'],
             Self::Terminal => vec![b'T'],
             Self::Stopped(signal) => with_number(b'Z', *signal),
@@ -148,6 +160,12 @@ impl Order {
             (b'B', true) => Self::AskForApprover,
             (b'q', true) => Self::WaitEnds,
             (b'e', _) => Self::Edit(content.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()),
+            (b's', _) => {
+                let parts: Vec<_> =
+                    content.splitn(3, |byte| *byte == 0).map(<[u8]>::to_vec).collect();
+                Self::Statement(parts.try_into().ok()?)
+            }
+            (b'k', _) => Self::Sign(text()),
             (b'R', true) => Self::RunBegins,
             (b'T', true) => Self::Terminal,
             (b'Z', _) => Self::Stopped(number(content)?),
@@ -238,6 +256,8 @@ mod tests {
             Order::AskForApprover,
             Order::WaitEnds,
             Order::Edit(vec![text(), b"/x y".to_vec()]),
+            Order::Statement([text(), b"ssh-ed25519 AAAA".to_vec(), text()]),
+            Order::Sign(b"/x y".to_vec()),
             Order::RunBegins,
             Order::Terminal,
             Order::Stopped(20),

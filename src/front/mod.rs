@@ -20,11 +20,13 @@ mod progress;
 mod proving;
 mod question;
 mod relay;
+mod signing;
 mod split;
 
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use crate::authenticate::{Conversation, Seat};
 use crate::execute::CallerState;
@@ -70,6 +72,18 @@ pub trait Voice {
     /// Where it cannot be started, and where the process that they called has gone.
     fn edit(&self, words: &[OsString], caller: &CallerState) -> io::Result<i32>;
 
+    /// Has the person sign one of these statements with an SSH key of theirs, with nothing but their
+    /// rights: the signature, armoured. `key_file` is the file of the key that they chose.
+    ///
+    /// # Errors
+    /// [`Unsigned`].
+    fn sign(
+        &self,
+        choices: &[Signable],
+        key_file: Option<&Path>,
+        caller: &CallerState,
+    ) -> Result<String, Unsigned>;
+
     /// A wait for humans begins: from here on ^C is [`Said::TakeBack`].
     ///
     /// # Errors
@@ -99,6 +113,21 @@ pub trait Voice {
     /// Whether the process that they called has gone.
     fn has_gone(&self) -> bool;
 }
+
+/// A statement, and the only key that may sign it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Signable {
+    /// The key's fingerprint, as `SHA256:…`.
+    pub fingerprint: String,
+    /// The public key as one line: its algorithm and its base64.
+    pub key: String,
+    /// What is to be signed.
+    pub statement: String,
+}
+
+/// Why a person has not signed, as a sentence without its full stop. It comes from their process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unsigned(pub String);
 
 /// What a person says while they are waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

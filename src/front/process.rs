@@ -5,6 +5,7 @@ use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
@@ -13,9 +14,10 @@ use nix::unistd::Pid;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send};
 
 use super::asked::Asked;
-use super::message::{End, LIMIT, Order, Word};
+use super::message::{End, LIMIT, Order, SIGNATURE, UNSIGNED, Word};
 use super::relay::Relay;
-use super::{Here, Said, Voice};
+use super::signing::SIGNATURE_LIMIT;
+use super::{Here, Said, Signable, Unsigned, Voice};
 use crate::execute::{CallerState, Ending, SignalWatch, can_be_stopped};
 use crate::system::runs_systemd;
 
@@ -29,6 +31,8 @@ pub struct FrontProcess {
     monitor: Pid,
     here: Here,
     phase: Phase,
+    /// What the next order to sign is about.
+    statements: Vec<Signable>,
 }
 
 /// What a signal means.
@@ -62,7 +66,13 @@ struct Woken {
 
 impl FrontProcess {
     pub(super) fn new(socket: OwnedFd, monitor: Pid) -> Self {
-        Self { socket, monitor, here: Here::default(), phase: Phase::Working }
+        Self {
+            socket,
+            monitor,
+            here: Here::default(),
+            phase: Phase::Working,
+            statements: Vec::new(),
+        }
     }
 
     /// Serves the monitor to the end: how this process is to end; `None` where it is to go on by itself,
@@ -118,6 +128,14 @@ impl FrontProcess {
             _ => None,
         });
         Ok(Some((order, descriptor)))
+    }
+
+    /// An answer that is no word.
+    fn answer(&self, tag: u8, text: &[u8]) {
+        let packet: Vec<u8> =
+            std::iter::once(tag).chain(text.iter().copied().take(SIGNATURE_LIMIT)).collect();
+        // A monitor that has gone is found out by whoever listens to it.
+        let _ = send(&self.socket, &packet, SendFlags::NOSIGNAL);
     }
 
     fn send(&self, word: Word) {
@@ -186,6 +204,24 @@ impl FrontProcess {
                     Ok(status) => status,
                     Err(error) => -error.raw_os_error().unwrap_or(libc::EIO),
                 }));
+            }
+            Order::Statement([fingerprint, key, statement]) => {
+                let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+                self.statements.push(Signable {
+                    fingerprint: text(fingerprint),
+                    key: text(key),
+                    statement: text(statement),
+                });
+            }
+            Order::Sign(file) => {
+                let statements = std::mem::take(&mut self.statements);
+                let file = Some(PathBuf::from(OsString::from_vec(file)))
+                    .filter(|file| !file.as_os_str().is_empty());
+                let (tag, text) = match self.here.sign(&statements, file.as_deref(), caller) {
+                    Ok(signature) => (SIGNATURE, signature),
+                    Err(Unsigned(why)) => (UNSIGNED, why),
+                };
+                self.answer(tag, text.as_bytes());
             }
             Order::RunBegins => self.run_begins(caller)?,
             Order::Terminal => self.relay(descriptor)?,

@@ -161,68 +161,6 @@ pub(super) fn take_again<'r>(
     Ok(Again::Void(Box::new(void(rooms, &record.id, &because, &theirs)?)))
 }
 
-/// A human says yes, from their own login.
-///
-/// # Errors
-/// [`ProtocolError::Store`] where it does not count.
-pub fn approve(
-    rooms: &Rooms,
-    id: &RequestId,
-    message: Option<String>,
-) -> Result<Record, ProtocolError> {
-    let approver = approver(rooms)?;
-    let unprovable = unprovable_groups(rooms, &approver);
-    change(rooms, id, &mut |record, now| {
-        record
-            .approve(approver.clone(), message.clone(), now)
-            .map_err(|error| unproven(error, record, &unprovable))?;
-        Ok(record::approval(record, &approver, "uid", message.as_deref()))
-    })
-}
-
-/// A human says yes at the requester's terminal, where they have proved to be who they are.
-pub(super) fn approve_at_requesters_terminal(
-    rooms: &Rooms,
-    id: &RequestId,
-    account: &Account,
-) -> Result<Record, ProtocolError> {
-    let unix_groups: Vec<String> = account.groups()?.into_iter().map(|group| group.name).collect();
-    let mut groups = rooms.policy.groups_of(&account.name, &unix_groups);
-    groups.retain(|group| rooms.policy.may_approve_at_requesters_terminal(group));
-    let approver = Approver {
-        uid: account.uid,
-        name: account.name.clone(),
-        // The kernel's is the requester's here, and says nothing about them.
-        login_uid: None,
-        groups,
-        kind: rooms.policy.requester_kind(&account.name, &unix_groups, RequesterKind::Human),
-    };
-    change(rooms, id, &mut |record, now| {
-        record.approve_by_password(approver.clone(), now)?;
-        Ok(record::approval(record, &approver, Approval::BY_PASSWORD, None))
-    })
-}
-
-/// The requester's own human says yes at the terminal where they asked.
-pub(super) fn confirm_in_place(rooms: &Rooms, id: &RequestId) -> Result<Record, ProtocolError> {
-    approve(rooms, id, None)
-}
-
-/// A human says no.
-///
-/// # Errors
-/// [`ProtocolError::Store`] where it does not count, and for an empty message.
-pub fn reject(rooms: &Rooms, id: &RequestId, message: &str) -> Result<Record, ProtocolError> {
-    let approver = approver(rooms)?;
-    let unprovable = unprovable_groups(rooms, &approver);
-    change(rooms, id, &mut |record, now| {
-        record
-            .reject(approver.clone(), message, now)
-            .map_err(|error| unproven(error, record, &unprovable))?;
-        Ok(record::rejection(record, &approver, message))
-    })
-}
-
 /// The requester takes it back.
 ///
 /// # Errors
@@ -317,15 +255,6 @@ pub(super) fn only_the_requester(record: &Record) -> Result<(), ProtocolError> {
         record.id,
         visible(&record.bound.requester.name)
     )))
-}
-
-/// Whoever calls, as one who decides.
-fn approver(rooms: &Rooms) -> Result<Approver, ProtocolError> {
-    let person = invocation::requester()?;
-    let kind = rooms.policy.requester_kind(&person.name, &person.groups, person.kind);
-    let groups = countable(&rooms.policy, rooms.policy.groups_of(&person.name, &person.groups));
-    let Requester { uid, name, login_uid, .. } = person;
-    Ok(Approver { uid, name, login_uid, groups, kind })
 }
 
 /// Whether whoever calls may see a request.

@@ -13,7 +13,7 @@ use crate::snapshot::SnapshotError;
 use crate::system::canonical::CanonicalError;
 use crate::system::durable::DurableError;
 use crate::system::identity::IdentityError;
-use crate::system::text::visible_path;
+use crate::system::text::{visible, visible_path};
 
 /// What stops the protocol. Nothing has run, unless the message says so.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,23 @@ pub enum ProtocolError {
     /// Users and groups.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The signer registry.
+    #[error("{0}")]
+    Signers(String),
+    /// A signature is needed, and the person has no key for it.
+    #[error("{0}; nothing was decided")]
+    NoKey(String),
+    /// Somebody was to sign, and what came is no signature that counts: why, made visible.
+    #[error("{}; nothing was decided", visible(.0))]
+    NotSigned(String),
+    /// There is no log that an approver could be a witness of.
+    #[error(
+        "the end of the audit log cannot be read, and a signature is about it too: \"hitl audit verify\" says what is wrong; nothing was decided"
+    )]
+    NoLog,
+    /// Whoever approves something critical names the host that it is for.
+    #[error("{0}; nothing was decided")]
+    HostNotNamed(String),
     /// A file that the request is bound to.
     #[error("cannot read {path}, which the request is bound to: {1}", path = visible_path(.0))]
     Bound(PathBuf, io::Error),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Case;
 use crate::authenticate::{Conversation, Seat};
 use crate::execute::{CallerState, Ending};
-use crate::front::Said;
+use crate::front::{Said, Signable, Unsigned};
 use crate::review::{Record, RequestId};
 use crate::snapshot::{Captured, Progress, SnapshotError};
 
@@ -64,6 +64,12 @@ pub trait Front {
     /// The requester is to prove that it is them: the conversation with them, at their terminal. `None`
     /// where there is no terminal to ask at.
     fn conversation(&mut self) -> Option<Box<dyn Conversation + '_>>;
+
+    /// Has somebody at the requester's terminal sign one of these statements.
+    ///
+    /// # Errors
+    /// Why nothing was signed.
+    fn sign(&mut self, choices: &[Signable]) -> Result<String, Unsigned>;
 
     /// Where the requester sits, if they sit anywhere.
     fn seat(&self) -> Option<Seat>;

@@ -1,14 +1,19 @@
-//! A second human answers at the requester's own terminal, by name and password.
+//! A second human answers at the requester's own terminal: by name and password, or, where the rules ask
+//! for more than a login, by a signature.
 //!
-//! It is weaker than a login of their own: the requester's terminal could keep what is typed at it. So
-//! it counts only for groups that the policy opens to it, and is on record as what it is.
+//! It is weaker than a login of their own: the requester's terminal could keep what is typed at it, and
+//! have something else signed than it shows. So it counts only for groups that the policy opens to it,
+//! and is on record as what it is.
 
 use super::case::Case;
 use super::record::OnRecord;
-use super::{Front, ProtocolError, decisions};
-use crate::authenticate::{self, AuthenticationError, Claim};
+use super::ruling::{self, Word};
+use super::signing::Proving;
+use super::{Front, ProtocolError};
+use crate::authenticate::{self, AuthenticationError, Claim, Conversation};
+use crate::front::{Signable, Unsigned};
 use crate::invocation::RequesterKind;
-use crate::policy::Decision;
+use crate::policy::{Decision, Presence};
 use crate::review::{Record, StoreError};
 use crate::system::identity::Account;
 use crate::system::text::visible;
@@ -54,6 +59,32 @@ pub(super) fn approve(
     let name = String::from_utf8_lossy(name).into_owned();
     // By the name service alone; one that answers to other spellings means somebody else.
     let account = Account::by_name(&name)?.filter(|account| account.name == name);
+    let (approver, wanted) = match &account {
+        Some(account) => {
+            let approver = ruling::approver_here(case.rooms, account)?;
+            let wanted = record.presence_wanted(&approver);
+            (Some(approver), wanted)
+        }
+        None => (None, None),
+    };
+    let host = match record.wants_host_named() && wanted.is_some() {
+        true => {
+            let question = "[hitl] name of the host that this critical command is for: ";
+            let Ok(typed) = conversation.shown(question) else { return Ok(true) };
+            typed.usable().map(|host| String::from_utf8_lossy(host).into_owned())
+        }
+        false => None,
+    };
+    if let Some(approver) = approver.clone()
+        && wanted.is_some_and(|wanted| wanted > Presence::Uid)
+    {
+        drop(conversation);
+        let sign = &mut |choices: &[Signable]| front.sign(choices);
+        let word = Word { message: None, host, proving: Proving::Sign, sign };
+        let done = ruling::approve_at_requesters_terminal(case.rooms, &record.id, approver, word);
+        let Some(mut conversation) = front.conversation() else { return Ok(false) };
+        return told(done, &mut *conversation).map(|()| true);
+    }
     let claim = Claim {
         account: account.as_ref().map_or_else(|| NOBODY.to_owned(), |one| one.name.clone()),
         shown_as: name,
@@ -61,11 +92,11 @@ pub(super) fn approve(
         terminal: case.invocation.requester.terminal.clone(),
     };
     let proved = authenticate::authenticate(&claim, &mut *conversation);
-    let account = match (account, proved) {
-        (Some(account), Ok(_)) => account,
-        (account, proved) => {
+    let approver = match (approver, proved) {
+        (Some(approver), Ok(_)) => approver,
+        (approver, proved) => {
             let error = proved.err().unwrap_or(AuthenticationError::Wrong { wrong: 1 });
-            let whom = account
+            let whom = approver
                 .map_or_else(|| "a user whom this host does not know".to_owned(), |one| one.name);
             let because = format!("as an approver at the requester's terminal, {whom}: {error}");
             let entry =
@@ -80,19 +111,35 @@ pub(super) fn approve(
             return Ok(matches!(error, AuthenticationError::Stopped { .. }));
         }
     };
-    match decisions::approve_at_requesters_terminal(case.rooms, &record.id, &account) {
+    let sign = &mut |_: &[Signable]| Err(Unsigned("nothing was to be signed".to_owned()));
+    let word = Word { message: None, host, proving: Proving::Password, sign };
+    let done = ruling::approve_at_requesters_terminal(case.rooms, &record.id, approver, word);
+    told(done, &mut *conversation).map(|()| true)
+}
+
+/// Tells what came of it; that somebody's word does not count is only told.
+fn told(
+    done: Result<Record, ProtocolError>,
+    conversation: &mut dyn Conversation,
+) -> Result<(), ProtocolError> {
+    match done {
         Ok(now) => conversation.tell(&format!(
             "hitl: approved by {}{}",
-            visible(&account.name),
+            visible(now.approvals.last().map_or("", |approval| &approval.approver.name)),
             match now.missing().is_empty() {
                 true => String::new(),
                 false => format!("; it still needs {}", now.needed()),
             }
         )),
-        Err(ProtocolError::Store(
-            error @ (StoreError::NotAllowed(_) | StoreError::WrongState { .. }),
-        )) => conversation.tell(&format!("hitl: {error}")),
+        Err(
+            error @ (ProtocolError::Store(
+                StoreError::NotAllowed(_) | StoreError::WrongState { .. },
+            )
+            | ProtocolError::NotSigned(_)
+            | ProtocolError::NoKey(_)
+            | ProtocolError::HostNotNamed(_)),
+        ) => conversation.tell(&format!("hitl: {error}")),
         Err(error) => return Err(error),
     }
-    Ok(true)
+    Ok(())
 }

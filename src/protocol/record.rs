@@ -7,7 +7,7 @@ use super::confining::Confining;
 use crate::audit::{Command, Entry, EntryUser, Reference};
 use crate::execute::Ending;
 use crate::invocation::Requester;
-use crate::review::{Approver, Record, RequestId, State};
+use crate::review::{Approval, Approver, Proof, Record, Rejection, RequestId, Signed, State};
 use crate::snapshot::Captured;
 use crate::system::Digest;
 
@@ -95,32 +95,39 @@ impl<'c> OnRecord<'c> {
     }
 }
 
-/// A human's yes, as it stands in the record now.
-pub(super) fn approval(
-    record: &Record,
-    approver: &Approver,
-    presence: &str,
-    message: Option<&str>,
-) -> Entry {
-    Entry::approved(
+/// A human's yes.
+pub(super) fn approval(record: &Record, approval: &Approval) -> Entry {
+    let Approval { approver, presence, proof, message, .. } = approval;
+    let entry = Entry::approved(
         &reference(record),
-        &EntryUser {
-            name: approver.name.clone(),
-            uid: approver.uid,
-            login_uid: approver.login_uid,
-        },
+        &entry_user(approver),
         approver.kind,
         &approver.groups,
-        presence,
-        message,
-    )
+        *presence,
+        message.as_deref(),
+    );
+    proved(entry, proof)
 }
 
 /// A human's no.
-pub(super) fn rejection(record: &Record, approver: &Approver, message: &str) -> Entry {
-    let user =
-        EntryUser { name: approver.name.clone(), uid: approver.uid, login_uid: approver.login_uid };
-    Entry::rejected(&reference(record), &user, message)
+pub(super) fn rejection(record: &Record, rejection: &Rejection) -> Entry {
+    let user = entry_user(&rejection.approver);
+    proved(Entry::rejected(&reference(record), &user, &rejection.message), &rejection.proof)
+}
+
+/// How somebody proved that it was them: what they signed stands in the entry whole.
+fn proved(entry: Entry, proof: &Proof) -> Entry {
+    let entry = entry.proved_by(proof.word());
+    match proof {
+        Proof::Login | Proof::Password => entry,
+        Proof::Signature { signed: Signed { offer, statement, signature }, .. } => {
+            entry.signed(&offer.principal, &offer.key, statement, signature)
+        }
+    }
+}
+
+fn entry_user(approver: &Approver) -> EntryUser {
+    EntryUser { name: approver.name.clone(), uid: approver.uid, login_uid: approver.login_uid }
 }
 
 /// What ended a request without anybody's decision on it.

@@ -201,7 +201,7 @@ fn refused(sentence: String) -> Result<(), StoreError> {
     Err(StoreError::NotAllowed(sentence))
 }
 
-fn needed_text(requirements: &[Requirement]) -> String {
+pub(super) fn needed_text(requirements: &[Requirement]) -> String {
     let texts: Vec<String> = requirements
         .iter()
         .map(|needed| format!("{} of group {}", needed.count, visible(&needed.group)))

@@ -27,6 +27,7 @@ mod quorum;
 mod record_file;
 mod runner;
 mod shown;
+mod statement;
 mod view;
 mod viewer;
 mod waiting;
@@ -58,6 +59,7 @@ pub use file_store::FileStore;
 pub use queue::rows;
 pub use quorum::missing;
 pub use shown::describe;
+pub use statement::{Offer, Ruling};
 pub use view::view;
 pub use viewer::Viewer;
 

@@ -73,6 +73,14 @@ impl Moment {
         Duration::from_millis(wall.min(boot))
     }
 
+    /// A wall clock in milliseconds since the epoch as RFC 3339 in UTC with whole seconds:
+    /// `2026-11-23T17:54:20Z`.
+    pub fn wall_seconds(wall_ms: i64) -> String {
+        DateTime::<Utc>::from_timestamp_millis(wall_ms)
+            .unwrap_or_default()
+            .to_rfc3339_opts(SecondsFormat::Secs, true)
+    }
+
     /// The wall clock as RFC 3339 in UTC with milliseconds: `2026-11-23T17:54:20.123Z`.
     pub fn rfc3339(&self) -> String {
         DateTime::<Utc>::from_timestamp_millis(self.wall_ms)

@@ -42,7 +42,7 @@ pub(in crate::cli) fn edit(
             // Not even which rule it is: that can depend on where it leads.
             Judged::Refused(_) if named.is_hidden() => return Err(named.hidden().into()),
             Judged::Refused(outcome) => {
-                let mut front = TerminalFront::new(output, None)?;
+                let mut front = TerminalFront::new(output, caller, None)?;
                 front.about("path", named.path().to_string_lossy());
                 front.outcome(&outcome)?;
                 return Ok(exit(&outcome));
@@ -179,7 +179,7 @@ impl Session<'_> {
             true => Patience::NoWait,
             false => Patience::Wait(self.arguments.wait),
         };
-        let mut front = TerminalFront::new(self.output, None)?;
+        let mut front = TerminalFront::new(self.output, self.caller, None)?;
         front.about("path", target.path.to_string_lossy());
         let manner = Manner { patience, caller: self.caller, front: &mut front };
         let reason = self.arguments.reason.clone();

@@ -11,8 +11,8 @@ use crate::authenticate::{Conversation, Seat};
 use crate::cli::failure::{ExitCode, Failure};
 use crate::cli::output::Output;
 use crate::cli::progress;
-use crate::execute::Ending;
-use crate::front::Said;
+use crate::execute::{CallerState, Ending};
+use crate::front::{Said, Signable, Unsigned};
 use crate::policy::Decision;
 use crate::protocol::{Event, Front, Outcome};
 use crate::review::{self, Record};
@@ -25,6 +25,8 @@ const TYPED: usize = 4;
 /// A person at a terminal, a script, or both.
 pub(super) struct TerminalFront {
     output: Output,
+    /// What the caller had: what is started for them gets it back.
+    caller: CallerState,
     /// Whether events are written to a descriptor of the caller's.
     tells: bool,
     /// What the policy said, for the last word.
@@ -42,7 +44,11 @@ impl TerminalFront {
     ///
     /// # Errors
     /// A usage failure where that is not open for writing.
-    pub(super) fn new(output: &Output, status: Option<i32>) -> Result<Self, Failure> {
+    pub(super) fn new(
+        output: &Output,
+        caller: &CallerState,
+        status: Option<i32>,
+    ) -> Result<Self, Failure> {
         if let Some(number) = status {
             output.voice.open_status(number).map_err(|why| {
                 Failure::new(
@@ -55,6 +61,7 @@ impl TerminalFront {
         }
         Ok(Self {
             output: output.clone(),
+            caller: caller.clone(),
             tells: status.is_some(),
             verdict: Map::new(),
             about: Map::new(),
@@ -178,6 +185,10 @@ impl Front for TerminalFront {
 
     fn conversation(&mut self) -> Option<Box<dyn Conversation + '_>> {
         self.output.voice.conversation()
+    }
+
+    fn sign(&mut self, choices: &[Signable]) -> Result<String, Unsigned> {
+        self.output.voice.sign(choices, None, &self.caller)
     }
 
     fn seat(&self) -> Option<Seat> {

@@ -20,7 +20,7 @@ pub(super) fn run(
     caller: &CallerState,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let mut front = TerminalFront::new(output, arguments.status_fd)?;
+    let mut front = TerminalFront::new(output, caller, arguments.status_fd)?;
     let result = attempt(global, arguments, caller, output, &mut front);
     if let Err(failure) = &result {
         front.failed(failure);

@@ -1,0 +1,255 @@
+//! A human's word on a request: yes or no, by their login or by a signature.
+
+use super::signing::{Proving, Registry, Sign, ToSign};
+use super::{ProtocolError, Rooms, decisions, record};
+use crate::invocation::{self, Requester, RequesterKind};
+use crate::policy::Presence;
+use crate::review::{
+    Approval, Approver, Offer, Proof, Record, Rejection, RequestId, RequestStore, Ruling, State,
+    StoreError,
+};
+use crate::system::Moment;
+use crate::system::identity::Account;
+use crate::system::text::visible;
+
+/// What somebody says about a request, and how they prove that it is them.
+pub struct Word<'w> {
+    /// What they write to the requester.
+    pub message: Option<String>,
+    /// The host that they take the command to be for, where they were asked.
+    pub host: Option<String>,
+    /// How they prove it.
+    pub proving: Proving,
+    /// Has them sign.
+    pub sign: Sign<'w>,
+}
+
+/// A human says yes, from their own login.
+///
+/// # Errors
+/// [`ProtocolError::Store`] where it does not count; [`ProtocolError::NotSigned`] and its like where it
+/// needs a signature and there is none; [`ProtocolError::HostNotNamed`].
+pub fn approve(rooms: &Rooms, id: &RequestId, word: Word<'_>) -> Result<Record, ProtocolError> {
+    yes(rooms, id, approver(rooms)?, word, false)
+}
+
+/// The requester's own human says yes at the terminal where they asked.
+pub(super) fn confirm_in_place(rooms: &Rooms, id: &RequestId) -> Result<Record, ProtocolError> {
+    store(rooms, id, Approval::by_login(approver(rooms)?, None, &Moment::now()))
+}
+
+/// A human says yes at the requester's terminal, where they have named themselves.
+pub(super) fn approve_at_requesters_terminal(
+    rooms: &Rooms,
+    id: &RequestId,
+    approver: Approver,
+    word: Word<'_>,
+) -> Result<Record, ProtocolError> {
+    yes(rooms, id, approver, word, true)
+}
+
+/// Somebody of this host as one who says yes at the requester's terminal.
+pub(super) fn approver_here(rooms: &Rooms, account: &Account) -> Result<Approver, ProtocolError> {
+    let unix_groups: Vec<String> = account.groups()?.into_iter().map(|group| group.name).collect();
+    let mut groups = rooms.policy.groups_of(&account.name, &unix_groups);
+    groups.retain(|group| rooms.policy.may_approve_at_requesters_terminal(group));
+    Ok(Approver {
+        uid: account.uid,
+        name: account.name.clone(),
+        // The kernel's is the requester's here, and says nothing about them.
+        login_uid: None,
+        groups,
+        kind: rooms.policy.requester_kind(&account.name, &unix_groups, RequesterKind::Human),
+    })
+}
+
+fn yes(
+    rooms: &Rooms,
+    id: &RequestId,
+    approver: Approver,
+    word: Word<'_>,
+    at_requesters_terminal: bool,
+) -> Result<Record, ProtocolError> {
+    let record = rooms.requests.load(id)?;
+    // Whoever's yes does not count anyway is told so, and not asked to sign.
+    let wanted = match record.state {
+        State::Pending => record.presence_wanted(&approver),
+        _ => None,
+    };
+    if wanted.is_some() {
+        host_is_named(&record, word.host.as_deref())?;
+    }
+    let mut approval = Approval::by_login(approver, word.message.clone(), &Moment::now());
+    let registry = Registry::new(rooms);
+    if matches!(word.proving, Proving::Password) {
+        approval.proof = Proof::Password;
+    } else if let Some(wanted) = wanted
+        && let Some(signed) =
+            sign(&registry, &record, &approval.approver, Ruling::Approve, wanted, word)?
+    {
+        approval.message.clone_from(&signed.offer.message);
+        approval.proof = Proof::Signature { signed, at_requesters_terminal };
+        approval.presence = registry
+            .presence(&record, &approval.approver, &approval.proof, None)
+            .map_err(ProtocolError::NotSigned)?;
+    }
+    store(rooms, id, approval)
+}
+
+fn store(rooms: &Rooms, id: &RequestId, approval: Approval) -> Result<Record, ProtocolError> {
+    decisions::change(rooms, id, &mut |record, now| {
+        let approval = Approval { at: now.clone(), ..approval.clone() };
+        let approval = record.approve_with(approval)?;
+        Ok(record::approval(record, &approval))
+    })
+}
+
+/// The signature that is wanted, where one is.
+fn sign(
+    registry: &Registry<'_>,
+    record: &Record,
+    approver: &Approver,
+    ruling: Ruling,
+    wanted: Presence,
+    word: Word<'_>,
+) -> Result<Option<crate::review::Signed>, ProtocolError> {
+    let to_sign = ToSign { record, approver, ruling, message: word.message.clone(), wanted };
+    match word.proving {
+        Proving::Password => Ok(None),
+        Proving::AsNeeded if wanted == Presence::Uid => Ok(None),
+        Proving::AsNeeded | Proving::Sign => to_sign.signed_now(registry, word.sign).map(Some),
+        Proving::Signature(signature) => {
+            let offered = record.offered_to(approver.uid);
+            let signed = to_sign.matched(registry, &offered, signature)?;
+            if word.message.is_some() && word.message != signed.offer.message {
+                return Err(ProtocolError::NotSigned(
+                    "the statement that was signed holds another message: leave -m out".to_owned(),
+                ));
+            }
+            Ok(Some(signed))
+        }
+    }
+}
+
+/// What can do the most harm is approved by somebody who knows where it would do it.
+fn host_is_named(record: &Record, typed: Option<&str>) -> Result<(), ProtocolError> {
+    if !record.wants_host_named() {
+        return Ok(());
+    }
+    let host = &record.bound.host.name;
+    match typed {
+        Some(typed) if typed == host => Ok(()),
+        Some(typed) => Err(ProtocolError::HostNotNamed(format!(
+            "{} is for another host than {}: look at \"hitl show {}\" again",
+            record.id,
+            visible(typed),
+            record.id
+        ))),
+        None => Err(ProtocolError::HostNotNamed(format!(
+            "the risk of {id} is critical: name the host that it is for, hitl approve {id} --host NAME (\"hitl show {id}\" has it)",
+            id = record.id
+        ))),
+    }
+}
+
+/// A human says no.
+///
+/// # Errors
+/// As [`approve`], and for an empty message.
+pub fn reject(rooms: &Rooms, id: &RequestId, word: Word<'_>) -> Result<Record, ProtocolError> {
+    let approver = approver(rooms)?;
+    let mut rejection = Rejection {
+        approver,
+        message: word.message.clone().unwrap_or_default(),
+        proof: Proof::Login,
+        at: Moment::now(),
+    };
+    let registry = Registry::new(rooms);
+    if !matches!(word.proving, Proving::AsNeeded) {
+        let record = rooms.requests.load(id)?;
+        let made_elsewhere = matches!(word.proving, Proving::Signature(_));
+        if !made_elsewhere {
+            // Whoever's no does not count anyway is not asked to sign it.
+            record.clone().reject(rejection.clone(), &Moment::now())?;
+        }
+        let who = rejection.approver.clone();
+        if let Some(signed) =
+            sign(&registry, &record, &who, Ruling::Reject, Presence::Key, word)?
+        {
+            rejection.message = signed.offer.message.clone().unwrap_or_default();
+            rejection.proof = Proof::Signature { signed, at_requesters_terminal: false };
+            registry
+                .presence(&record, &who, &rejection.proof, None)
+                .map_err(ProtocolError::NotSigned)?;
+        }
+    }
+    decisions::change(rooms, id, &mut |record, now| {
+        record.reject(Rejection { at: now.clone(), ..rejection.clone() }, now)?;
+        Ok(record::rejection(record, &rejection))
+    })
+}
+
+/// Makes a statement for whoever calls, to be signed anywhere: it can be handed in as long as humans may
+/// decide.
+///
+/// # Errors
+/// As [`approve`].
+pub fn offer(
+    rooms: &Rooms,
+    id: &RequestId,
+    ruling: Ruling,
+    message: Option<String>,
+    key: Option<&str>,
+) -> Result<(Offer, String), ProtocolError> {
+    decisions::note_overdue(rooms)?;
+    let approver = approver(rooms)?;
+    let record = rooms.requests.load(id)?;
+    let now = Moment::now();
+    let wanted = match ruling {
+        Ruling::Reject => {
+            let rejection = Rejection {
+                approver: approver.clone(),
+                message: message.clone().unwrap_or_default(),
+                proof: Proof::Login,
+                at: now.clone(),
+            };
+            record.clone().reject(rejection, &now)?;
+            Presence::Key
+        }
+        _ => match record.presence_wanted(&approver) {
+            Some(wanted) if record.state == State::Pending => wanted,
+            // The same refusal as that of the approval itself.
+            _ => {
+                let approval = Approval::by_login(approver.clone(), None, &now);
+                let approval = Approval { presence: Presence::Verify, ..approval };
+                record.clone().approve_with(approval)?;
+                Presence::Key
+            }
+        },
+    };
+    let registry = Registry::new(rooms);
+    let to_sign = ToSign { record: &record, approver: &approver, ruling, message, wanted };
+    let offer = to_sign.offer(&registry, key)?;
+    rooms.requests.update(id, &mut |record| {
+        if record.state == State::Pending {
+            record.offer(approver.uid, offer.clone());
+            return Ok(());
+        }
+        Err(StoreError::WrongState {
+            id: record.id.clone(),
+            state: record.state.to_string(),
+            sentence: record.standing(),
+        })
+    })?;
+    let statement = offer.statement(&record);
+    Ok((offer, statement))
+}
+
+/// Whoever calls, as one who decides.
+pub(super) fn approver(rooms: &Rooms) -> Result<Approver, ProtocolError> {
+    let person = invocation::requester()?;
+    let kind = rooms.policy.requester_kind(&person.name, &person.groups, person.kind);
+    let groups = rooms.policy.groups_of(&person.name, &person.groups);
+    let Requester { uid, name, login_uid, .. } = person;
+    Ok(Approver { uid, name, login_uid, groups, kind })
+}

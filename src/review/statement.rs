@@ -1,0 +1,164 @@
+//! The statement that an approver signs: plain text, so that anybody can check the signature for ever
+//! with stock `ssh-keygen -Y verify`, and without hitl.
+//!
+//! Its lines have a fixed order, each `name: value`, and no value can hold a line feed. It is always
+//! *built* from our own request and from the few facts of the [`Offer`], and compared byte for byte: a
+//! statement that somebody hands in is never read. What a line has no room for is cut, with the digest
+//! of what is missing; the `request` line covers everything, whole.
+
+use serde::{Deserialize, Serialize};
+
+use super::wording::input_text;
+use super::{BoundEnvironment, Record};
+use crate::audit::{self, LogHead};
+use crate::invocation::{BoundFile, RunAs};
+use crate::policy::Requirement;
+use crate::system::text::{visible, visible_argument, visible_bytes};
+use crate::system::{ByteString, Digest, Moment};
+
+/// The most bytes of a value. With it a statement stays below 32 KiB, and an audit entry that holds it
+/// below the limit of a line.
+const VALUE_LIMIT: usize = 2000;
+
+/// What is decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ruling {
+    /// The command may run.
+    Approve,
+    /// It may not.
+    Reject,
+    /// The emergency was one: for a command that ran by break-glass.
+    Justified,
+    /// It was none.
+    Unjustified,
+}
+
+impl Ruling {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::Justified => "justified",
+            Self::Unjustified => "unjustified",
+        }
+    }
+}
+
+/// What a statement says beside what the request says: fixed by hitl before anything is signed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offer {
+    /// What is decided.
+    pub ruling: Ruling,
+    /// The signer, as the registry calls them.
+    pub principal: String,
+    /// The fingerprint of the key that is to sign, as `SHA256:…`.
+    pub key: String,
+    /// The end of the audit log: so every approver is a witness of it.
+    pub log: LogHead,
+    /// What they write to the requester.
+    pub message: Option<String>,
+    /// When it was offered, wall clock in milliseconds since the epoch.
+    pub at_ms: i64,
+}
+
+impl Offer {
+    /// The statement about this request, with a line feed at its end.
+    pub fn statement(&self, record: &Record) -> String {
+        let bound = &record.bound;
+        let requester = &bound.requester;
+        let claim = |text: &Option<String>| match text {
+            Some(text) => quoted(&audit::redact_text(text)),
+            None => "none".to_owned(),
+        };
+        let lines = [
+            ("decision", self.ruling.word().to_owned()),
+            ("request", record.digest.to_string()),
+            ("request-id", record.id.to_string()),
+            ("host", format!("{} {}", visible(&bound.host.name), visible(&bound.host.id))),
+            ("requested-by", format!("{} (uid {})", visible(&requester.name), requester.uid)),
+            ("run-as", run_as(&bound.run_as)),
+            ("cwd", visible_bytes(bound.directory.as_bytes())),
+            ("command", command(&bound.argv)),
+            ("executable", file(&bound.executable)),
+            ("files", list(bound.operands.iter().map(file))),
+            ("environment", environment(&bound.environment)),
+            ("input", input_text(bound.input).to_owned()),
+            ("policy", format!("{} rules {}", bound.policy, list(bound.rules.iter()))),
+            ("needs", needs(&record.shown.requirements)),
+            ("reason", claim(&bound.reason)),
+            ("log", self.log.to_string()),
+            ("nonce", bound.nonce.clone()),
+            ("approver", format!("{} {}", visible(&self.principal), visible(&self.key))),
+            ("message", claim(&self.message)),
+            ("signed-at", seconds(self.at_ms)),
+            ("expires", seconds(bound.expires_ms)),
+        ];
+        let mut statement = String::from("hitl-approval/v1\n");
+        for (name, value) in lines {
+            statement.push_str(name);
+            statement.push_str(": ");
+            statement.push_str(&cut(value));
+            statement.push('\n');
+        }
+        statement
+    }
+}
+
+fn run_as(run_as: &RunAs) -> String {
+    format!("{} (uid {} gid {})", visible(&run_as.user), run_as.uid, run_as.gid)
+}
+
+/// As a JSON array, secrets taken out as in the audit log, which keeps the statement.
+fn command(argv: &[ByteString]) -> String {
+    list(audit::redact(argv).args.iter())
+}
+
+fn file(file: &BoundFile) -> String {
+    let path = visible_argument(file.path.as_bytes());
+    match &file.sha256 {
+        Some(sha256) => format!("{path} {sha256}"),
+        None => format!(
+            "{path} device {} inode {} size {}, too large to be read whole",
+            file.device, file.inode, file.size
+        ),
+    }
+}
+
+fn environment(environment: &BoundEnvironment) -> String {
+    let names: Vec<String> =
+        environment.names.iter().map(|name| visible_bytes(name.as_bytes())).collect();
+    format!("{} hmac-{}", cut(names.join(",")), environment.values)
+}
+
+fn needs(requirements: &[Requirement]) -> String {
+    match requirements {
+        [] => "nobody".to_owned(),
+        _ => super::deciders::needed_text(requirements),
+    }
+}
+
+/// A JSON array of strings, everything hidden made visible.
+fn list<S: AsRef<str>>(items: impl Iterator<Item = S>) -> String {
+    let items: Vec<String> = items.map(|item| quoted(item.as_ref())).collect();
+    format!("[{}]", items.join(","))
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", visible(text).replace('"', "\\\""))
+}
+
+fn seconds(wall_ms: i64) -> String {
+    Moment::wall_seconds(wall_ms)
+}
+
+fn cut(value: String) -> String {
+    if value.len() <= VALUE_LIMIT {
+        return value;
+    }
+    let boundary = (0..=VALUE_LIMIT).rev().find(|at| value.is_char_boundary(*at));
+    let (kept, missing) = value.split_at(boundary.unwrap_or_default());
+    format!("{kept}[cut: {} bytes, {}]", missing.len(), Digest::of(missing.as_bytes()))
+}
