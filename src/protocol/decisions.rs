@@ -6,10 +6,10 @@ use super::confining;
 use super::record::OnRecord;
 use super::{ProtocolError, Rooms, editing, record, told};
 use crate::invocation::{self, BoundFile, Requester, RequesterKind};
-use crate::policy::{Policy, Presence};
+use crate::policy::Policy;
 use crate::review::{
-    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Difference, Record, RequestId,
-    RequestStore, Runner, Salt, Shown, StoreError,
+    Approver, Bound, BoundEnvironment, BoundRequester, Difference, Record, RequestId, RequestStore,
+    Runner, Salt, Shown, StoreError,
 };
 use crate::system::identity::Account;
 use crate::system::text::visible;
@@ -171,12 +171,9 @@ pub fn approve(
     message: Option<String>,
 ) -> Result<Record, ProtocolError> {
     let approver = approver(rooms)?;
-    let unprovable = unprovable_groups(rooms, &approver);
     change(rooms, id, &mut |record, now| {
-        record
-            .approve(approver.clone(), message.clone(), now)
-            .map_err(|error| unproven(error, record, &unprovable))?;
-        Ok(record::approval(record, &approver, "uid", message.as_deref()))
+        let approval = record.approve(approver.clone(), message.clone(), now)?;
+        Ok(record::approval(record, &approval))
     })
 }
 
@@ -198,8 +195,8 @@ pub(super) fn approve_at_requesters_terminal(
         kind: rooms.policy.requester_kind(&account.name, &unix_groups, RequesterKind::Human),
     };
     change(rooms, id, &mut |record, now| {
-        record.approve_by_password(approver.clone(), now)?;
-        Ok(record::approval(record, &approver, Approval::BY_PASSWORD, None))
+        let approval = record.approve_by_password(approver.clone(), now)?;
+        Ok(record::approval(record, &approval))
     })
 }
 
@@ -214,11 +211,8 @@ pub(super) fn confirm_in_place(rooms: &Rooms, id: &RequestId) -> Result<Record, 
 /// [`ProtocolError::Store`] where it does not count, and for an empty message.
 pub fn reject(rooms: &Rooms, id: &RequestId, message: &str) -> Result<Record, ProtocolError> {
     let approver = approver(rooms)?;
-    let unprovable = unprovable_groups(rooms, &approver);
     change(rooms, id, &mut |record, now| {
-        record
-            .reject(approver.clone(), message, now)
-            .map_err(|error| unproven(error, record, &unprovable))?;
+        record.reject(approver.clone(), message, now)?;
         Ok(record::rejection(record, &approver, message))
     })
 }
@@ -323,7 +317,7 @@ pub(super) fn only_the_requester(record: &Record) -> Result<(), ProtocolError> {
 fn approver(rooms: &Rooms) -> Result<Approver, ProtocolError> {
     let person = invocation::requester()?;
     let kind = rooms.policy.requester_kind(&person.name, &person.groups, person.kind);
-    let groups = countable(&rooms.policy, rooms.policy.groups_of(&person.name, &person.groups));
+    let groups = rooms.policy.groups_of(&person.name, &person.groups);
     let Requester { uid, name, login_uid, .. } = person;
     Ok(Approver { uid, name, login_uid, groups, kind })
 }
@@ -334,7 +328,6 @@ fn approver(rooms: &Rooms) -> Result<Approver, ProtocolError> {
 /// [`ProtocolError::Identity`].
 pub fn may_see(rooms: &Rooms) -> Result<impl Fn(&Record) -> bool + use<>, ProtocolError> {
     let person = invocation::requester()?;
-    // Also those whose presence cannot be verified: they are told so when they decide.
     let groups = rooms.policy.groups_of(&person.name, &person.groups);
     Ok(move |record: &Record| record.may_see(person.uid, &groups))
 }
@@ -357,48 +350,5 @@ fn groups_now(policy: &Policy, approver: &Approver) -> Vec<String> {
     }
     let Ok(groups) = account.groups() else { return Vec::new() };
     let names: Vec<String> = groups.into_iter().map(|group| group.name).collect();
-    countable(policy, policy.groups_of(&account.name, &names))
-}
-
-/// Without the groups whose members must prove more than an own login: that cannot be verified yet,
-/// and what cannot be verified does not count.
-fn countable(policy: &Policy, mut groups: Vec<String>) -> Vec<String> {
-    groups.retain(|group| policy.presence_of(group).is_none_or(|needed| needed == Presence::Uid));
-    groups
-}
-
-/// A refusal, with what may be behind it: a group of theirs that asks for more than can be verified.
-fn unproven(
-    error: StoreError,
-    record: &Record,
-    unprovable: &[(String, &'static str)],
-) -> StoreError {
-    let needed = |group: &str| record.shown.requirements.iter().any(|one| one.group == group);
-    let found = unprovable.iter().find(|(group, _)| needed(group));
-    match (error, found) {
-        (StoreError::NotAllowed(sentence), Some((group, presence))) => {
-            StoreError::NotAllowed(format!(
-                "{sentence}; members of group {} must prove their presence by \"{presence}\", which \
-                 this version cannot verify, so that their word does not count: ask for \"presence: \
-                 uid\" in the policy, or for another group",
-                visible(group)
-            ))
-        }
-        (error, _) => error,
-    }
-}
-
-/// The groups that an approver is in without counting for them, and what they would have to prove.
-fn unprovable_groups(rooms: &Rooms, approver: &Approver) -> Vec<(String, &'static str)> {
-    let Ok(person) = invocation::requester() else { return Vec::new() };
-    rooms
-        .policy
-        .groups_of(&person.name, &person.groups)
-        .into_iter()
-        .filter(|group| !approver.groups.contains(group))
-        .filter_map(|group| {
-            let presence = rooms.policy.presence_of(&group)?.word();
-            Some((group, presence))
-        })
-        .collect()
+    policy.groups_of(&account.name, &names)
 }

@@ -8,7 +8,7 @@ use super::record::OnRecord;
 use super::{Front, ProtocolError, decisions};
 use crate::authenticate::{self, AuthenticationError, Claim};
 use crate::invocation::RequesterKind;
-use crate::policy::Decision;
+use crate::policy::{Decision, Presence};
 use crate::review::{Record, StoreError};
 use crate::system::identity::Account;
 use crate::system::text::visible;
@@ -28,11 +28,12 @@ impl Case<'_> {
         self.verdict.decision == Decision::Approve
             && self.verdict.requester_kind == RequesterKind::Human
             && self.rooms.directories.scope == Scope::System
-            && self
-                .verdict
-                .requirements
-                .iter()
-                .any(|needed| self.rooms.policy.may_approve_at_requesters_terminal(&needed.group))
+            && self.verdict.requirements.iter().any(|needed| {
+                let open =
+                    |group: &String| self.rooms.policy.may_approve_at_requesters_terminal(group);
+                // A password proves no more than a login.
+                needed.presence == Presence::Uid && needed.groups.iter().any(open)
+            })
     }
 }
 

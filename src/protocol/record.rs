@@ -7,7 +7,7 @@ use super::confining::Confining;
 use crate::audit::{Command, Entry, EntryUser, Reference};
 use crate::execute::Ending;
 use crate::invocation::Requester;
-use crate::review::{Approver, Record, RequestId, State};
+use crate::review::{Approval, Approver, Record, RequestId, State};
 use crate::snapshot::Captured;
 use crate::system::Digest;
 
@@ -95,25 +95,9 @@ impl<'c> OnRecord<'c> {
     }
 }
 
-/// A human's yes, as it stands in the record now.
-pub(super) fn approval(
-    record: &Record,
-    approver: &Approver,
-    presence: &str,
-    message: Option<&str>,
-) -> Entry {
-    Entry::approved(
-        &reference(record),
-        &EntryUser {
-            name: approver.name.clone(),
-            uid: approver.uid,
-            login_uid: approver.login_uid,
-        },
-        approver.kind,
-        &approver.groups,
-        presence,
-        message,
-    )
+/// A human's yes.
+pub(super) fn approval(record: &Record, approval: &Approval) -> Entry {
+    Entry::approved(&reference(record), approval)
 }
 
 /// A human's no.

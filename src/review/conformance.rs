@@ -31,7 +31,9 @@ fn insert(store: &dyn RequestStore) -> Record {
 fn approve(store: &dyn RequestStore, record: &Record) -> Record {
     let bob = approver(1001, &["ops"]);
     store
-        .update(&record.id, &mut |record| record.approve(bob.clone(), None, &Moment::now()))
+        .update(&record.id, &mut |record| {
+            record.approve(bob.clone(), None, &Moment::now()).map(drop)
+        })
         .unwrap()
 }
 

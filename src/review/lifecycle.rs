@@ -6,9 +6,12 @@
 use std::time::Duration;
 
 use super::lines::made_visible;
+use super::person::Person;
 use super::{
-    Approval, Approver, Bound, Record, Rejection, RequestId, Runner, Salt, Shown, State, StoreError,
+    Approval, Approver, Bound, Proof, Record, Rejection, RequestId, Runner, Salt, Shown, State,
+    StoreError,
 };
+use crate::policy::Presence;
 use crate::system::Moment;
 use crate::system::text::visible;
 
@@ -63,8 +66,9 @@ impl Record {
         approver: Approver,
         message: Option<String>,
         now: &Moment,
-    ) -> Result<(), StoreError> {
-        self.approve_by(approver, "uid", message, now)
+    ) -> Result<Approval, StoreError> {
+        let (presence, proof) = (Presence::Uid, Proof::Login);
+        self.approve_with(Approval { approver, presence, proof, message, at: now.clone() })
     }
 
     /// As [`Record::approve`], by somebody who proved by their password at the requester's terminal
@@ -76,31 +80,30 @@ impl Record {
         &mut self,
         approver: Approver,
         now: &Moment,
-    ) -> Result<(), StoreError> {
-        self.approve_by(approver, Approval::BY_PASSWORD, None, now)
+    ) -> Result<Approval, StoreError> {
+        let (presence, proof) = (Presence::Uid, Proof::Password);
+        self.approve_with(Approval { approver, presence, proof, message: None, at: now.clone() })
     }
 
-    fn approve_by(
-        &mut self,
-        approver: Approver,
-        presence: &str,
-        message: Option<String>,
-        now: &Moment,
-    ) -> Result<(), StoreError> {
-        self.demand(&[State::Pending], now)?;
-        self.check_approver(&approver)?;
-        self.approvals.push(Approval {
-            approver,
-            presence: presence.to_owned(),
-            message,
-            at: now.clone(),
-        });
+    /// As [`Record::approve`], by a proof of any kind, at the moment that it names. It takes the place
+    /// of an earlier one by the same person. Whoever calls has verified the proof, and that its presence
+    /// is what it is worth.
+    ///
+    /// # Errors
+    /// As [`Record::approve`].
+    pub fn approve_with(&mut self, approval: Approval) -> Result<Approval, StoreError> {
+        let now = approval.at.clone();
+        self.demand(&[State::Pending], &now)?;
+        self.check_approver(&approval.approver, approval.presence)?;
+        let person = Person::from(&approval.approver);
+        self.approvals.retain(|given| !person.may_be(Person::from(&given.approver)));
+        self.approvals.push(approval.clone());
         if self.suffices(&|approver| approver.groups.clone()) {
             self.execution_deadline =
                 Some(now.plus(Duration::from_millis(self.execution_expiry_ms)));
-            self.enter(State::Approved, now);
+            self.enter(State::Approved, &now);
         }
-        Ok(())
+        Ok(approval)
     }
 
     /// A human says no. One no is final, also over approvals that were given, as long as the

@@ -1,9 +1,9 @@
 //! Lives of requests, told as promises: who may do what, when, and what is final.
 
-use super::samples::{approver, groups_then, moment, record, runner};
+use super::samples::{approver, groups_then, moment, record, requirement, runner};
 use super::{Difference, Record, Runner, State, StoreError};
 use crate::invocation::InputKind;
-use crate::policy::{Decision, Requirement};
+use crate::policy::Decision;
 use crate::system::{BootId, Moment};
 
 fn approved() -> Record {
@@ -13,7 +13,7 @@ fn approved() -> Record {
     record
 }
 
-fn wrong_state(result: Result<(), StoreError>) -> (String, String) {
+fn wrong_state<T: std::fmt::Debug>(result: Result<T, StoreError>) -> (String, String) {
     match result {
         Err(StoreError::WrongState { state, sentence, .. }) => (state, sentence),
         other => panic!("the state allows it: {other:?}"),
@@ -38,7 +38,7 @@ fn a_request_is_approved_used_once_and_finished() {
 #[test]
 fn two_of_two_groups_are_needed_where_two_are_required() {
     let mut record = record();
-    record.shown.requirements.push(Requirement { group: "security".into(), count: 1 });
+    record.shown.requirements.push(requirement(&["security"], 1));
     record.approve(approver(1001, &["ops", "security"]), None, &moment(1)).unwrap();
     assert_eq!(record.state, State::Pending);
     assert_eq!(record.execution_deadline, None);

@@ -47,7 +47,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::invocation::{BoundFile, DynamicFragment, InputKind, RequesterKind, RunAs};
-use crate::policy::{Confine, Decision, Reason, Requirement, Risk};
+use crate::policy::{Confine, Decision, Presence, Reason, Requirement, Risk};
 use crate::system::{BootId, ByteString, Digest, Host, Moment};
 
 pub use bound::Difference;
@@ -56,7 +56,7 @@ pub use commitment::Salt;
 pub use error::StoreError;
 pub use file_store::FileStore;
 pub use queue::rows;
-pub use quorum::missing;
+pub use quorum::{Yes, missing};
 pub use shown::describe;
 pub use view::view;
 pub use viewer::Viewer;
@@ -285,18 +285,35 @@ pub struct Confined {
 pub struct Approval {
     /// Who.
     pub approver: Approver,
-    /// How they proved it: `uid` (an own login on this host), or [`Approval::BY_PASSWORD`]. Stronger levels come with signatures.
-    pub presence: String,
+    /// What their proof is worth.
+    pub presence: Presence,
+    /// How they proved that it was them.
+    pub proof: Proof,
     /// What they wrote.
     pub message: Option<String>,
     /// When.
     pub at: Moment,
 }
 
-impl Approval {
-    /// The presence of somebody who typed name and password at the requester's terminal. Their groups
-    /// are then those that the policy opened to it, for good.
-    pub const BY_PASSWORD: &str = "password";
+/// How a human proved that it was them who said yes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Proof {
+    /// By an own login on this host.
+    Login,
+    /// By name and password at the requester's terminal. Their groups are then those that the policy
+    /// opened to it, for good.
+    Password,
+}
+
+impl Proof {
+    /// The word for it, as records and the audit log have it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Password => "password",
+        }
+    }
 }
 
 /// One human's no.
