@@ -23,6 +23,8 @@ mod front;
 mod in_place;
 mod pause;
 mod record;
+mod ruling;
+mod signing;
 mod told;
 mod undo;
 
@@ -38,12 +40,14 @@ use crate::system::{Digest, Directories, Host, Moment, Sight};
 
 pub use case::Case;
 use confining::Confining;
-pub use decisions::{approve, cancel, may_decide, may_see, note_overdue, reject};
+pub use decisions::{cancel, may_decide, may_see, note_overdue};
 pub use editing::{AsWhom, Judged, Proposal, edit, judge_edit, proposal};
 pub use error::ProtocolError;
 pub use front::{Event, Front, Manner, Outcome, Patience};
 use pause::{pause, wait_begins};
 use record::OnRecord;
+pub use ruling::{Word, approve, offer, reject};
+pub use signing::Proving;
 pub use told::viewer;
 pub use undo::{UndoReport, find_run, runs, undo};
 

@@ -11,7 +11,7 @@ use super::{Action, Entry, EntryUser, Outcome, redact, redact_text};
 use crate::execute::{ConfinementLevel, Ending};
 use crate::invocation::{RequesterKind, RunAs};
 use crate::policy::{Authenticate, Confine, Decision, PolicyIdentity, Verdict};
-use crate::review::RequestId;
+use crate::review::{Approval, RequestId};
 use crate::system::{ByteString, Digest};
 
 /// The names of the details that stand under `hitl`.
@@ -27,7 +27,6 @@ pub(super) mod field {
     pub(in crate::audit) const POLICY: &str = "policy";
     pub(in crate::audit) const POLICY_NAME: &str = "policy_name";
     pub(in crate::audit) const REQUIREMENTS: &str = "requirements";
-    pub(in crate::audit) const GROUP: &str = "group";
     pub(in crate::audit) const COUNT: &str = "count";
     pub(in crate::audit) const REASONS: &str = "reasons";
     pub(in crate::audit) const AUTHENTICATE: &str = "authenticate";
@@ -159,7 +158,13 @@ impl Entry {
         let requirements: Vec<Value> = verdict
             .requirements
             .iter()
-            .map(|needed| json!({field::GROUP: needed.group, field::COUNT: needed.count}))
+            .map(|needed| {
+                json!({
+                    field::GROUPS: needed.groups,
+                    field::COUNT: needed.count,
+                    field::PRESENCE: needed.presence,
+                })
+            })
             .collect();
         let reasons: Vec<String> =
             verdict.reasons.iter().map(|reason| redact_text(&reason.text)).collect();
@@ -201,21 +206,19 @@ impl Entry {
             .text(field::BECAUSE, because)
     }
 
-    /// A human said yes: `approver`, who is in these groups of the policy and proved it by
-    /// `presence` (`uid` for an own login; `password` for name and password at the requester's terminal).
-    pub fn approved(
-        reference: &Reference,
-        approver: &EntryUser,
-        kind: RequesterKind,
-        groups: &[String],
-        presence: &str,
-        message: Option<&str>,
-    ) -> Self {
-        let mut entry = Self::new(Action::ApprovalRecorded, Outcome::Success, reference, approver)
-            .with(field::KIND, json!(kind))
-            .with(field::GROUPS, json!(groups))
-            .with(field::PRESENCE, json!(presence));
-        if let Some(message) = message {
+    /// A human said yes.
+    pub fn approved(reference: &Reference, approval: &Approval) -> Self {
+        let approver = &approval.approver;
+        let user = EntryUser {
+            name: approver.name.clone(),
+            uid: approver.uid,
+            login_uid: approver.login_uid,
+        };
+        let mut entry = Self::new(Action::ApprovalRecorded, Outcome::Success, reference, &user)
+            .with(field::KIND, json!(approver.kind))
+            .with(field::GROUPS, json!(approver.groups))
+            .with(field::PRESENCE, json!(approval.presence));
+        if let Some(message) = &approval.message {
             entry = entry.text(field::MESSAGE, message);
         }
         entry
@@ -225,6 +228,19 @@ impl Entry {
     pub fn rejected(reference: &Reference, approver: &EntryUser, message: &str) -> Self {
         Self::new(Action::ApprovalRejected, Outcome::Failure, reference, approver)
             .text(field::MESSAGE, message)
+    }
+
+    /// How whoever decided proved that it was them: `login`, `password` or `signature`.
+    pub fn proved_by(self, proof: &str) -> Self {
+        self.with(field::PROOF, proof.into())
+    }
+
+    /// With what they signed, whole: by this principal's key of this fingerprint.
+    pub fn signed(self, principal: &str, key: &str, statement: &str, signature: &str) -> Self {
+        self.with(field::PRINCIPAL, principal.into())
+            .with(field::KEY, key.into())
+            .with(field::STATEMENT, statement.into())
+            .with(field::SIGNATURE, signature.into())
     }
 
     /// The state of so many paths was captured, with so many bytes of content, before a command or

@@ -104,7 +104,7 @@ fn lookup<'n, 'a>(root: &'n Node<'a>, path: &[&str]) -> Option<&'n Node<'a>> {
 }
 
 /// A word as serde reads it, so that each is spelled in one place only.
-fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
+pub(super) fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
     let deserializer: StrDeserializer<'_, ValueError> = text.into_deserializer();
     T::deserialize(deserializer).ok()
 }

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::entry::field;
-use super::line::Line;
+use super::line::{Line, word};
 use super::node::Node;
-use super::quorum::{self, Yes};
+use super::quorum::{self, Need, Yes};
 use super::{Action, EntryUser, Outcome};
 use crate::invocation::RequesterKind;
 use crate::policy::{Authenticate, Decision};
@@ -25,7 +25,7 @@ pub(super) struct Lives {
 struct Life {
     id: String,
     requester: EntryUser,
-    decision: Option<(Decision, Vec<(String, u64)>)>,
+    decision: Option<(Decision, Vec<Need>)>,
     approvals: Vec<Yes>,
     /// What must be on record before it starts: that the requester has proved to be who they are.
     unproved: bool,
@@ -137,8 +137,11 @@ impl Lives {
             .and_then(Node::items)
             .map(|items| items.iter().filter_map(Node::text).map(str::to_owned).collect())
             .ok_or("it does not say which groups the approver is in")?;
+        let presence = line
+            .detail_word(field::PRESENCE)
+            .ok_or("it does not say how the approver proved that it was them")?;
         let human = line.detail_word(field::KIND) == Some(RequesterKind::Human);
-        life.approvals.push(Yes { user, groups, human });
+        life.approvals.push(Yes { user, groups, presence, human });
         Ok(())
     }
 
@@ -218,7 +221,11 @@ impl Lives {
     }
 }
 
-fn requirement(node: &Node<'_>) -> Option<(String, u64)> {
-    let group = node.get(field::GROUP)?.text()?;
-    Some((group.to_owned(), node.get(field::COUNT)?.unsigned()?))
+fn requirement(node: &Node<'_>) -> Option<Need> {
+    let groups = node.get(field::GROUPS)?.items()?.iter();
+    Some(Need {
+        groups: groups.map(|group| group.text().map(str::to_owned)).collect::<Option<_>>()?,
+        count: node.get(field::COUNT)?.unsigned()?,
+        presence: node.get(field::PRESENCE)?.text().and_then(word)?,
+    })
 }

@@ -2,39 +2,45 @@
 //! from the code that decides, so that one mistake does not excuse the other.
 
 use super::EntryUser;
+use crate::policy::Presence;
 
 /// A recorded yes.
 #[derive(Clone, Debug)]
 pub(super) struct Yes {
     pub(super) user: EntryUser,
     pub(super) groups: Vec<String>,
+    pub(super) presence: Presence,
     /// Whether a human gave it; programs never count.
     pub(super) human: bool,
 }
 
-/// Whether the approvals fulfil the requirements (group and count): by humans, none of them the
-/// requester, each counted once and for one requirement only. Without requirements one is needed.
-pub(super) fn fulfilled(
-    requirements: &[(String, u64)],
-    approvals: &[Yes],
-    requester: &EntryUser,
-) -> bool {
+/// What a rule required.
+#[derive(Clone, Debug)]
+pub(super) struct Need {
+    /// Members of any of them count.
+    pub(super) groups: Vec<String>,
+    pub(super) count: u64,
+    /// The least that each must have proved.
+    pub(super) presence: Presence,
+}
+
+/// Whether the approvals fulfil the requirements: by humans, none of them the requester, each counted
+/// once, by what they proved last, and for one requirement only. Without requirements one is needed.
+pub(super) fn fulfilled(requirements: &[Need], approvals: &[Yes], requester: &EntryUser) -> bool {
     let mut people: Vec<&Yes> = Vec::new();
     for yes in approvals {
-        let known = people.iter().any(|other| same_person(&other.user, &yes.user));
-        if yes.human && !known && !same_person(&yes.user, requester) {
+        if yes.human && !same_person(&yes.user, requester) {
+            people.retain(|other| !same_person(&other.user, &yes.user));
             people.push(yes);
         }
     }
-    let needed = requirements.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+    let needed = requirements.iter().fold(0_u64, |sum, need| sum.saturating_add(need.count));
     if needed.max(1) > people.len() as u64 {
         return false;
     }
     // One seat for each count; no more than there are people, as was just seen.
-    let seats: Vec<&str> = requirements
-        .iter()
-        .flat_map(|(group, count)| (0..*count).map(move |_| group.as_str()))
-        .collect();
+    let seats: Vec<&Need> =
+        requirements.iter().flat_map(|need| (0..need.count).map(move |_| need)).collect();
     let mut taken: Vec<Option<usize>> = vec![None; people.len()];
     (0..seats.len()).all(|seat| {
         let mut visited = vec![false; people.len()];
@@ -47,16 +53,20 @@ fn same_person(left: &EntryUser, right: &EntryUser) -> bool {
     left.uid == right.uid || (left.login_uid.is_some() && left.login_uid == right.login_uid)
 }
 
+fn fits(yes: &Yes, need: &Need) -> bool {
+    yes.presence >= need.presence && yes.groups.iter().any(|group| need.groups.contains(group))
+}
+
 /// An augmenting path (Kuhn): takes a free person for the seat, or one whose seat another can take.
 fn seat_somebody(
     seat: usize,
-    seats: &[&str],
+    seats: &[&Need],
     people: &[&Yes],
     taken: &mut [Option<usize>],
     visited: &mut [bool],
 ) -> bool {
     for person in 0..people.len() {
-        if visited[person] || !people[person].groups.iter().any(|group| group == seats[seat]) {
+        if visited[person] || !fits(people[person], seats[seat]) {
             continue;
         }
         visited[person] = true;
@@ -80,6 +90,7 @@ mod tests {
         Yes {
             user: user(uid),
             groups: groups.iter().map(|g| (*g).to_owned()).collect(),
+            presence: Presence::Uid,
             human: true,
         }
     }
@@ -88,8 +99,13 @@ mod tests {
         EntryUser { name: format!("u{uid}"), uid, login_uid: Some(uid) }
     }
 
-    fn needs(list: &[(&str, u64)]) -> Vec<(String, u64)> {
-        list.iter().map(|(group, count)| ((*group).to_owned(), *count)).collect()
+    fn needs(list: &[(&str, u64)]) -> Vec<Need> {
+        let need = |(groups, count): &(&str, u64)| Need {
+            groups: groups.split('|').map(str::to_owned).collect(),
+            count: *count,
+            presence: Presence::Uid,
+        };
+        list.iter().map(need).collect()
     }
 
     #[test]
@@ -106,6 +122,28 @@ mod tests {
             &[yes(2, &["dba"])],
             &user(1)
         ));
+    }
+
+    #[test]
+    fn a_member_of_either_group_will_do_where_any_of_them_is_asked() {
+        let either = needs(&[("sre", 1), ("dba|sre", 1)]);
+        assert!(fulfilled(&either, &[yes(2, &["sre"]), yes(3, &["dba"])], &user(1)));
+        assert!(fulfilled(&either, &[yes(2, &["sre"]), yes(3, &["sre"])], &user(1)));
+        assert!(!fulfilled(&either, &[yes(2, &["dba"]), yes(3, &["dba"])], &user(1)));
+    }
+
+    #[test]
+    fn what_was_proved_must_be_enough_and_counts_as_it_was_last() {
+        let mut touch = needs(&[("sre", 1)]);
+        touch[0].presence = Presence::Touch;
+        let proved = |presence| Yes { presence, ..yes(2, &["sre"]) };
+        for presence in [Presence::Uid, Presence::Key] {
+            assert!(!fulfilled(&touch, &[proved(presence)], &user(1)));
+        }
+        for presence in [Presence::Touch, Presence::Verify] {
+            assert!(fulfilled(&touch, &[proved(presence)], &user(1)));
+            assert!(fulfilled(&touch, &[proved(Presence::Uid), proved(presence)], &user(1)));
+        }
     }
 
     #[test]

@@ -93,6 +93,7 @@ fn parts(line: &Line<'_>) -> Vec<String> {
         }
         Action::ApprovalRecorded => {
             parts.extend(labelled("presence ", field::PRESENCE));
+            parts.extend(labelled("by ", field::PROOF));
             parts.extend(labelled("message: ", field::MESSAGE));
         }
         Action::ApprovalRejected => parts.extend(labelled("message: ", field::MESSAGE)),

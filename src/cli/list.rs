@@ -7,7 +7,9 @@ use super::failure::{ExitCode, Failure};
 use super::run::{asked, report};
 use super::{Exit, Output, rooms};
 use crate::invocation::{self, InvocationError, RequesterKind};
-use crate::policy::{Conditions, Confine, Decision, Entry, Listing, Needs, Requirement, Who};
+use crate::policy::{
+    Conditions, Confine, Decision, Entry, Listing, Needs, Requirement, Who, required_in_words,
+};
 use crate::protocol::{Case, ProtocolError, Rooms};
 use crate::system::identity::Account;
 use crate::system::text::{hanging, visible};
@@ -190,11 +192,7 @@ fn needs_words(
         Decision::Confirm if kind == RequesterKind::Human => "you: you confirm it".to_owned(),
         Decision::Confirm => "your human, who confirms it at a terminal of their own".to_owned(),
         Decision::Approve if nobody => "refused: nobody can approve it".to_owned(),
-        Decision::Approve => requirements
-            .iter()
-            .map(|needed| format!("{} of group {}", needed.count, visible(&needed.group)))
-            .collect::<Vec<_>>()
-            .join(" and "),
+        Decision::Approve => required_in_words(requirements),
         Decision::Deny => "refused".to_owned(),
     }
 }

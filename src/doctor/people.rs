@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Finding, mend};
 use crate::invocation::RequesterKind;
-use crate::policy::{Demand, Group, Policy, Requirement};
+use crate::policy::{Demand, Group, Policy, Presence, Requirement, required_in_words};
 use crate::review::{Approver, missing};
 use crate::system::identity::Account;
 use crate::system::members_of;
@@ -99,21 +99,22 @@ fn shortage(policy: &Policy, demand: &Demand, people: &[Approver]) -> Option<Fin
         [first, _, _, more @ ..] => format!("{first} (and {} more)", more.len() + 2),
         few => few.join(" or "),
     };
-    let all: Vec<&Approver> = people.iter().collect();
+    // Whether there are enough of them: with which keys they prove it is another question.
+    let all: Vec<_> = people.iter().map(|one| (one, Presence::Verify)).collect();
     let lacking = missing(&demand.requirements, &all);
     if let Some(first) = lacking.first() {
-        let nobody = !people.iter().any(|one| counts_for(one, &first.group));
+        let nobody = !people.iter().any(|one| counts_for(one, first));
         let sentence = format!(
             "{} needs {}, {}: it can never be approved here",
             by,
-            needed(&demand.requirements),
+            required_in_words(&demand.requirements),
             if nobody {
-                format!("and nobody on this host is in {}", first.group)
+                format!("and nobody on this host is in {}", first.groups_in_words())
             } else {
                 "and this host has too few of them".to_owned()
             }
         );
-        let fix = add_somebody(policy, &first.group);
+        let fix = add_somebody(policy, first);
         return Some(if nobody {
             Finding::failure("approvers", sentence, fix)
         } else {
@@ -121,37 +122,32 @@ fn shortage(policy: &Policy, demand: &Demand, people: &[Approver]) -> Option<Fin
         });
     }
     let asking = people.iter().find(|one| {
-        let others: Vec<&Approver> = people.iter().filter(|other| other.uid != one.uid).collect();
+        let others: Vec<_> =
+            all.iter().copied().filter(|(other, _)| other.uid != one.uid).collect();
         !missing(&demand.requirements, &others).is_empty()
     })?;
-    let group = demand.requirements.first()?;
+    let first = demand.requirements.first()?;
     Some(Finding::warning(
         "approvers",
         format!(
             "{} needs {}: there are too few of them where one of them asks, {} for instance",
             by,
-            needed(&demand.requirements),
+            required_in_words(&demand.requirements),
             visible(&asking.name),
         ),
-        Some(add_somebody(policy, &group.group)),
+        Some(add_somebody(policy, first)),
     ))
 }
 
-fn counts_for(person: &Approver, group: &str) -> bool {
-    person.kind == RequesterKind::Human && person.groups.iter().any(|one| one == group)
+fn counts_for(person: &Approver, requirement: &Requirement) -> bool {
+    person.kind == RequesterKind::Human && requirement.is_for(&person.groups)
 }
 
-fn needed(requirements: &[Requirement]) -> String {
-    let texts: Vec<String> =
-        requirements.iter().map(|one| format!("{} of group {}", one.count, one.group)).collect();
-    texts.join(" and ")
-}
-
-/// Somebody is put into the group of the host, where there is one that the policy's group rests on.
-fn add_somebody(policy: &Policy, group: &str) -> String {
-    let named = policy.groups().iter().find(|one| one.name.as_str() == group);
-    let unix_group = named
-        .into_iter()
+/// Somebody is put into a group of the host, where there is one that the policy's groups rest on.
+fn add_somebody(policy: &Policy, requirement: &Requirement) -> String {
+    let named = |group: &&Group| requirement.groups.iter().any(|one| one == group.name.as_str());
+    let groups = policy.groups().iter().filter(named);
+    let unix_group = groups
         .flat_map(|group| &group.unix_groups)
         .filter(|one| !MAKES_ROOT.contains(&one.as_str()))
         .find(|one| matches!(members_of(one.as_str()), Ok(Some(_))));

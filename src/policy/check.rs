@@ -9,25 +9,23 @@ use super::document::{ChannelKind, Document};
 use super::glob::is_variable_name;
 use super::locate::Step::{self, Element, Key};
 use super::read::ReadDocument;
-use super::rule::{Require, Rule};
+use super::require::Require;
+use super::rule::Rule;
 use super::tables::Table;
 use super::values::Id;
 use super::{Authenticate, Decision, Presence};
 use crate::system::Scope;
 
-type Checked = Result<(), Diagnostic>;
-
-/// The most people whom one requirement may ask for.
-const MOST_APPROVALS: u32 = 100;
+pub(super) type Checked = Result<(), Diagnostic>;
 
 /// Checks a document, its first fault being the error.
 pub(super) fn check(read: &ReadDocument, scope: Scope) -> Checked {
     Check { read, document: &read.document, scope }.all()
 }
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     read: &'a ReadDocument,
-    document: &'a Document,
+    pub(super) document: &'a Document,
     scope: Scope,
 }
 
@@ -48,7 +46,7 @@ impl Check<'_> {
         self.tests()
     }
 
-    fn wrong(&self, place: &[Step], message: String, help: &str) -> Checked {
+    pub(super) fn wrong(&self, place: &[Step], message: String, help: &str) -> Checked {
         Err(self.read.wrong(place, message, Some(help.to_owned())))
     }
 
@@ -251,60 +249,11 @@ impl Check<'_> {
                     self.unknown("rule", id.as_str(), rules(), &place)?;
                 }
             }
-            for (group, _) in test.expect.approvals.iter().flat_map(|counts| &counts.0) {
-                self.group_exists(group, &at("approvals"))?;
+            for (expected, _) in test.expect.approvals.iter().flat_map(|counts| &counts.0) {
+                for group in &expected.groups {
+                    self.group_exists(group, &at("approvals"))?;
+                }
             }
-        }
-        Ok(())
-    }
-
-    fn requirements(&self, required: &[Require], place: &[Step]) -> Checked {
-        for (index, one) in required.iter().enumerate() {
-            let at = |key| [place, &[Element(index), Key(key)]].concat();
-            self.group_exists(&one.group, &at("group"))?;
-            if !(1..=MOST_APPROVALS).contains(&one.count) {
-                let message = format!("{} approvals", one.count);
-                let help = format!("ask for 1 to {MOST_APPROVALS}");
-                self.wrong(&at("count"), message, &help)?;
-            }
-            if required.iter().take(index).any(|before| before.group == one.group) {
-                let message = format!("{:?} is required twice", one.group.as_str());
-                self.wrong(&at("group"), message, "write it once, with the count of both")?;
-            }
-        }
-        self.quorum(required, place)
-    }
-
-    /// One human counts for one requirement only: there must be enough of them, for each group and
-    /// for all groups together. Groups of the host can have any number of members.
-    fn quorum(&self, required: &[Require], place: &[Step]) -> Checked {
-        let mut people = BTreeSet::new();
-        let mut needed = 0;
-        for (index, one) in required.iter().enumerate() {
-            let group = self.document.groups.iter().find(|group| group.name == one.group);
-            let Some(group) = group.filter(|group| group.unix_groups.is_empty()) else {
-                return Ok(());
-            };
-            let members: BTreeSet<_> = group.users.iter().collect();
-            if members.len() < one.count as usize {
-                let message = format!(
-                    "{} approvals by {:?}, which has {} member(s), can never be given",
-                    one.count,
-                    one.group.as_str(),
-                    members.len()
-                );
-                let place = [place, &[Element(index)]].concat();
-                self.wrong(&place, message, "lower the count, or add people to the group")?;
-            }
-            people.extend(members);
-            needed += one.count as usize;
-        }
-        if people.len() < needed {
-            let message = format!(
-                "{needed} different people must approve, and the groups have {} together",
-                people.len()
-            );
-            self.wrong(place, message, "one person counts once: lower a count, or add people")?;
         }
         Ok(())
     }
@@ -318,13 +267,13 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn groups_exist(&self, groups: &[Id], place: &[Step]) -> Checked {
+    pub(super) fn groups_exist(&self, groups: &[Id], place: &[Step]) -> Checked {
         groups.iter().enumerate().try_for_each(|(index, group)| {
             self.group_exists(group, &[place, &[Element(index)]].concat())
         })
     }
 
-    fn group_exists(&self, group: &Id, place: &[Step]) -> Checked {
+    pub(super) fn group_exists(&self, group: &Id, place: &[Step]) -> Checked {
         if self.document.groups.iter().any(|known| known.name == *group) {
             return Ok(());
         }

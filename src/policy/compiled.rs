@@ -77,13 +77,6 @@ impl Policy {
             .collect()
     }
 
-    /// How members of a group must prove that they are there; `None` for a group that the policy
-    /// does not have. Approvals by a lesser proof do not count.
-    pub fn presence_of(&self, group: &str) -> Option<Presence> {
-        let group = self.document.groups.iter().find(|one| one.name.as_str() == group)?;
-        Some(group.presence)
-    }
-
     /// Whether members of a group may approve at the requester's terminal, by name and password: where
     /// the policy opens it to that, and asks for no stronger proof.
     pub fn may_approve_at_requesters_terminal(&self, group: &str) -> bool {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::authentication::Authenticate;
 use super::glob::{TokenPattern, VariablePattern};
-use super::rule::{Require, Rule, Snapshot};
+use super::require::Require;
+use super::rule::{Rule, Snapshot};
 use super::tables::{Counts, Table};
 use super::values::{
     AbsolutePath, Id, Name, OneOrMany, SearchPath, Sentence, TimeLimit, Version, given,
@@ -315,7 +316,7 @@ pub struct Expectation {
     /// The rules that match, in any order. Empty: the defaults decide.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub rules: Option<Vec<Id>>,
-    /// How many of which group must approve.
+    /// How many of which groups must approve.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub approvals: Option<Counts>,
     /// Who must authenticate.

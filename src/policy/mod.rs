@@ -11,9 +11,9 @@
 //! | step | modules |
 //! |---|---|
 //! | read the text | `read`, `locate` (shape and places), `document` and its values, `diagnostic` |
-//! | find it sound | `check`, `verify` (examples, tests) |
+//! | find it sound | `check`, `quorum`, `verify` (examples, tests) |
 //! | keep it | `load`, `cache`, `compiled`, `index`, `rules` |
-//! | decide | `decide`, `authentication`, `matching` with `command`, `tokens`, `flags`, `paths`, `glob`; `protected`; `verdict` |
+//! | decide | `decide`, `authentication`, `matching` with `command`, `tokens`, `flags`, `paths`, `glob`; `protected`; `require`; `verdict` |
 //! | tell somebody | `listing` |
 //! | ask it about people | `people` |
 
@@ -39,7 +39,9 @@ mod paths;
 mod people;
 mod protected;
 mod quantity;
+mod quorum;
 mod read;
+mod require;
 mod rule;
 mod rules;
 mod tables;
@@ -75,7 +77,8 @@ pub use glob::{PathPattern, TokenPattern, VariablePattern};
 pub use listing::{Entry, Listing, Needs, Stricter, Who};
 pub use people::Demand;
 pub use quantity::Quantity;
-pub use rule::{Examples, Raise, Require, Rule, RuleEnvironment, Snapshot, Undo};
+pub use require::{ExpectedApprovers, Require, Requirement, required_in_words};
+pub use rule::{Examples, Raise, Rule, RuleEnvironment, Snapshot, Undo};
 pub use tables::{Counts, Table};
 pub use values::{
     AbsolutePath, ByteSize, Id, Name, OneOrMany, SearchPath, Sentence, TimeLimit, Version,
@@ -176,15 +179,6 @@ pub enum Enforcement {
     Soft,
     /// Only by changing the policy.
     Hard,
-}
-
-/// A group of the policy that must approve, and how many of it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-pub struct Requirement {
-    /// The policy group's name.
-    pub group: String,
-    /// How many different humans of it.
-    pub count: u32,
 }
 
 /// What is known about a command when it is judged.

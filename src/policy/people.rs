@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::compiled::Policy;
-use super::rule::Require;
 use super::{Decision, Group, Requirement};
 
 /// Some people whom the policy demands, and for what.
@@ -35,7 +34,8 @@ impl Policy {
         let all = [defaults].into_iter().chain(thresholds).chain(rules);
         let mut demands: Vec<Demand> = Vec::new();
         for (by, require) in all.filter(|(_, require)| !require.is_empty()) {
-            let requirements: Vec<Requirement> = require.iter().map(of).collect();
+            let requirements: Vec<Requirement> =
+                require.iter().map(|one| one.requirement(&document.groups)).collect();
             match demands.iter_mut().find(|known| known.requirements == requirements) {
                 Some(known) => known.by.push(by),
                 None => demands.push(Demand { by: vec![by], requirements }),
@@ -49,8 +49,4 @@ impl Policy {
         let channels = self.document().channels.iter();
         channels.filter_map(|channel| channel.secret_file.as_ref()).map(|file| file.as_path())
     }
-}
-
-fn of(require: &Require) -> Requirement {
-    Requirement { group: require.group.as_str().to_owned(), count: require.count }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::authentication::Authenticate;
 use super::conditions::Conditions;
 use super::glob::{PathPattern, VariablePattern};
+use super::require::Require;
 use super::tables::Table;
 use super::values::{ByteSize, Id, Sentence, TimeLimit, given};
 use super::words::CommandText;
@@ -86,17 +87,6 @@ impl Rule {
             Decision::Approve | Decision::Deny => Risk::High,
         })
     }
-}
-
-/// A group that must approve, and how many of it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Require {
-    /// The group.
-    pub group: Id,
-    /// How many different people of it.
-    #[serde(default = "one")]
-    pub count: u32,
 }
 
 fn one() -> u32 {

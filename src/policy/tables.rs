@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::values::{Id, Name};
+use super::require::ExpectedApprovers;
+use super::values::Name;
 
 /// Names and their texts.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -32,9 +33,9 @@ impl<'de> Deserialize<'de> for Table {
     }
 }
 
-/// Groups and how many of each.
+/// Who is expected to approve, and how many of each.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Counts(pub Vec<(Id, u32)>);
+pub struct Counts(pub Vec<(ExpectedApprovers, u32)>);
 
 impl Serialize for Counts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

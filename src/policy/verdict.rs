@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use super::authentication;
 use super::document::Document;
-use super::rule::{Raise, Require, Rule, Snapshot};
+use super::require::{Require, Required, Requirement};
+use super::rule::{Raise, Rule, Snapshot};
 use super::values::TimeLimit;
 use super::{
-    Authentication, Confine, Decision, Enforcement, EnvironmentRules, Reason, Requirement, Risk,
-    SnapshotDemand, SnapshotFailure, Verdict,
+    Authentication, Confine, Decision, Enforcement, EnvironmentRules, Reason, Risk, SnapshotDemand,
+    SnapshotFailure, Verdict,
 };
 use crate::invocation::RequesterKind;
 
@@ -24,7 +25,7 @@ pub(super) struct Judgement<'a> {
     enforcement: Enforcement,
     /// With the decision that each speaks for.
     reasons: Vec<(Decision, Reason)>,
-    required: BTreeMap<String, u32>,
+    required: Required,
     /// The rules that count, by their number, and whether they surely match.
     rules: BTreeMap<usize, (&'a Rule, bool)>,
     defaults_apply: bool,
@@ -39,7 +40,7 @@ impl<'a> Judgement<'a> {
             risk: Risk::Low,
             enforcement: Enforcement::Soft,
             reasons: Vec::new(),
-            required: BTreeMap::new(),
+            required: Required::default(),
             rules: BTreeMap::new(),
             defaults_apply: false,
         }
@@ -136,7 +137,9 @@ impl<'a> Judgement<'a> {
                 self.enforcement = Enforcement::Hard;
             }
             if before != (self.decision, self.required.clone()) {
-                let text = threshold_text(threshold.at, threshold.decision, require);
+                let require: Vec<Requirement> =
+                    require.iter().map(|one| one.requirement(&document.groups)).collect();
+                let text = threshold_text(threshold.at, threshold.decision, &require);
                 self.add_reason(threshold.decision, Reason { rule: None, text });
             }
         }
@@ -144,8 +147,7 @@ impl<'a> Judgement<'a> {
 
     fn require(&mut self, required: &[Require]) {
         for one in required {
-            let count = self.required.entry(one.group.as_str().to_owned()).or_default();
-            *count = one.count.max(*count);
+            self.required.add(one.requirement(&self.document.groups));
         }
     }
 
@@ -156,7 +158,7 @@ impl<'a> Judgement<'a> {
             self.require(&defaults.require);
         }
         if self.decision != Decision::Approve {
-            self.required.clear();
+            self.required = Required::default();
         }
         let approval = self.shortest(|rule| rule.approval_expiry, Some(defaults.approval_expiry));
         let execution =
@@ -168,11 +170,7 @@ impl<'a> Judgement<'a> {
             enforcement: self.enforcement,
             requester_kind: self.requester_kind,
             rules: self.matched().map(|rule| rule.id.as_str().to_owned()).collect(),
-            requirements: self
-                .required
-                .iter()
-                .map(|(group, count)| Requirement { group: group.clone(), count: *count })
-                .collect(),
+            requirements: std::mem::take(&mut self.required).into_requirements(),
             authenticate: self.authentication(),
             snapshot: self.snapshot(),
             undo_run: self.undo_run(),
@@ -314,15 +312,12 @@ fn rule_reason(rule: &Rule, risk: Risk) -> Reason {
     Reason { rule: Some(id.to_owned()), text }
 }
 
-fn threshold_text(at: Risk, decision: Decision, require: &[Require]) -> String {
+fn threshold_text(at: Risk, decision: Decision, require: &[Requirement]) -> String {
     let at = at.word();
     match decision {
         Decision::Deny => format!("threshold: {at} risk is denied"),
         Decision::Approve if !require.is_empty() => {
-            let people: Vec<_> = require
-                .iter()
-                .map(|one| format!("{} ×{}", one.group.as_str(), one.count))
-                .collect();
+            let people: Vec<_> = require.iter().map(Requirement::in_short).collect();
             format!("threshold: {at} risk needs {}", people.join(" and "))
         }
         _ => format!("threshold: {at} risk needs at least {}", decision.word()),

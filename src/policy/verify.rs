@@ -11,6 +11,7 @@ use super::document::{Test, TestSituation};
 use super::locate::Step::{self, Element, Key};
 use super::matching::{Leaning, World, rule_matches};
 use super::read::ReadDocument;
+use super::require::{ExpectedApprovers, Requirement};
 use super::rule::Rule;
 use super::words::CommandText;
 use super::{Authenticate, Decision, Facts, Verdict};
@@ -165,23 +166,27 @@ fn differences(test: &Test, verdict: &Verdict) -> Vec<String> {
         found.push(format!("expected authentication of {expected}, got {got}"));
     }
     if let Some(approvals) = &expect.approvals {
-        let mut expected: Vec<(&str, u32)> =
-            approvals.0.iter().map(|(group, count)| (group.as_str(), *count)).collect();
-        expected.sort_unstable();
-        let got: Vec<(&str, u32)> =
-            verdict.requirements.iter().map(|one| (one.group.as_str(), one.count)).collect();
-        if expected != got {
-            let text = |counts: &[(&str, u32)]| {
-                let parts: Vec<_> =
-                    counts.iter().map(|(group, count)| format!("{group} ×{count}")).collect();
-                list(&parts.iter().map(String::as_str).collect::<Vec<_>>())
-            };
-            found.push(format!("expected approvals by {}, got {}", text(&expected), text(&got)));
+        let mut expected = approvals.0.clone();
+        expected.sort();
+        let got = &verdict.requirements;
+        let as_expected = |(who, count): &(ExpectedApprovers, u32), one: &Requirement| {
+            who.are_those_of(one) && *count == one.count
+        };
+        if expected.len() != got.len() || !expected.iter().zip(got).all(|(a, b)| as_expected(a, b))
+        {
+            let expected: Vec<String> =
+                expected.into_iter().map(|(who, count)| who.in_short(count)).collect();
+            let got: Vec<String> = got.iter().map(Requirement::in_short).collect();
+            found.push(format!("expected approvals by {}, got {}", list(&expected), list(&got)));
         }
     }
     found
 }
 
-fn list(words: &[&str]) -> String {
-    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+fn list<T: AsRef<str>>(words: &[T]) -> String {
+    if words.is_empty() {
+        "none".to_owned()
+    } else {
+        words.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(", ")
+    }
 }

@@ -4,12 +4,13 @@
 use super::case::Case;
 use super::confining;
 use super::record::OnRecord;
+use super::signing::Registry;
 use super::{ProtocolError, Rooms, editing, record, told};
-use crate::invocation::{self, BoundFile, Requester, RequesterKind};
-use crate::policy::{Policy, Presence};
+use crate::invocation::{self, BoundFile};
+use crate::policy::Policy;
 use crate::review::{
-    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Difference, Record, RequestId,
-    RequestStore, Runner, Salt, Shown, StoreError,
+    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Difference, Record, RequestId, RequestStore,
+    Runner, Salt, Shown, StoreError,
 };
 use crate::system::identity::Account;
 use crate::system::text::visible;
@@ -132,6 +133,7 @@ pub(super) fn take_again<'r>(
     case: &Case<'r>,
     record: &Record,
 ) -> Result<Again<'r>, ProtocolError> {
+    let registry = Registry::new(rooms);
     // The policy on disk, not the one that this process read before the pause.
     let policy = Policy::load(&rooms.directories)?;
     let mut again = Case::open(rooms, case.asked.clone(), case.reason.clone())?;
@@ -152,7 +154,7 @@ pub(super) fn take_again<'r>(
     }
     if because.is_empty() {
         because =
-            record.shortfall(&|approver| groups_now(&rooms.policy, approver)).unwrap_or_default();
+            record.shortfall(&|record, approval| registry.counts_in(record, approval)).unwrap_or_default();
     }
     if because.is_empty() {
         return Ok(Again::Same(Box::new(again)));
@@ -189,7 +191,7 @@ pub(super) fn void(
 
 /// One change of a request: on record, then in the store, both under the store's lock, so that
 /// whoever wakes up on the change finds it in the log.
-fn change(
+pub(super) fn change(
     rooms: &Rooms,
     id: &RequestId,
     step: &mut dyn FnMut(&mut Record, &Moment) -> Result<crate::audit::Entry, StoreError>,
@@ -198,11 +200,13 @@ fn change(
     let mut unrecorded = None;
     let changed = rooms.requests.update(id, &mut |record| {
         let entry = step(record, &Moment::now())?;
-        rooms.log.append(&[entry], &Moment::now()).map(drop).map_err(|error| {
+        let appended = rooms.log.append(&[entry], &Moment::now()).map_err(|error| {
             let sentence = error.to_string();
             unrecorded = Some(error);
             StoreError::NotAllowed(sentence)
-        })
+        })?;
+        record.recorded_at(appended.last);
+        Ok(())
     });
     match unrecorded {
         Some(error) => Err(error.into()),
@@ -214,10 +218,11 @@ fn change(
 pub(super) fn consume(rooms: &Rooms, id: &RequestId) -> Result<Record, ProtocolError> {
     let now = Moment::now();
     let runner = Runner::here(&now).ok_or(ProtocolError::NoProc)?;
-    let groups_now = |approver: &Approver| groups_now(&rooms.policy, approver);
+    let registry = Registry::new(rooms);
+    let counted = |record: &Record, approval: &Approval| registry.counts_in(record, approval);
     Ok(rooms
         .requests
-        .update(id, &mut |record| record.consume(runner.clone(), &groups_now, &Moment::now()))?)
+        .update(id, &mut |record| record.consume(runner.clone(), &counted, &Moment::now()))?)
 }
 
 /// The command has ended.
@@ -263,7 +268,6 @@ pub(super) fn only_the_requester(record: &Record) -> Result<(), ProtocolError> {
 /// [`ProtocolError::Identity`].
 pub fn may_see(rooms: &Rooms) -> Result<impl Fn(&Record) -> bool + use<>, ProtocolError> {
     let person = invocation::requester()?;
-    // Also those whose presence cannot be verified: they are told so when they decide.
     let groups = rooms.policy.groups_of(&person.name, &person.groups);
     Ok(move |record: &Record| record.may_see(person.uid, &groups))
 }
@@ -279,55 +283,12 @@ pub fn may_decide(rooms: &Rooms) -> Result<bool, ProtocolError> {
 }
 
 /// The policy's groups that an approver is in now; none where the host no longer knows them.
-fn groups_now(policy: &Policy, approver: &Approver) -> Vec<String> {
+pub(super) fn groups_now(policy: &Policy, approver: &Approver) -> Vec<String> {
     let Ok(Some(account)) = Account::by_uid(approver.uid) else { return Vec::new() };
     if account.name != approver.name {
         return Vec::new();
     }
     let Ok(groups) = account.groups() else { return Vec::new() };
     let names: Vec<String> = groups.into_iter().map(|group| group.name).collect();
-    countable(policy, policy.groups_of(&account.name, &names))
-}
-
-/// Without the groups whose members must prove more than an own login: that cannot be verified yet,
-/// and what cannot be verified does not count.
-fn countable(policy: &Policy, mut groups: Vec<String>) -> Vec<String> {
-    groups.retain(|group| policy.presence_of(group).is_none_or(|needed| needed == Presence::Uid));
-    groups
-}
-
-/// A refusal, with what may be behind it: a group of theirs that asks for more than can be verified.
-fn unproven(
-    error: StoreError,
-    record: &Record,
-    unprovable: &[(String, &'static str)],
-) -> StoreError {
-    let needed = |group: &str| record.shown.requirements.iter().any(|one| one.group == group);
-    let found = unprovable.iter().find(|(group, _)| needed(group));
-    match (error, found) {
-        (StoreError::NotAllowed(sentence), Some((group, presence))) => {
-            StoreError::NotAllowed(format!(
-                "{sentence}; members of group {} must prove their presence by \"{presence}\", which \
-                 this version cannot verify, so that their word does not count: ask for \"presence: \
-                 uid\" in the policy, or for another group",
-                visible(group)
-            ))
-        }
-        (error, _) => error,
-    }
-}
-
-/// The groups that an approver is in without counting for them, and what they would have to prove.
-fn unprovable_groups(rooms: &Rooms, approver: &Approver) -> Vec<(String, &'static str)> {
-    let Ok(person) = invocation::requester() else { return Vec::new() };
-    rooms
-        .policy
-        .groups_of(&person.name, &person.groups)
-        .into_iter()
-        .filter(|group| !approver.groups.contains(group))
-        .filter_map(|group| {
-            let presence = rooms.policy.presence_of(&group)?.word();
-            Some((group, presence))
-        })
-        .collect()
+    policy.groups_of(&account.name, &names)
 }

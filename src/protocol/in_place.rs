@@ -33,11 +33,12 @@ impl Case<'_> {
         self.verdict.decision == Decision::Approve
             && self.verdict.requester_kind == RequesterKind::Human
             && self.rooms.directories.scope == Scope::System
-            && self
-                .verdict
-                .requirements
-                .iter()
-                .any(|needed| self.rooms.policy.may_approve_at_requesters_terminal(&needed.group))
+            && self.verdict.requirements.iter().any(|needed| {
+                let open =
+                    |group: &String| self.rooms.policy.may_approve_at_requesters_terminal(group);
+                // A password proves no more than a login.
+                needed.presence == Presence::Uid && needed.groups.iter().any(open)
+            })
     }
 }
 

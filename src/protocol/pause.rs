@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use super::{
-    Case, Event, Manner, Outcome, Patience, ProtocolError, Rooms, decisions, in_place, proceed,
+    Case, Event, Manner, Outcome, Patience, ProtocolError, Rooms, decisions, in_place, proceed, ruling,
 };
 use crate::front::Said;
 use crate::review::{Record, RequestStore, State, Waited};
@@ -63,7 +63,7 @@ pub(super) fn pause(
     match (said, waited) {
         // Others may have decided in the same moment: the store says who came first.
         (Said::Confirm, _) => {
-            let record = decisions::confirm_in_place(rooms, &record.id)?;
+            let record = ruling::confirm_in_place(rooms, &record.id)?;
             manner.front.event(&Event::Approved(&record));
             proceed(rooms, case, Some(record), manner)
         }

@@ -97,16 +97,7 @@ impl<'c> OnRecord<'c> {
 
 /// A human's yes.
 pub(super) fn approval(record: &Record, approval: &Approval) -> Entry {
-    let Approval { approver, presence, proof, message, .. } = approval;
-    let entry = Entry::approved(
-        &reference(record),
-        &entry_user(approver),
-        approver.kind,
-        &approver.groups,
-        *presence,
-        message.as_deref(),
-    );
-    proved(entry, proof)
+    proved(Entry::approved(&reference(record), approval), &approval.proof)
 }
 
 /// A human's no.

@@ -89,9 +89,8 @@ fn yes(
     {
         approval.message.clone_from(&signed.offer.message);
         approval.proof = Proof::Signature { signed, at_requesters_terminal };
-        approval.presence = registry
-            .presence(&record, &approval.approver, &approval.proof, None)
-            .map_err(ProtocolError::NotSigned)?;
+        approval.presence =
+            registry.presence(&record, &approval).map_err(ProtocolError::NotSigned)?;
     }
     store(rooms, id, approval)
 }
@@ -170,21 +169,21 @@ pub fn reject(rooms: &Rooms, id: &RequestId, word: Word<'_>) -> Result<Record, P
         let made_elsewhere = matches!(word.proving, Proving::Signature(_));
         if !made_elsewhere {
             // Whoever's no does not count anyway is not asked to sign it.
-            record.clone().reject(rejection.clone(), &Moment::now())?;
+            record.clone().reject(rejection.clone())?;
         }
         let who = rejection.approver.clone();
         if let Some(signed) =
             sign(&registry, &record, &who, Ruling::Reject, Presence::Key, word)?
         {
             rejection.message = signed.offer.message.clone().unwrap_or_default();
-            rejection.proof = Proof::Signature { signed, at_requesters_terminal: false };
             registry
-                .presence(&record, &who, &rejection.proof, None)
+                .presence_of_signature(&record, &who.name, &signed, None, &rejection.at)
                 .map_err(ProtocolError::NotSigned)?;
+            rejection.proof = Proof::Signature { signed, at_requesters_terminal: false };
         }
     }
     decisions::change(rooms, id, &mut |record, now| {
-        record.reject(Rejection { at: now.clone(), ..rejection.clone() }, now)?;
+        record.reject(Rejection { at: now.clone(), ..rejection.clone() })?;
         Ok(record::rejection(record, &rejection))
     })
 }
@@ -213,7 +212,7 @@ pub fn offer(
                 proof: Proof::Login,
                 at: now.clone(),
             };
-            record.clone().reject(rejection, &now)?;
+            record.clone().reject(rejection)?;
             Presence::Key
         }
         _ => match record.presence_wanted(&approver) {

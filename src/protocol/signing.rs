@@ -53,31 +53,38 @@ impl<'r> Registry<'r> {
     }
 
     /// What somebody's proof is worth, found out anew: `uid` for a login, and what the signature shows,
-    /// where everything about it holds. `recorded` is the place in the log where it is on record.
+    /// where everything about it holds.
     ///
     /// # Errors
     /// Why it does not hold, as a sentence without its full stop.
     pub(super) fn presence(
         &self,
         record: &Record,
-        approver: &Approver,
-        proof: &Proof,
-        recorded: Option<u64>,
+        approval: &Approval,
     ) -> Result<Presence, String> {
+        let Approval { approver, proof, recorded, at, .. } = approval;
         match proof {
             Proof::Login | Proof::Password => Ok(Presence::Uid),
+            Proof::Signature { signed, .. } if signed.offer.message != approval.message => {
+                Err("another message was signed".to_owned())
+            }
             Proof::Signature { signed, .. } => {
-                self.presence_of_signature(record, approver, signed, recorded)
+                self.presence_of_signature(record, &approver.name, signed, *recorded, at)
             }
         }
     }
 
-    fn presence_of_signature(
+    /// What a signature proves. `recorded` is its place in the audit log, `at` when it was handed in.
+    ///
+    /// # Errors
+    /// As [`Registry::presence`].
+    pub(super) fn presence_of_signature(
         &self,
         record: &Record,
-        approver: &Approver,
+        name: &str,
         signed: &Signed,
         recorded: Option<u64>,
+        at: &Moment,
     ) -> Result<Presence, String> {
         let statement = signed.offer.statement(record);
         if statement != signed.statement {
@@ -95,33 +102,40 @@ impl<'r> Registry<'r> {
         if fingerprint != signed.offer.key || signer.principal() != signed.offer.principal {
             return Err("it is not signed with the key that it was offered for".to_owned());
         }
-        if signer.login() != approver.name {
+        if signer.login() != name {
             return Err(format!(
                 "the key {fingerprint} is {}'s, and not {}'s",
                 visible(signer.login()),
-                visible(&approver.name)
+                visible(name)
             ));
         }
-        signer.valid_at(signed.offer.at_ms).map_err(|error| error.to_string())?;
+        if !signer.valid_at(at) {
+            return Err(format!("the key {fingerprint} was not valid at that time"));
+        }
         match signers.revocation_of(signature.key()) {
             // By its place in the log: a date can be claimed, a place in the chain cannot.
-            Some(revocation) if recorded.is_none_or(|place| place > revocation.sequence) => {
+            Some(revocation) if recorded.is_none_or(|place| revocation.covers(place)) => {
                 Err(format!("the key {fingerprint} is revoked"))
             }
             _ => Ok(verified.presence),
         }
     }
 
-    /// The policy's groups in which an approval counts now: none where the host no longer knows the
-    /// approver, or where what proved it does not hold.
-    pub(super) fn counts_in(&self, record: &Record, approval: &Approval) -> Vec<String> {
-        let Approval { approver, proof, recorded, .. } = approval;
-        match self.presence(record, approver, proof, *recorded) {
-            Ok(presence) if presence == approval.presence => {
-                decisions::groups_now(&self.rooms.policy, approver)
-            }
-            _ => Vec::new(),
+    /// The policy's groups in which an approval counts now, none where the host no longer knows the
+    /// approver.
+    ///
+    /// # Errors
+    /// Why what proved it does not hold.
+    pub(super) fn counts_in(
+        &self,
+        record: &Record,
+        approval: &Approval,
+    ) -> Result<Vec<String>, String> {
+        let presence = self.presence(record, approval)?;
+        if presence != approval.presence {
+            return Err(format!("it proves {}, and not what is noted", presence.word()));
         }
+        Ok(decisions::groups_now(&self.rooms.policy, &approval.approver))
     }
 
     /// The keys with which somebody could prove `wanted`, the strongest kind first.
@@ -131,7 +145,7 @@ impl<'r> Registry<'r> {
         let mut keys: Vec<&Signer> = signers
             .of_login(&approver.name)
             .into_iter()
-            .filter(|signer| signer.valid_at(now.wall_ms).is_ok())
+            .filter(|signer| signer.valid_at(&now))
             .filter(|signer| signers.revocation_of(signer.key()).is_none())
             .filter(|signer| signer.key().kind().best_presence() >= wanted)
             .collect();

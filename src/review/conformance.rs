@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::samples::{approver, groups_then, record_at};
+use super::samples::{approver, record_at};
 use super::{FileStore, Record, RequestStore, Runner, State, StoreError, Waited};
 use crate::system::{BootId, Moment};
 
@@ -31,7 +31,9 @@ fn insert(store: &dyn RequestStore) -> Record {
 fn approve(store: &dyn RequestStore, record: &Record) -> Record {
     let bob = approver(1001, &["ops"]);
     store
-        .update(&record.id, &mut |record| record.approve(bob.clone(), None, &Moment::now()))
+        .update(&record.id, &mut |record| {
+            record.approve(bob.clone(), None, &Moment::now()).map(drop)
+        })
         .unwrap()
 }
 
@@ -126,7 +128,7 @@ fn twenty_racers_use_an_approval_once(store: &(dyn RequestStore + Sync)) {
                 let runner = Runner::here(&now).unwrap();
                 start.wait();
                 let used = store.update(&record.id, &mut |record| {
-                    record.consume(runner.clone(), &groups_then, &Moment::now())
+                    record.consume(runner.clone(), &Approval::&Moment::now())
                 });
                 match used {
                     Ok(_) => drop(winners.fetch_add(1, Ordering::SeqCst)),
@@ -156,7 +158,7 @@ fn one_at_a_time_starts_a_request(store: &dyn RequestStore) {
     let runner = Runner::here(&Moment::now()).unwrap();
     store
         .update(&record.id, &mut |record| {
-            record.consume(runner.clone(), &groups_then, &Moment::now())
+            record.consume(runner.clone(), &Approval::&Moment::now())
         })
         .unwrap();
     assert!(wrong_state(&record.id).starts_with("running: "));

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::samples::{approver, groups_then, record_at};
+use super::samples::{approver, record_at};
 use super::{FileStore, Record, RequestStore, Runner, State, StoreError};
 use crate::system::Moment;
 
@@ -27,14 +27,16 @@ fn insert(store: &FileStore) -> Record {
 fn approve(store: &FileStore, record: &Record) {
     let bob = approver(1001, &["ops"]);
     store
-        .update(&record.id, &mut |record| record.approve(bob.clone(), None, &Moment::now()))
+        .update(&record.id, &mut |record| {
+            record.approve(bob.clone(), None, &Moment::now()).map(drop)
+        })
         .unwrap();
 }
 
 fn consume(store: &FileStore, record: &Record) -> Result<Record, StoreError> {
     let runner = Runner::here(&Moment::now()).unwrap();
     store.update(&record.id, &mut |record| {
-        record.consume(runner.clone(), &groups_then, &Moment::now())
+        record.consume(runner.clone(), &Approval::&Moment::now())
     })
 }
 
@@ -192,8 +194,9 @@ fn a_damaged_file_hides_no_other_and_is_left_as_it_is() {
     let error = store.load(&"0000-0000".parse().unwrap()).unwrap_err().to_string();
     assert!(error.contains("it is a symbolic link"), "{error}");
     let bob = approver(1001, &["ops"]);
-    let approved =
-        store.update(&damaged.id, &mut |record| record.approve(bob.clone(), None, &Moment::now()));
+    let approved = store.update(&damaged.id, &mut |record| {
+        record.approve(bob.clone(), None, &Moment::now()).map(drop)
+    });
     assert!(matches!(approved, Err(StoreError::Damaged { .. })));
     approve(&store, &kept);
     assert!(store.close_overdue().unwrap().is_empty());

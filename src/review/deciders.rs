@@ -1,46 +1,49 @@
 //! Who may decide a request, and who may see it.
 
+use std::collections::BTreeSet;
+
 use super::person::Person;
-use super::quorum::{missing, total};
-use super::wording::kind_text;
-use super::{Approval, Approver, Record, StoreError};
-use crate::policy::{Decision, Requirement};
+use super::quorum::{Yes, missing, open};
+use super::wording::{kind_text, presence_text};
+use super::{Approval, Approver, Counted, Record, RequestId, StoreError};
+use crate::policy::{Decision, Presence, Requirement, Risk, required_in_words};
 use crate::system::text::visible;
 
 impl Record {
     /// Who is still needed, for the approvals that were given.
     pub fn missing(&self) -> Vec<Requirement> {
-        self.missing_now(&|approver| approver.groups.clone())
+        self.missing_now(&Approval::as_given)
     }
 
-    /// As [`Record::missing`], with the groups that each approver is in now: somebody who has left
-    /// a group since no longer counts for it. Empty where everything needed is there.
-    pub fn missing_now(&self, groups_now: &dyn Fn(&Approver) -> Vec<String>) -> Vec<Requirement> {
-        let current: Vec<Approver> = self
+    /// As [`Record::missing`], as far as each approval counts now: somebody who has left a group since
+    /// no longer counts for it. Empty where everything needed is there.
+    pub fn missing_now(&self, counted: &Counted<'_>) -> Vec<Requirement> {
+        let current: Vec<(Approver, Presence)> = self
             .approvals
             .iter()
             .map(|approval| {
-                let mut groups = groups_now(&approval.approver);
-                if approval.presence == Approval::BY_PASSWORD {
+                let mut groups = counted(self, approval).unwrap_or_default();
+                if approval.proof.is_at_requesters_terminal() {
                     groups.retain(|group| approval.approver.groups.contains(group));
                 }
-                Approver { groups, ..approval.approver.clone() }
+                (Approver { groups, ..approval.approver.clone() }, approval.presence)
             })
             .collect();
-        self.missing_for(current.iter().collect())
+        let yeses = current.iter().map(|(approver, presence)| (approver, *presence));
+        missing(&self.shown.requirements, &self.of_others(yeses))
     }
 
-    fn missing_for(&self, mut approvers: Vec<&Approver>) -> Vec<Requirement> {
-        approvers.retain(|approver| !self.may_be_requester(approver));
-        missing(&self.shown.requirements, &approvers)
+    /// Those of them that are not the requester's own.
+    fn of_others<'a>(&self, yeses: impl Iterator<Item = Yes<'a>>) -> Vec<Yes<'a>> {
+        yeses.filter(|(approver, _)| !self.may_be_requester(approver)).collect()
     }
 
     /// Whether the approvals suffice, with the groups that each approver is in now.
-    pub(super) fn suffices(&self, groups_now: &dyn Fn(&Approver) -> Vec<String>) -> bool {
+    pub(super) fn suffices(&self, counted: &Counted<'_>) -> bool {
         match self.shown.decision {
             // Approvals that nobody can be asked for are never complete.
             Decision::Approve => {
-                !self.shown.requirements.is_empty() && self.missing_now(groups_now).is_empty()
+                !self.shown.requirements.is_empty() && self.missing_now(counted).is_empty()
             }
             Decision::Confirm => self.approvals.iter().any(|approval| {
                 approval.approver.is_human() && self.may_be_requester(&approval.approver)
@@ -51,24 +54,25 @@ impl Record {
 
     /// Why the approvals no longer suffice, with the groups that each approver is in now: who has
     /// left which group since. `None` where they do suffice.
-    pub fn shortfall(&self, groups_now: &dyn Fn(&Approver) -> Vec<String>) -> Option<String> {
-        if self.suffices(groups_now) {
+    pub fn shortfall(&self, counted: &Counted<'_>) -> Option<String> {
+        if self.suffices(counted) {
             return None;
         }
         let needed = |group: &&String| {
-            self.shown.requirements.iter().any(|requirement| requirement.group == **group)
+            self.shown.requirements.iter().any(|requirement| requirement.groups.contains(*group))
         };
         let left: Vec<String> = self
             .approvals
             .iter()
-            .map(|approval| &approval.approver)
-            .flat_map(|approver| {
-                let now = groups_now(approver);
+            .flat_map(|approval| {
+                let approver = &approval.approver;
+                let name = visible(&approver.name);
+                let now = match counted(self, approval) {
+                    Ok(now) => now,
+                    Err(why) => return vec![format!("{name}'s does not count: {why}")],
+                };
                 let gone = approver.groups.iter().filter(needed).filter(|was| !now.contains(was));
-                gone.map(|group| {
-                    format!("{} has left group {}", visible(&approver.name), visible(group))
-                })
-                .collect::<Vec<_>>()
+                gone.map(|group| format!("{name} has left group {}", visible(group))).collect()
             })
             .collect();
         let left = if left.is_empty() { String::new() } else { format!(": {}", left.join(", ")) };
@@ -84,7 +88,7 @@ impl Record {
             _ if self.shown.requirements.is_empty() => {
                 "somebody's approval, and the policy names nobody who could give it".to_owned()
             }
-            _ => needed_text(&self.missing()),
+            _ => required_in_words(&self.missing()),
         }
     }
 
@@ -92,40 +96,90 @@ impl Record {
     pub fn may_see(&self, uid: u32, groups: &[String]) -> bool {
         uid == 0
             || uid == self.bound.requester.uid
-            || self.shown.requirements.iter().any(|needed| groups.contains(&needed.group))
+            || self.shown.requirements.iter().any(|needed| needed.is_for(groups))
     }
 
-    /// Whether this yes counts.
-    pub(super) fn check_approver(&self, approver: &Approver) -> Result<(), StoreError> {
+    /// The least that this approver would have to prove for their yes to count now; `None` where
+    /// nothing would be enough.
+    pub fn presence_wanted(&self, approver: &Approver) -> Option<Presence> {
+        [Presence::Uid, Presence::Key, Presence::Touch, Presence::Verify]
+            .into_iter()
+            .find(|presence| self.check_approver(approver, *presence).is_ok())
+    }
+
+    /// Whether whoever approves it has to name its host: it can do the most harm.
+    pub fn wants_host_named(&self) -> bool {
+        self.shown.risk == Risk::Critical && self.shown.decision == Decision::Approve
+    }
+
+    /// Whether the yes of somebody who has proved this much counts.
+    ///
+    /// A second one of the same person counts in place of their first where it proves more and so
+    /// fills a place that the first could not, or leaves theirs to somebody else.
+    pub(super) fn check_approver(
+        &self,
+        approver: &Approver,
+        presence: Presence,
+    ) -> Result<(), StoreError> {
         check_human(approver)?;
         if self.shown.decision == Decision::Confirm {
             return self.check_confirmer(approver);
         }
         self.check_not_requester(approver, "approve")?;
-        let person = Person::from(approver);
-        let already =
-            self.approvals.iter().find(|given| person.may_be(Person::from(&given.approver)));
-        if let Some(given) = already {
-            return refused(format!(
-                "{} have already approved {}: it still needs {}, from somebody else",
-                if given.approver.uid == approver.uid {
-                    "you".to_owned()
-                } else {
-                    format!("you, as {},", visible(&given.approver.name))
-                },
-                self.id,
-                self.needed()
-            ));
-        }
-        let with: Vec<&Approver> =
-            self.approvals.iter().map(|given| &given.approver).chain([approver]).collect();
+        let required = &self.shown.requirements;
+        let yeses = self.of_others(self.approvals.iter().map(Approval::as_yes));
         // Not "is in a group that is still missing": somebody who has approved may move over.
-        if total(&self.missing_for(with)) < total(&self.missing()) {
+        let open = open(required, &yeses);
+        let person = Person::from(approver);
+        let (theirs, of_the_rest): (Vec<Yes<'_>>, Vec<Yes<'_>>) =
+            yeses.iter().copied().partition(|(given, _)| person.may_be(Person::from(*given)));
+        let Some((first, _)) = theirs.first() else {
+            let counts = open.iter().any(|place| place.admits(&approver.groups, presence));
+            return if counts { Ok(()) } else { self.does_not_count(approver, presence, &open) };
+        };
+        let with: Vec<Yes<'_>> = of_the_rest.into_iter().chain([(approver, presence)]).collect();
+        let is_new = |place: &Requirement| {
+            place.admits(&approver.groups, presence)
+                && !theirs.iter().any(|(given, before)| place.admits(&given.groups, *before))
+        };
+        let more = theirs.iter().all(|(_, before)| presence > *before)
+            && open.iter().any(|place| is_new(place))
+            && total(&missing(required, &with)) <= total(&missing(required, &yeses));
+        if more {
             return Ok(());
         }
         refused(format!(
-            "{} cannot approve {}: it needs {}{}",
-            visible(&approver.name),
+            "{} have already approved {}: it still needs {}, from somebody else",
+            if first.uid == approver.uid {
+                "you".to_owned()
+            } else {
+                format!("you, as {},", visible(&first.name))
+            },
+            self.id,
+            self.needed()
+        ))
+    }
+
+    /// Why the yes of somebody who has not approved yet helps with none of the open requirements.
+    fn does_not_count(
+        &self,
+        approver: &Approver,
+        presence: Presence,
+        open: &[&Requirement],
+    ) -> Result<(), StoreError> {
+        let name = visible(&approver.name);
+        let asks_more = open.iter().filter(|place| place.is_for(&approver.groups));
+        if let Some(more) = asks_more.map(|place| place.presence).min() {
+            return refused(format!(
+                "{name} is in the right group, but {} proves too little to approve {}: it needs {}; {}",
+                presence_text(presence),
+                self.id,
+                self.needed(),
+                how_to_prove(more, &self.id)
+            ));
+        }
+        refused(format!(
+            "{name} cannot approve {}: it needs {}{}",
             self.id,
             self.needed(),
             in_groups(approver)
@@ -140,14 +194,15 @@ impl Record {
         }
         self.check_not_requester(approver, "reject")?;
         let named = &self.shown.requirements;
-        if named.iter().any(|needed| approver.groups.contains(&needed.group)) {
+        if named.iter().any(|needed| needed.is_for(&approver.groups)) {
             return Ok(());
         }
+        let groups: BTreeSet<&String> = named.iter().flat_map(|needed| &needed.groups).collect();
         refused(format!(
             "{} cannot reject {}: only those can who could approve it (groups: {}){}",
             visible(&approver.name),
             self.id,
-            named.iter().map(|needed| visible(&needed.group)).collect::<Vec<_>>().join(", "),
+            groups.into_iter().map(|group| visible(group)).collect::<Vec<_>>().join(", "),
             in_groups(approver)
         ))
     }
@@ -201,12 +256,32 @@ fn refused(sentence: String) -> Result<(), StoreError> {
     Err(StoreError::NotAllowed(sentence))
 }
 
-pub(super) fn needed_text(requirements: &[Requirement]) -> String {
-    let texts: Vec<String> = requirements
-        .iter()
-        .map(|needed| format!("{} of group {}", needed.count, visible(&needed.group)))
-        .collect();
-    texts.join(" and ")
+/// What somebody does whose proof was too weak.
+fn how_to_prove(presence: Presence, id: &RequestId) -> String {
+    let which = match presence {
+        Presence::Uid | Presence::Key => "",
+        Presence::Touch => ", which must be a hardware key that you touch",
+        Presence::Verify => {
+            ", which must be a hardware key that asks for its PIN or your fingerprint"
+        }
+    };
+    format!("\"hitl approve {id}\" signs with your SSH key{which}")
+}
+
+/// How many humans are missing in all.
+fn total(requirements: &[Requirement]) -> u64 {
+    requirements.iter().map(|requirement| u64::from(requirement.count)).sum()
+}
+
+impl Approval {
+    /// The groups that it was given in, for whoever asks how it stood then.
+    pub(super) fn as_given(_: &Record, approval: &Self) -> Result<Vec<String>, String> {
+        Ok(approval.approver.groups.clone())
+    }
+
+    fn as_yes(&self) -> Yes<'_> {
+        (&self.approver, self.presence)
+    }
 }
 
 fn in_groups(approver: &Approver) -> String {
@@ -221,7 +296,7 @@ fn in_groups(approver: &Approver) -> String {
 mod tests {
     use super::*;
     use crate::invocation::RequesterKind;
-    use crate::review::samples::{approval, approver, record};
+    use crate::review::samples::{approval, approver, record, requirement};
 
     fn refusal(result: Result<(), StoreError>) -> String {
         match result {
@@ -230,22 +305,98 @@ mod tests {
         }
     }
 
+    /// Whether the yes of somebody counts who has logged in.
+    fn check(record: &Record, approver: &Approver) -> Result<(), StoreError> {
+        record.check_approver(approver, Presence::Uid)
+    }
+
+    /// Two of ops, one of them or of dba with a touch.
+    fn record_for_three() -> Record {
+        let mut record = record();
+        let touched = Requirement { presence: Presence::Touch, ..requirement(&["dba", "ops"], 1) };
+        record.shown.requirements = vec![touched, requirement(&["ops"], 2)];
+        record
+    }
+
+    #[test]
+    fn one_whose_proof_is_too_weak_is_told_exactly_that_and_what_to_do() {
+        let mut record = record_for_three();
+        let dba = approver(1001, &["dba"]);
+        for (weak, words) in [
+            (Presence::Uid, "a login proves too little"),
+            (Presence::Key, "a signature with an SSH key proves too little"),
+        ] {
+            let refused = refusal(record.check_approver(&dba, weak));
+            let told = format!("user1001 is in the right group, but {words} to approve K7Q2-MX4P");
+            assert!(refused.starts_with(&told), "{refused}");
+            let needs = ": it needs 1 of group dba or ops by touch and 2 of group ops; \
+                         \"hitl approve K7Q2-MX4P\" signs with your SSH key, which must be a \
+                         hardware key that you touch";
+            assert!(refused.ends_with(needs), "{refused}");
+        }
+        record.check_approver(&dba, Presence::Verify).unwrap();
+        // Once nobody with a touch is needed any more, it is not the proof that is wrong.
+        record.approvals.push(Approval { presence: Presence::Touch, ..approval(1002, &["dba"]) });
+        let refused = refusal(record.check_approver(&dba, Presence::Uid));
+        assert!(refused.ends_with("it needs 2 of group ops; you are in dba"), "{refused}");
+    }
+
+    #[test]
+    fn a_stronger_proof_counts_in_place_of_the_first_where_that_one_could_not() {
+        let mut record = record_for_three();
+        let bob = approver(1001, &["ops"]);
+        record.approvals.push(approval(1001, &["ops"]));
+        for weak in [Presence::Uid, Presence::Key] {
+            let again = refusal(record.check_approver(&bob, weak));
+            assert!(again.starts_with("you have already approved"), "{again}");
+        }
+        record.check_approver(&bob, Presence::Touch).unwrap();
+        // By another account of theirs that is in no such group, it is worth nothing.
+        let other = Approver { login_uid: Some(1001), ..approver(1007, &["web"]) };
+        let refused = refusal(record.check_approver(&other, Presence::Verify));
+        assert!(refused.starts_with("you, as user1001, have already"), "{refused}");
+        // The place for a touch is filled: theirs would change nothing.
+        record.approvals.push(Approval { presence: Presence::Touch, ..approval(1002, &["dba"]) });
+        refusal(record.check_approver(&bob, Presence::Touch));
+    }
+
+    #[test]
+    fn a_stronger_proof_counts_also_where_somebody_else_moves_over_for_it() {
+        let mut record = record();
+        let touched =
+            |groups: &[&str]| Requirement { presence: Presence::Touch, ..requirement(groups, 1) };
+        record.shown.requirements =
+            vec![touched(&["dba"]), touched(&["dba", "ops"]), requirement(&["ops"], 1)];
+        // carol fills one of the two places for a touch, whichever is left is bob's by a touch.
+        record.approvals.push(Approval { presence: Presence::Touch, ..approval(1002, &["dba"]) });
+        record.approvals.push(approval(1001, &["ops"]));
+        record.check_approver(&approver(1001, &["ops"]), Presence::Touch).unwrap();
+    }
+
+    #[test]
+    fn a_no_counts_from_the_groups_whatever_was_proved() {
+        let record = record_for_three();
+        record.check_rejecter(&approver(1001, &["dba"])).unwrap();
+        let refused = refusal(record.check_rejecter(&approver(1001, &["web"])));
+        assert!(refused.contains("(groups: dba, ops)"), "{refused}");
+    }
+
     #[test]
     fn the_requester_never_counts_by_uid_or_by_login_uid() {
         let mut record = record();
         let mut alice = approver(1000, &["ops"]);
-        assert!(refusal(record.check_approver(&alice)).contains("you asked for it yourself"));
+        assert!(refusal(check(&record, &alice)).contains("you asked for it yourself"));
         // alice with su, as bob
         alice.uid = 1001;
-        assert!(refusal(record.check_approver(&alice)).contains("by login uid"));
+        assert!(refusal(check(&record, &alice)).contains("by login uid"));
         // alice asked from a service without a login, then became bob with su
         record.bound.requester.login_uid = None;
-        assert!(refusal(record.check_approver(&alice)).contains("by login uid"));
+        assert!(refusal(check(&record, &alice)).contains("by login uid"));
         // alice asked as root, then decides as herself from where no login uid is known
         record.bound.requester.uid = 0;
         record.bound.requester.login_uid = Some(1000);
         let no_login = Approver { uid: 1000, login_uid: None, ..alice };
-        assert!(refusal(record.check_approver(&no_login)).contains("by login uid"));
+        assert!(refusal(check(&record, &no_login)).contains("by login uid"));
     }
 
     #[test]
@@ -254,9 +405,9 @@ mod tests {
         record.bound.requester.login_uid = None;
         let mut bob = approver(1001, &["ops"]);
         bob.login_uid = None;
-        record.check_approver(&bob).unwrap();
+        check(&record, &bob).unwrap();
         bob.uid = 1000;
-        refusal(record.check_approver(&bob));
+        refusal(check(&record, &bob));
     }
 
     #[test]
@@ -266,7 +417,7 @@ mod tests {
             record.shown.decision = decision;
             for (uid, kind) in [(1000, RequesterKind::Agent), (1001, RequesterKind::Ci)] {
                 let program = Approver { kind, ..approver(uid, &["ops"]) };
-                assert!(refusal(record.check_approver(&program)).contains("only a human"));
+                assert!(refusal(check(&record, &program)).contains("only a human"));
                 assert!(refusal(record.check_rejecter(&program)).contains("only a human"));
             }
         }
@@ -277,8 +428,8 @@ mod tests {
         let mut record = record();
         record.shown.decision = Decision::Confirm;
         record.bound.requester.kind = RequesterKind::Agent;
-        record.check_approver(&approver(1000, &[])).unwrap();
-        let refused = refusal(record.check_approver(&approver(1001, &["ops"])));
+        check(&record, &approver(1000, &[])).unwrap();
+        let refused = refusal(check(&record, &approver(1001, &["ops"])));
         assert!(refused.contains("a confirmation by alice"), "{refused}");
     }
 
@@ -286,7 +437,7 @@ mod tests {
     fn one_who_is_in_no_group_that_is_needed_is_told_who_is() {
         let record = record();
         assert_eq!(
-            refusal(record.check_approver(&approver(1001, &["web"]))),
+            refusal(check(&record, &approver(1001, &["web"]))),
             "user1001 cannot approve K7Q2-MX4P: it needs 1 of group ops; you are in web"
         );
         assert!(refusal(record.check_rejecter(&approver(1001, &[]))).contains("(groups: ops)"));
@@ -295,11 +446,11 @@ mod tests {
     #[test]
     fn one_who_frees_a_place_for_somebody_else_counts() {
         let mut record = record();
-        record.shown.requirements.push(Requirement { group: "security".into(), count: 1 });
+        record.shown.requirements.push(requirement(&["security"], 1));
         record.approvals.push(approval(1001, &["ops", "security"]));
-        record.check_approver(&approver(1002, &["ops"])).unwrap();
-        record.check_approver(&approver(1002, &["security"])).unwrap();
-        let again = refusal(record.check_approver(&approver(1001, &["ops"])));
+        check(&record, &approver(1002, &["ops"])).unwrap();
+        check(&record, &approver(1002, &["security"])).unwrap();
+        let again = refusal(check(&record, &approver(1001, &["ops"])));
         assert!(again.starts_with("you have already approved"), "{again}");
     }
 
@@ -307,12 +458,12 @@ mod tests {
     fn one_who_has_left_the_group_no_longer_counts() {
         let mut record = record();
         record.approvals.push(approval(1001, &["ops"]));
-        assert!(record.suffices(&|approver| approver.groups.clone()));
-        assert!(!record.suffices(&|_| Vec::new()));
-        assert_eq!(record.missing_now(&|_| Vec::new()), record.shown.requirements);
-        assert_eq!(record.shortfall(&|approver| approver.groups.clone()), None);
+        assert!(record.suffices(&Approval::as_given));
+        assert!(!record.suffices(&|_, _| Ok(Vec::new())));
+        assert_eq!(record.missing_now(&|_, _| Ok(Vec::new())), record.shown.requirements);
+        assert_eq!(record.shortfall(&Approval::as_given), None);
         assert_eq!(
-            record.shortfall(&|_| Vec::new()).unwrap(),
+            record.shortfall(&|_, _| Ok(Vec::new())).unwrap(),
             "the approvals no longer suffice: user1001 has left group ops"
         );
     }
@@ -321,8 +472,8 @@ mod tests {
     fn approvals_that_nobody_can_give_are_never_complete() {
         let mut record = record();
         record.shown.requirements.clear();
-        assert!(!record.suffices(&|approver| approver.groups.clone()));
-        refusal(record.check_approver(&approver(1001, &["ops"])));
+        assert!(!record.suffices(&Approval::as_given));
+        refusal(check(&record, &approver(1001, &["ops"])));
     }
 
     #[test]

@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use super::lines::made_visible;
+use super::person::Person;
 use super::{
-    Approval, Approver, Bound, Record, Rejection, RequestId, Runner, Salt, Shown, State, StoreError,
+    Approval, Approver, Bound, Counted, Record, Rejection, RequestId, Runner, Salt, Shown, State,
+    StoreError,
 };
 use crate::system::Moment;
 use crate::system::text::visible;
@@ -42,6 +44,7 @@ impl Record {
             execution_deadline: None,
             execution_expiry_ms: u64::try_from(execution_expiry.as_millis()).unwrap_or(u64::MAX),
             approvals: Vec::new(),
+            offers: Vec::new(),
             rejection: None,
             runner: None,
             ending: None,
@@ -63,44 +66,29 @@ impl Record {
         approver: Approver,
         message: Option<String>,
         now: &Moment,
-    ) -> Result<(), StoreError> {
-        self.approve_by(approver, "uid", message, now)
+    ) -> Result<Approval, StoreError> {
+        self.approve_with(Approval::by_login(approver, message, now))
     }
 
-    /// As [`Record::approve`], by somebody who proved by their password at the requester's terminal
-    /// that they are there.
+    /// As [`Record::approve`], by a proof of any kind, at the moment that it names. It takes the place
+    /// of an earlier one by the same person. Whoever calls has verified the proof, and that its presence
+    /// is what it is worth.
     ///
     /// # Errors
     /// As [`Record::approve`].
-    pub fn approve_by_password(
-        &mut self,
-        approver: Approver,
-        now: &Moment,
-    ) -> Result<(), StoreError> {
-        self.approve_by(approver, Approval::BY_PASSWORD, None, now)
-    }
-
-    fn approve_by(
-        &mut self,
-        approver: Approver,
-        presence: &str,
-        message: Option<String>,
-        now: &Moment,
-    ) -> Result<(), StoreError> {
-        self.demand(&[State::Pending], now)?;
-        self.check_approver(&approver)?;
-        self.approvals.push(Approval {
-            approver,
-            presence: presence.to_owned(),
-            message,
-            at: now.clone(),
-        });
-        if self.suffices(&|approver| approver.groups.clone()) {
+    pub fn approve_with(&mut self, approval: Approval) -> Result<Approval, StoreError> {
+        let now = approval.at.clone();
+        self.demand(&[State::Pending], &now)?;
+        self.check_approver(&approval.approver, approval.presence)?;
+        let person = Person::from(&approval.approver);
+        self.approvals.retain(|given| !person.may_be(Person::from(&given.approver)));
+        self.approvals.push(approval.clone());
+        if self.suffices(&Approval::as_given) {
             self.execution_deadline =
                 Some(now.plus(Duration::from_millis(self.execution_expiry_ms)));
-            self.enter(State::Approved, now);
+            self.enter(State::Approved, &now);
         }
-        Ok(())
+        Ok(approval)
     }
 
     /// A human says no. One no is final, also over approvals that were given, as long as the
@@ -108,23 +96,26 @@ impl Record {
     ///
     /// # Errors
     /// As [`Record::approve`], and for an empty message.
-    pub fn reject(
-        &mut self,
-        approver: Approver,
-        message: &str,
-        now: &Moment,
-    ) -> Result<(), StoreError> {
-        self.demand(&[State::Pending, State::Approved], now)?;
-        self.check_rejecter(&approver)?;
-        if message.trim().is_empty() {
+    pub fn reject(&mut self, rejection: Rejection) -> Result<(), StoreError> {
+        let now = rejection.at.clone();
+        self.demand(&[State::Pending, State::Approved], &now)?;
+        self.check_rejecter(&rejection.approver)?;
+        if rejection.message.trim().is_empty() {
             return Err(StoreError::NotAllowed(format!(
                 "a rejection needs a reason, for the one who asked: hitl reject {} -m REASON",
                 self.id
             )));
         }
-        self.rejection = Some(Rejection { approver, message: message.to_owned(), at: now.clone() });
-        self.enter(State::Rejected, now);
+        self.rejection = Some(rejection);
+        self.enter(State::Rejected, &now);
         Ok(())
+    }
+
+    /// Notes where in the audit log the last approval stands.
+    pub fn recorded_at(&mut self, sequence: u64) {
+        if let Some(last) = self.approvals.last_mut() {
+            last.recorded.get_or_insert(sequence);
+        }
     }
 
     /// The requester, or root, takes it back.
@@ -157,19 +148,19 @@ impl Record {
         Ok(())
     }
 
-    /// Uses the approval, once. `groups_now` says which of the policy's groups an approver is in
-    /// now; approvals that no longer suffice are not used.
+    /// Uses the approval, once, as far as its parts count now; approvals that no longer suffice are not
+    /// used.
     ///
     /// # Errors
     /// [`StoreError::WrongState`]; [`StoreError::NotAllowed`] where somebody is missing now.
     pub fn consume(
         &mut self,
         runner: Runner,
-        groups_now: &dyn Fn(&Approver) -> Vec<String>,
+        counted: &Counted<'_>,
         now: &Moment,
     ) -> Result<(), StoreError> {
         self.demand(&[State::Approved], now)?;
-        if let Some(shortfall) = self.shortfall(groups_now) {
+        if let Some(shortfall) = self.shortfall(counted) {
             return Err(StoreError::NotAllowed(format!(
                 "{} cannot run: {shortfall}; ask anew with \"hitl run\"",
                 self.id

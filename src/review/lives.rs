@@ -1,9 +1,9 @@
 //! Lives of requests, told as promises: who may do what, when, and what is final.
 
-use super::samples::{approver, groups_then, moment, record, runner};
+use super::samples::{approver, moment, record, requirement, runner};
 use super::{Difference, Record, Runner, State, StoreError};
 use crate::invocation::InputKind;
-use crate::policy::{Decision, Requirement};
+use crate::policy::Decision;
 use crate::system::{BootId, Moment};
 
 fn approved() -> Record {
@@ -13,7 +13,7 @@ fn approved() -> Record {
     record
 }
 
-fn wrong_state(result: Result<(), StoreError>) -> (String, String) {
+fn wrong_state<T: std::fmt::Debug>(result: Result<T, StoreError>) -> (String, String) {
     match result {
         Err(StoreError::WrongState { state, sentence, .. }) => (state, sentence),
         other => panic!("the state allows it: {other:?}"),
@@ -24,13 +24,13 @@ fn wrong_state(result: Result<(), StoreError>) -> (String, String) {
 fn a_request_is_approved_used_once_and_finished() {
     let mut record = approved();
     assert_eq!(record.execution_deadline, Some(moment(10 + 300)));
-    record.consume(runner(), &groups_then, &moment(11)).unwrap();
+    record.consume(runner(), &Approval::&moment(11)).unwrap();
     assert_eq!(record.state, State::Running);
-    let (_, sentence) = wrong_state(record.consume(runner(), &groups_then, &moment(12)));
+    let (_, sentence) = wrong_state(record.consume(runner(), &Approval::&moment(12)));
     assert_eq!(sentence, "its command was started, and an approval is for one start");
     record.finish("exit 0", &moment(13)).unwrap();
     assert_eq!(record.state, State::Finished);
-    let (state, sentence) = wrong_state(record.consume(runner(), &groups_then, &moment(14)));
+    let (state, sentence) = wrong_state(record.consume(runner(), &Approval::&moment(14)));
     assert_eq!(state, "finished");
     assert!(sentence.contains("exit 0"));
 }
@@ -38,7 +38,7 @@ fn a_request_is_approved_used_once_and_finished() {
 #[test]
 fn two_of_two_groups_are_needed_where_two_are_required() {
     let mut record = record();
-    record.shown.requirements.push(Requirement { group: "security".into(), count: 1 });
+    record.shown.requirements.push(requirement(&["security"], 1));
     record.approve(approver(1001, &["ops", "security"]), None, &moment(1)).unwrap();
     assert_eq!(record.state, State::Pending);
     assert_eq!(record.execution_deadline, None);
@@ -64,7 +64,7 @@ fn a_confirmation_needs_the_requesters_own_human_and_nobody_else() {
     assert!(record.approve(approver(1001, &["ops"]), None, &moment(1)).is_err());
     record.approve(approver(1000, &[]), None, &moment(1)).unwrap();
     assert_eq!(record.state, State::Approved);
-    record.consume(runner(), &|_| Vec::new(), &moment(2)).unwrap();
+    record.consume(runner(), &|_, _| Ok(Vec::new()), &moment(2)).unwrap();
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn one_rejection_is_final_also_over_an_approval() {
         let (_, sentence) =
             wrong_state(record.approve(approver(1003, &["ops"]), None, &moment(12)));
         assert!(sentence.contains("user1002 said no (not on Friday)"), "{sentence}");
-        wrong_state(record.consume(runner(), &groups_then, &moment(12)));
+        wrong_state(record.consume(runner(), &Approval::&moment(12)));
     }
 }
 
@@ -86,7 +86,7 @@ fn one_who_approved_can_still_say_no_until_the_command_starts() {
     let mut record = approved();
     record.reject(approver(1001, &["ops"]), "wrong host", &moment(11)).unwrap();
     let mut running = approved();
-    running.consume(runner(), &groups_then, &moment(11)).unwrap();
+    running.consume(runner(), &Approval::&moment(11)).unwrap();
     wrong_state(running.reject(approver(1001, &["ops"]), "too late", &moment(12)));
 }
 
@@ -107,7 +107,7 @@ fn what_changed_is_named_by_a_void_request() {
     now.input = InputKind::Pipe;
     let differences = record.bound.differences(&now);
     record.void(&Difference::sentence(&differences), &moment(11)).unwrap();
-    let (state, sentence) = wrong_state(record.consume(runner(), &groups_then, &moment(12)));
+    let (state, sentence) = wrong_state(record.consume(runner(), &Approval::&moment(12)));
     assert_eq!(state, "void");
     assert!(sentence.starts_with(
         "the working directory changed: /srv/app → /tmp; standard input changed: a terminal → a \
@@ -121,9 +121,9 @@ fn nobody_decides_after_the_deadline_and_nobody_uses_an_old_approval() {
     let (state, sentence) = wrong_state(late.approve(approver(1001, &["ops"]), None, &moment(600)));
     assert_eq!((state.as_str(), &sentence[..22]), ("expired", "nobody decided in time"));
     let mut unused = approved();
-    let (state, sentence) = wrong_state(unused.consume(runner(), &groups_then, &moment(310)));
+    let (state, sentence) = wrong_state(unused.consume(runner(), &Approval::&moment(310)));
     assert_eq!((state.as_str(), &sentence[..15]), ("expired", "nobody used the"));
-    approved().consume(runner(), &groups_then, &moment(309)).unwrap();
+    approved().consume(runner(), &Approval::&moment(309)).unwrap();
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_clock_that_was_set_back_keeps_nothing_open() {
 fn a_restart_voids_what_waits_and_makes_what_ran_unknown() {
     let rebooted = Moment { boot_id: BootId("boot-2".into()), boot_ms: 1, ..moment(20) };
     let mut running = approved();
-    running.consume(runner(), &groups_then, &moment(11)).unwrap();
+    running.consume(runner(), &Approval::&moment(11)).unwrap();
     for (record, state) in
         [(record(), State::Void), (approved(), State::Void), (running, State::Unknown)]
     {
@@ -158,7 +158,7 @@ fn a_run_whose_process_is_gone_is_unknown_until_its_end_is_recorded() {
     record.runner = Some(Runner { start_ticks: here.start_ticks + 1, ..here });
     let (mut record, _) = record.standing_at(&now);
     assert_eq!(record.state, State::Unknown);
-    wrong_state(record.consume(runner(), &groups_then, &now));
+    wrong_state(record.consume(runner(), &Approval::&now));
     record.finish("exit 3", &now).unwrap();
     assert_eq!(record.state, State::Finished);
 }

@@ -27,6 +27,7 @@ mod quorum;
 mod record_file;
 mod runner;
 mod shown;
+mod signed;
 mod statement;
 mod view;
 mod viewer;
@@ -48,7 +49,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::invocation::{BoundFile, DynamicFragment, InputKind, RequesterKind, RunAs};
-use crate::policy::{Confine, Decision, Reason, Requirement, Risk};
+use crate::policy::{Confine, Decision, Presence, Reason, Requirement, Risk};
 use crate::system::{BootId, ByteString, Digest, Host, Moment};
 
 pub use bound::Difference;
@@ -57,8 +58,9 @@ pub use commitment::Salt;
 pub use error::StoreError;
 pub use file_store::FileStore;
 pub use queue::rows;
-pub use quorum::missing;
+pub use quorum::{Yes, missing};
 pub use shown::describe;
+pub use signed::{Offered, Signed};
 pub use statement::{Offer, Ruling};
 pub use view::view;
 pub use viewer::Viewer;
@@ -187,6 +189,9 @@ pub struct Record {
     pub execution_expiry_ms: u64,
     /// The approvals, in order.
     pub approvals: Vec<Approval>,
+    /// Statements that were made to be signed somewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offers: Vec<Offered>,
     /// The rejection, where there is one.
     pub rejection: Option<Rejection>,
     /// The process that consumed the approval.
@@ -287,18 +292,71 @@ pub struct Confined {
 pub struct Approval {
     /// Who.
     pub approver: Approver,
-    /// How they proved it: `uid` (an own login on this host), or [`Approval::BY_PASSWORD`]. Stronger levels come with signatures.
-    pub presence: String,
+    /// What their proof is worth.
+    pub presence: Presence,
+    /// How they proved that it was them.
+    pub proof: Proof,
     /// What they wrote.
     pub message: Option<String>,
     /// When.
     pub at: Moment,
+    /// The sequence number of the entry in the audit log that holds it; `None` until that is written.
+    pub recorded: Option<u64>,
+}
+
+/// In which of the policy's groups an approval counts, or why it does not count at all, as a clause.
+pub type Counted<'c> = dyn Fn(&Record, &Approval) -> Result<Vec<String>, String> + 'c;
+
+/// How a human proved that it was them who decided.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Proof {
+    /// By an own login on this host.
+    Login,
+    /// By name and password at the requester's terminal. Their groups are then those that the policy
+    /// opened to it, for good.
+    Password,
+    /// By signing a statement about the request with an SSH key of theirs.
+    Signature {
+        /// What they signed, and the signature.
+        signed: Signed,
+        /// Whether they did at the requester's terminal, where they named themselves.
+        at_requesters_terminal: bool,
+    },
+}
+
+impl Proof {
+    /// The word for it, as records and the audit log have it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Password => "password",
+            Self::Signature { .. } => "signature",
+        }
+    }
+
+    /// Whether it was given where only groups count that the policy opened to it.
+    pub fn is_at_requesters_terminal(&self) -> bool {
+        match self {
+            Self::Login => false,
+            Self::Password => true,
+            Self::Signature { at_requesters_terminal, .. } => *at_requesters_terminal,
+        }
+    }
 }
 
 impl Approval {
-    /// The presence of somebody who typed name and password at the requester's terminal. Their groups
-    /// are then those that the policy opened to it, for good.
-    pub const BY_PASSWORD: &str = "password";
+    /// A yes from an own login.
+    pub fn by_login(approver: Approver, message: Option<String>, at: &Moment) -> Self {
+        Self {
+            approver,
+            presence: Presence::Uid,
+            proof: Proof::Login,
+            message,
+            at: at.clone(),
+            recorded: None,
+        }
+    }
 }
 
 /// One human's no.
@@ -309,6 +367,8 @@ pub struct Rejection {
     pub approver: Approver,
     /// Why. Never empty.
     pub message: String,
+    /// How they proved that it was them.
+    pub proof: Proof,
     /// When.
     pub at: Moment,
 }

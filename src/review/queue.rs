@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::paint;
 use super::wording::risk_text;
 use super::{Record, State};
-use crate::policy::Decision;
+use crate::policy::{Decision, Presence, Requirement};
 use crate::system::text::{cells, visible, visible_command};
 use crate::system::{Colour, Moment, duration_text};
 
@@ -64,14 +64,19 @@ fn row(record: &Record, now: &Moment) -> [String; 6] {
 fn needs(record: &Record) -> String {
     match (record.state, record.shown.decision) {
         (State::Pending, Decision::Confirm) => "confirm".to_owned(),
-        (State::Pending, _) => record
-            .missing()
-            .iter()
-            .map(|needed| format!("{} {}", needed.count, visible(&needed.group)))
-            .collect::<Vec<_>>()
-            .join(" + "),
+        (State::Pending, _) => record.missing().iter().map(needed).collect::<Vec<_>>().join(" + "),
         (state, _) => state.to_string(),
     }
+}
+
+/// As short as it can be understood: `1 dba/ops touch`.
+fn needed(one: &Requirement) -> String {
+    let groups: Vec<String> = one.groups.iter().map(|group| visible(group)).collect();
+    let presence = match one.presence {
+        Presence::Uid => String::new(),
+        more => format!(" {}", more.word()),
+    };
+    format!("{} {}{presence}", one.count, groups.join("/"))
 }
 
 fn command(record: &Record, room: Option<usize>) -> String {

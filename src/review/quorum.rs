@@ -2,67 +2,89 @@
 //! filled.
 //!
 //! Which human fills which place is a maximum matching (Kuhn's augmenting paths): bob, who is in
-//! `ops` and in `dba`, moves over to `dba` when carol, who is only in `ops`, approves too.
+//! `ops` and in `dba`, moves over to `dba` when carol, who is only in `ops`, approves too. A place is
+//! for whoever is in one of its groups and has proved as much as it asks for: bob, who has touched his
+//! key, leaves the place that a login fills to carol, who has none.
 
 use super::Approver;
 use super::person::Person;
-use crate::policy::Requirement;
+use crate::policy::{Presence, Requirement};
+
+/// Somebody's yes, as far as it counts: who, and what they have proved.
+pub type Yes<'a> = (&'a Approver, Presence);
 
 /// What is still missing: the requirements with the numbers of humans that they still need, those
 /// that need none left out.
 ///
 /// Agents and pipelines do not count, nor does somebody who may be a person that was counted.
-pub fn missing(requirements: &[Requirement], approvers: &[&Approver]) -> Vec<Requirement> {
-    let mut humans: Vec<&Approver> = Vec::with_capacity(approvers.len());
-    for approver in approvers {
-        let person = Person::from(*approver);
-        let counted = humans.iter().any(|human| person.may_be(Person::from(*human)));
-        if approver.is_human() && !counted {
-            humans.push(approver);
-        }
-    }
-    let mut seating =
-        Seating { requirements, humans: &humans, seated: vec![Vec::new(); requirements.len()] };
-    for human in 0..humans.len() {
-        seating.seat(human, &mut vec![false; requirements.len()]);
-    }
+pub fn missing(requirements: &[Requirement], given: &[Yes<'_>]) -> Vec<Requirement> {
+    let people = different_humans(given);
+    let seating = Seating::of(requirements, &people);
     requirements
         .iter()
         .zip(&seating.seated)
         .map(|(requirement, seated)| Requirement {
-            group: requirement.group.clone(),
             count: requirement
                 .count
                 .saturating_sub(u32::try_from(seated.len()).unwrap_or(u32::MAX)),
+            ..requirement.clone()
         })
         .filter(|requirement| requirement.count > 0)
         .collect()
 }
 
-/// How many humans are missing in all.
-pub(super) fn total(requirements: &[Requirement]) -> u64 {
-    requirements.iter().map(|requirement| u64::from(requirement.count)).sum()
+/// The requirements that one more human could help with: those with a free place, and those with one
+/// that becomes free when somebody moves over to another.
+pub(super) fn open<'r>(requirements: &'r [Requirement], given: &[Yes<'_>]) -> Vec<&'r Requirement> {
+    let people = different_humans(given);
+    let mut seating = Seating::of(requirements, &people);
+    (0..requirements.len())
+        .filter(|index| seating.make_room(*index))
+        .filter_map(|index| requirements.get(index))
+        .collect()
+}
+
+fn different_humans<'a>(given: &[Yes<'a>]) -> Vec<Yes<'a>> {
+    let mut people: Vec<Yes<'a>> = Vec::with_capacity(given.len());
+    for (approver, presence) in given {
+        let person = Person::from(*approver);
+        let counted = people.iter().any(|(other, _)| person.may_be(Person::from(*other)));
+        if approver.is_human() && !counted {
+            people.push((approver, *presence));
+        }
+    }
+    people
 }
 
 /// Humans on the places of requirements.
 struct Seating<'a> {
     requirements: &'a [Requirement],
-    humans: &'a [&'a Approver],
+    people: &'a [Yes<'a>],
     /// For each requirement, the humans who fill its places.
     seated: Vec<Vec<usize>>,
 }
 
-impl Seating<'_> {
+impl<'a> Seating<'a> {
+    /// As many of them on places as possible.
+    fn of(requirements: &'a [Requirement], people: &'a [Yes<'a>]) -> Self {
+        let mut seating =
+            Self { requirements, people, seated: vec![Vec::new(); requirements.len()] };
+        for human in 0..people.len() {
+            seating.seat(human, &mut vec![false; requirements.len()]);
+        }
+        seating
+    }
+
     /// Finds a place for a human, moving others where that makes one free. `tried` are the
     /// requirements that this search has already looked at.
     fn seat(&mut self, human: usize, tried: &mut [bool]) -> bool {
         for index in 0..self.requirements.len() {
-            let Requirement { group, count } = &self.requirements[index];
-            if tried[index] || !self.humans[human].groups.contains(group) {
+            let (approver, presence) = self.people[human];
+            if tried[index] || !self.requirements[index].admits(&approver.groups, presence) {
                 continue;
             }
             tried[index] = true;
-            if (self.seated[index].len() as u64) < u64::from(*count) {
+            if self.has_room(index) {
                 self.seated[index].push(human);
                 return true;
             }
@@ -76,65 +98,139 @@ impl Seating<'_> {
         }
         false
     }
+
+    /// Makes a place of a requirement free, if it can be without anybody losing theirs.
+    fn make_room(&mut self, index: usize) -> bool {
+        if self.has_room(index) {
+            return true;
+        }
+        let mut tried = vec![false; self.requirements.len()];
+        tried[index] = true;
+        for position in 0..self.seated[index].len() {
+            if self.seat(self.seated[index][position], &mut tried) {
+                self.seated[index].remove(position);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn has_room(&self, index: usize) -> bool {
+        (self.seated[index].len() as u64) < u64::from(self.requirements[index].count)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::invocation::RequesterKind;
-    use crate::review::samples;
+    use crate::review::samples::{self, requirement};
     use proptest::prelude::*;
 
-    fn requirement(group: &str, count: u32) -> Requirement {
-        Requirement { group: group.into(), count }
+    type People = Vec<(Approver, Presence)>;
+
+    /// Humans who are in these groups and have proved this much.
+    fn people(list: &[(u32, &[&str], Presence)]) -> People {
+        let person = |(uid, groups, presence): &(u32, &[&str], _)| {
+            (samples::approver(*uid, groups), *presence)
+        };
+        list.iter().map(person).collect()
     }
 
-    fn approvers(people: &[(u32, &[&str])]) -> Vec<Approver> {
-        people.iter().map(|(uid, groups)| samples::approver(*uid, groups)).collect()
+    fn logins(list: &[(u32, &[&str])]) -> People {
+        people(&list.iter().map(|(uid, groups)| (*uid, *groups, Presence::Uid)).collect::<Vec<_>>())
     }
 
-    fn missing(requirements: &[Requirement], approvers: &[Approver]) -> Vec<Requirement> {
-        super::missing(requirements, &approvers.iter().collect::<Vec<_>>())
+    fn given(people: &People) -> Vec<Yes<'_>> {
+        people.iter().map(|(approver, presence)| (approver, *presence)).collect()
+    }
+
+    fn missing(requirements: &[Requirement], people: &People) -> Vec<Requirement> {
+        super::missing(requirements, &given(people))
+    }
+
+    fn total(requirements: &[Requirement]) -> u64 {
+        requirements.iter().map(|requirement| u64::from(requirement.count)).sum()
+    }
+
+    fn by(presence: Presence, requirement: Requirement) -> Requirement {
+        Requirement { presence, ..requirement }
     }
 
     #[test]
     fn one_human_in_two_groups_fills_one_place() {
-        let needed = [requirement("ops", 1), requirement("dba", 1)];
-        let left = missing(&needed, &approvers(&[(1, &["ops", "dba"])]));
+        let needed = [requirement(&["ops"], 1), requirement(&["dba"], 1)];
+        let left = missing(&needed, &logins(&[(1, &["ops", "dba"])]));
         assert_eq!(total(&left), 1);
     }
 
     #[test]
     fn a_human_in_two_groups_makes_room_for_one_who_is_in_one() {
-        let needed = [requirement("ops", 1), requirement("dba", 1)];
-        assert_eq!(missing(&needed, &approvers(&[(1, &["ops", "dba"]), (2, &["ops"])])), []);
+        let needed = [requirement(&["ops"], 1), requirement(&["dba"], 1)];
+        assert_eq!(missing(&needed, &logins(&[(1, &["ops", "dba"]), (2, &["ops"])])), []);
+    }
+
+    #[test]
+    fn a_human_of_either_group_fills_a_place_for_any_of_them() {
+        let needed = [requirement(&["ops"], 1), requirement(&["dba", "ops"], 1)];
+        for other in ["ops", "dba"] {
+            let both = logins(&[(1, &["ops"]), (2, &[other])]);
+            assert_eq!(missing(&needed, &both), []);
+            assert_eq!(missing(&needed, &both.into_iter().rev().collect()), []);
+        }
+        assert_eq!(missing(&needed, &logins(&[(1, &["dba"]), (2, &["dba"])])), needed[..1]);
+        assert_eq!(total(&missing(&needed, &logins(&[(1, &["dba", "ops"])]))), 1);
+    }
+
+    #[test]
+    fn a_weaker_proof_fills_no_place_that_asks_for_a_stronger_one() {
+        let needed =
+            [requirement(&["ops"], 1), by(Presence::Touch, requirement(&["dba", "ops"], 1))];
+        let two = |one, other| people(&[(1, &["ops"], one), (2, &["ops"], other)]);
+        assert_eq!(missing(&needed, &two(Presence::Uid, Presence::Key)), needed[1..]);
+        for strong in [Presence::Touch, Presence::Verify] {
+            assert_eq!(missing(&needed, &two(Presence::Uid, strong)), []);
+            // Whoever proved more moves over to where it is asked for.
+            assert_eq!(missing(&needed, &two(strong, Presence::Uid)), []);
+        }
     }
 
     #[test]
     fn nobody_counts_twice_and_no_program_counts_at_all() {
-        let needed = [requirement("ops", 2)];
-        assert_eq!(total(&missing(&needed, &approvers(&[(1, &["ops"]), (1, &["ops"])]))), 1);
-        let mut same_login = approvers(&[(1, &["ops"]), (2, &["ops"])]);
-        same_login[1].login_uid = Some(1);
+        let needed = [requirement(&["ops"], 2)];
+        assert_eq!(total(&missing(&needed, &logins(&[(1, &["ops"]), (1, &["ops"])]))), 1);
+        let mut same_login = logins(&[(1, &["ops"]), (2, &["ops"])]);
+        same_login[1].0.login_uid = Some(1);
         assert_eq!(total(&missing(&needed, &same_login)), 1);
-        let mut agent = approvers(&[(1, &["ops"]), (2, &["ops"])]);
-        agent[0].kind = RequesterKind::Agent;
-        agent[1].kind = RequesterKind::Ci;
-        assert_eq!(missing(&needed, &agent), needed);
+        let mut programs = logins(&[(1, &["ops"]), (2, &["ops"])]);
+        programs[0].0.kind = RequesterKind::Agent;
+        programs[1].0.kind = RequesterKind::Ci;
+        assert_eq!(missing(&needed, &programs), needed);
     }
 
     #[test]
     fn a_count_beyond_all_humans_costs_nothing() {
-        let needed = [requirement("ops", u32::MAX)];
-        assert_eq!(total(&missing(&needed, &approvers(&[(1, &["ops"])]))), u64::from(u32::MAX) - 1);
+        let needed = [requirement(&["ops"], u32::MAX)];
+        assert_eq!(total(&missing(&needed, &logins(&[(1, &["ops"])]))), u64::from(u32::MAX) - 1);
+    }
+
+    #[test]
+    fn what_is_open_is_also_what_somebody_would_leave() {
+        let needed = [requirement(&["ops"], 1), requirement(&["dba"], 1)];
+        let open = |people: &People| super::open(&needed, &given(people)).len();
+        assert_eq!(open(&logins(&[])), 2);
+        assert_eq!(open(&logins(&[(1, &["ops", "dba"])])), 2);
+        assert_eq!(open(&logins(&[(1, &["ops"])])), 1);
+        assert_eq!(open(&logins(&[(1, &["ops"]), (2, &["ops", "dba"])])), 0);
     }
 
     /// The most places that can be filled, by trying everything.
-    fn brute_force(places: &[String], humans: &[Vec<String>]) -> usize {
-        let Some((human, others)) = humans.split_first() else { return 0 };
+    fn brute_force(places: &[Requirement], people: &[(Approver, Presence)]) -> usize {
+        let Some(((approver, presence), others)) = people.split_first() else { return 0 };
         let mut best = brute_force(places, others);
         for (index, place) in places.iter().enumerate() {
-            if human.contains(place) {
+            let in_a_group = place.groups.iter().any(|group| approver.groups.contains(group));
+            if in_a_group && *presence >= place.presence {
                 let mut left = places.to_vec();
                 left.remove(index);
                 best = best.max(1 + brute_force(&left, others));
@@ -143,28 +239,55 @@ mod tests {
         best
     }
 
+    fn some_presence() -> impl Strategy<Value = Presence> {
+        prop_oneof![Just(Presence::Uid), Just(Presence::Key), Just(Presence::Touch)]
+    }
+
+    fn some_requirements() -> impl Strategy<Value = Vec<Requirement>> {
+        let groups = proptest::collection::btree_set("[a-d]", 1..3);
+        let one = (groups, 1_u32..3, some_presence()).prop_map(|(groups, count, presence)| {
+            Requirement { groups: groups.into_iter().collect(), count, presence }
+        });
+        proptest::collection::vec(one, 0..4)
+    }
+
+    fn some_people() -> impl Strategy<Value = People> {
+        let one = (proptest::collection::vec("[a-d]", 0..4), some_presence());
+        proptest::collection::vec(one, 0..6).prop_map(|people| {
+            let person = |((groups, presence), uid): ((Vec<String>, _), _)| {
+                (Approver { groups, ..samples::approver(uid, &[]) }, presence)
+            };
+            people.into_iter().zip(1..).map(person).collect()
+        })
+    }
+
     proptest! {
         #[test]
         fn as_many_places_are_filled_as_trying_everything_fills(
-            needed in proptest::collection::vec(("[a-d]", 1_u32..3), 0..4),
-            humans in proptest::collection::vec(proptest::collection::vec("[a-d]", 0..4), 0..6),
+            requirements in some_requirements(),
+            people in some_people(),
         ) {
-            let requirements: Vec<_> =
-                needed.iter().map(|(group, count)| requirement(group, *count)).collect();
-            let places: Vec<String> = needed
+            let places: Vec<Requirement> = requirements
                 .iter()
-                .flat_map(|(group, count)| vec![group.clone(); *count as usize])
+                .flat_map(|one| vec![one.clone(); one.count as usize])
                 .collect();
-            let approvers: Vec<_> = humans
-                .iter()
-                .zip(1..)
-                .map(|(groups, uid)| {
-                    let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
-                    samples::approver(uid, &groups)
-                })
-                .collect();
-            let left = total(&missing(&requirements, &approvers)) as usize;
-            prop_assert_eq!(places.len() - left, brute_force(&places, &humans));
+            let left = total(&missing(&requirements, &people)) as usize;
+            prop_assert_eq!(places.len() - left, brute_force(&places, &people));
+        }
+
+        #[test]
+        fn a_further_human_helps_exactly_where_something_is_open_to_them(
+            requirements in some_requirements(),
+            people in some_people(),
+            groups in proptest::collection::vec("[a-d]", 0..3),
+            presence in some_presence(),
+        ) {
+            let open = open(&requirements, &given(&people));
+            let promised = open.iter().any(|one| one.admits(&groups, presence));
+            let before = total(&missing(&requirements, &people));
+            let further = (Approver { groups, ..samples::approver(99, &[]) }, presence);
+            let with = people.into_iter().chain([further]).collect();
+            prop_assert_eq!(promised, total(&missing(&requirements, &with)) < before);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Bound, Record, RequestId, State, StoreError};
+use super::{Approval, Bound, Record, RequestId, State, StoreError};
 use crate::policy::Decision;
 use crate::system::canonical::CanonicalError;
 
@@ -109,7 +109,7 @@ fn check(record: &Record, id: &RequestId) -> Result<(), String> {
     let whole = match record.state {
         State::Approved => {
             record.execution_deadline.is_some()
-                && record.suffices(&|approver| approver.groups.clone())
+                && record.suffices(&Approval::as_given)
         }
         State::Running => record.runner.is_some(),
         State::Rejected => record.rejection.is_some(),

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Record, RequestId, Runner, Salt,
-    Shown,
+    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Proof, Record, RequestId, Runner,
+    Salt, Shown,
 };
 use crate::invocation::{BoundFile, InputKind, RequesterKind, RunAs};
-use crate::policy::{Decision, Reason, Requirement, Risk};
+use crate::policy::{Decision, Presence, Reason, Requirement, Risk};
 use crate::system::{BootId, ByteString, Digest, Host, Moment};
 
 pub(super) fn bound() -> Bound {
@@ -65,7 +65,7 @@ pub(super) fn shown() -> Shown {
             rule: Some("deploys".into()),
             text: "rule deploys matches (approve, high)".into(),
         }],
-        requirements: vec![Requirement { group: "ops".into(), count: 1 }],
+        requirements: vec![requirement(&["ops"], 1)],
         dynamic: Vec::new(),
         kind_reason: None,
         terminal: Some("/dev/pts/3".into()),
@@ -107,6 +107,12 @@ pub(super) fn record() -> Record {
     record_at("K7Q2-MX4P".parse().unwrap(), moment(0))
 }
 
+/// So many of these groups, by a login.
+pub(super) fn requirement(groups: &[&str], count: u32) -> Requirement {
+    let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+    Requirement { groups, count, presence: Presence::Uid }
+}
+
 pub(super) fn approver(uid: u32, groups: &[&str]) -> Approver {
     Approver {
         uid,
@@ -120,7 +126,8 @@ pub(super) fn approver(uid: u32, groups: &[&str]) -> Approver {
 pub(super) fn approval(uid: u32, groups: &[&str]) -> Approval {
     Approval {
         approver: approver(uid, groups),
-        presence: "uid".into(),
+        presence: Presence::Uid,
+        proof: Proof::Login,
         message: None,
         at: moment(1),
     }
@@ -128,11 +135,6 @@ pub(super) fn approval(uid: u32, groups: &[&str]) -> Approval {
 
 pub(super) fn runner() -> Runner {
     Runner { pid: 4321, start_ticks: 99, boot_id: BootId("boot-1".into()) }
-}
-
-/// The groups that an approver had when they approved.
-pub(super) fn groups_then(approver: &Approver) -> Vec<String> {
-    approver.groups.clone()
 }
 
 pub(super) fn hostile() -> ByteString {

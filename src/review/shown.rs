@@ -3,7 +3,7 @@
 
 use super::lines::{Lines, made_visible};
 use super::paint;
-use super::wording::{input_text, kind_text, risk_text, run_as_text, undigested};
+use super::wording::{input_text, kind_text, proof_text, risk_text, run_as_text, undigested};
 use super::{Approval, Confined, Record, State};
 use crate::invocation::BoundFile;
 use crate::policy::{Confine, Decision, dynamic_reason};
@@ -159,10 +159,10 @@ fn describe_decisions(record: &Record, now: &Moment, lines: &mut Lines) {
         let message = approval.message.as_deref();
         let message = message.map_or_else(String::new, |text| format!(": \"{}\"", visible(text)));
         format!(
-            "{} (uid {}, proven by {}), {}{message}",
+            "{} (uid {}), {}, {}{message}",
             visible(&approval.approver.name),
             approval.approver.uid,
-            visible(&approval.presence),
+            proof_text(&approval.proof),
             approval.at.rfc3339()
         )
     };

@@ -12,7 +12,7 @@ use super::wording::input_text;
 use super::{BoundEnvironment, Record};
 use crate::audit::{self, LogHead};
 use crate::invocation::{BoundFile, RunAs};
-use crate::policy::Requirement;
+use crate::policy::{Requirement, required_in_words};
 use crate::system::text::{visible, visible_argument, visible_bytes};
 use crate::system::{ByteString, Digest, Moment};
 
@@ -136,7 +136,7 @@ fn environment(environment: &BoundEnvironment) -> String {
 fn needs(requirements: &[Requirement]) -> String {
     match requirements {
         [] => "nobody".to_owned(),
-        _ => super::deciders::needed_text(requirements),
+        _ => required_in_words(requirements),
     }
 }
 

@@ -70,7 +70,8 @@ mod tests {
         assert_eq!(value["id"], "K7Q2-MX4P");
         assert_eq!(value["state"], "pending");
         assert_eq!(value["remaining_ms"], 500_000);
-        assert_eq!(value["still_needed"][0]["group"], "ops");
+        let needed = serde_json::json!([{"groups": ["ops"], "count": 1, "presence": "uid"}]);
+        assert_eq!(value["still_needed"], needed);
         assert_eq!(value["bound"]["argv"][0], "bash");
         let salt = serde_json::to_value(&record.salt).unwrap();
         assert!(!value.to_string().contains(salt.as_str().unwrap()));

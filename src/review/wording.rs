@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::State;
+use super::{Proof, State};
 use crate::invocation::{BoundFile, InputKind, OPERAND_DIGEST_LIMIT, RequesterKind, RunAs};
-use crate::policy::Risk;
+use crate::policy::{Presence, Risk};
 use crate::system::text::{visible, visible_bytes};
 
 impl fmt::Display for State {
@@ -42,6 +42,24 @@ pub(super) fn undigested(file: &BoundFile) -> String {
     match file.size {
         size if size > OPERAND_DIGEST_LIMIT => format!("{size} bytes, too large to be hashed"),
         _ => "its content is not known".to_owned(),
+    }
+}
+
+/// How somebody proved that it was them, for people.
+pub(super) fn proof_text(proof: &Proof) -> &'static str {
+    match proof {
+        Proof::Login => "by a login of their own",
+        Proof::Password => "by their password at the requester's terminal",
+    }
+}
+
+/// What a presence is proved by, for people.
+pub(super) fn presence_text(presence: Presence) -> &'static str {
+    match presence {
+        Presence::Uid => "a login",
+        Presence::Key => "a signature with an SSH key",
+        Presence::Touch => "a signature with a hardware key that is touched",
+        Presence::Verify => "a signature with a hardware key that knows a PIN or a fingerprint",
     }
 }
 

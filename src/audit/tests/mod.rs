@@ -12,9 +12,10 @@ use super::*;
 use crate::execute::Ending;
 use crate::invocation::{RequesterKind, RunAs};
 use crate::policy::{
-    Decision, Enforcement, EnvironmentRules, PolicyIdentity, Requirement, Risk, SnapshotDemand,
-    Verdict,
+    Decision, Enforcement, EnvironmentRules, PolicyIdentity, Presence, Requirement, Risk,
+    SnapshotDemand, Verdict,
 };
+use crate::review::{Approval, Approver, Proof};
 use crate::system::{BootId, ByteString, Moment, Scope};
 
 /// A log in a directory of its own.
@@ -118,7 +119,11 @@ fn decided(number: u32, decision: Decision, needs: &[(&str, u32)]) -> Entry {
         rules: vec!["some-rule".into()],
         requirements: needs
             .iter()
-            .map(|(group, count)| Requirement { group: (*group).into(), count: *count })
+            .map(|(group, count)| Requirement {
+                groups: vec![(*group).into()],
+                count: *count,
+                presence: Presence::Uid,
+            })
             .collect(),
         authenticate: None,
         snapshot: SnapshotDemand::default(),
@@ -141,9 +146,17 @@ fn must_authenticate(decided: Entry) -> Entry {
 }
 
 fn approved(number: u32, uid: u32, groups: &[&str]) -> Entry {
-    let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
+    let EntryUser { name, uid, login_uid } = user(uid);
+    let groups = groups.iter().map(|group| (*group).to_owned()).collect();
     let kind = RequesterKind::Human;
-    Entry::approved(&reference(number), &user(uid), kind, &groups, "uid", None)
+    let approval = Approval {
+        approver: Approver { uid, name, login_uid, groups, kind },
+        presence: Presence::Uid,
+        proof: Proof::Login,
+        message: None,
+        at: at(0),
+    };
+    Entry::approved(&reference(number), &approval)
 }
 
 fn started(number: u32) -> Entry {

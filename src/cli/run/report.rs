@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::failure::{ExitCode, Failure};
 use crate::cli::{Exit, Output};
 use crate::execute::{Ending, KernelConfinement};
-use crate::policy::{Authenticate, Confine, Decision, PolicyIdentity, Verdict};
+use crate::policy::{Authenticate, Confine, Decision, PolicyIdentity, Verdict, required_in_words};
 use crate::protocol::{Case, Outcome};
 use crate::review::Record;
 use crate::snapshot::WritablePlace;
@@ -147,13 +147,7 @@ fn identity(case: &Case<'_>) -> PolicyIdentity {
 }
 
 fn decision_words(case: &Case<'_>) -> String {
-    let needs = case
-        .verdict
-        .requirements
-        .iter()
-        .map(|needed| format!("{} of group {}", needed.count, visible(&needed.group)))
-        .collect::<Vec<_>>()
-        .join(" and ");
+    let needs = required_in_words(&case.verdict.requirements);
     match case.verdict.decision {
         Decision::Allow => "allow: it would run at once".to_owned(),
         Decision::Confirm if case.may_be_confirmed_in_place() => {

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use super::*;
 use crate::invocation::{Access, DynamicFragment};
-use crate::policy::{Confine, Decision, Enforcement, Requirement, Risk, SnapshotFailure};
+use crate::policy::{Confine, Decision, Enforcement, Risk, SnapshotFailure};
 
 fn requirements(verdict: &Verdict) -> Vec<(&str, u32)> {
     verdict
         .requirements
         .iter()
-        .map(|Requirement { group, count }| (group.as_str(), *count))
+        .map(|one| match &one.groups[..] {
+            [group] => (group.as_str(), one.count),
+            several => panic!("{several:?}"),
+        })
         .collect()
 }
 
@@ -53,7 +56,7 @@ fn reasons_are_sentences_that_a_reviewer_understands() {
             "rule scale-out matches (confirm, medium)",
             "risk raised to critical by 2: more than twenty replicas",
             "threshold: high risk needs ops ×1",
-            "threshold: critical risk needs ops ×1 and security ×1",
+            "threshold: critical risk needs ops ×1 and security ×1 by touch",
         ]
     );
     let decisive = verdict.decisive.as_ref().map(|reason| reason.text.as_str());

@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::policy::Presence;
 use crate::system::Directories;
 
 fn refusal(text: &str) -> String {
@@ -19,8 +18,6 @@ fn the_example_of_the_design_loads_and_passes_its_own_tests() {
             assert!(outcome.passed(), "{outcome:?}");
         }
         assert_eq!(policy.coverage(), ["scale-out"]);
-        assert_eq!(policy.presence_of("security"), Some(Presence::Touch));
-        assert_eq!(policy.presence_of("ops"), Some(Presence::Uid));
         assert_eq!(policy.groups_of("dave", &["sre".to_owned()]), ["ops"]);
         let rule =
             policy.rules().iter().flatten().find(|rule| rule.id.as_str() == "service-restart");
