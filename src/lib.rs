@@ -8,6 +8,7 @@
 //! | [`policy`] | Decision Authority: the rules that say what is autonomous and what needs a human |
 //! | [`authenticate`] | that a person is who they say, by PAM, and what is remembered of it |
 //! | [`review`] | Oversight Mechanism: requests, what they are bound to, who may decide, waiting |
+//! | [`signing`] | that a person said yes with a key of theirs: SSH signatures, and whose key is whose |
 //! | [`snapshot`] | Rollback Capability: what a command can touch, capture, diff, undo |
 //! | [`edit`] | what an edit needs around its write: the copy, who could exchange a file, the install |
 //! | [`execute`] | the identity switch, the environment, signals, the child's status |
@@ -32,5 +33,6 @@ pub mod invocation;
 pub mod policy;
 pub mod protocol;
 pub mod review;
+pub mod signing;
 pub mod snapshot;
 pub mod system;

@@ -1,8 +1,8 @@
 //! Writes that survive a power cut: temporary file, fsync, rename, fsync of the directory.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -32,7 +32,17 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Durabl
 /// # Errors
 /// [`DurableError`]; the old file is then untouched and no temporary file is left.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
-    put(path, bytes, |temporary| std::fs::rename(temporary, path)).map_err(failed("write", path))
+    put(path, bytes, 0o600, |temporary| std::fs::rename(temporary, path))
+        .map_err(failed("write", path))
+}
+
+/// As [`write()`], for what everybody may read: mode 0644, whatever the umask.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_public(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
+    put(path, bytes, 0o644, |temporary| std::fs::rename(temporary, path))
+        .map_err(failed("write", path))
 }
 
 /// As [`write()`], where there is nothing of that name. Whether it was written: what is there already
@@ -45,7 +55,7 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, DurableError> {
         std::fs::hard_link(temporary, path)?;
         std::fs::remove_file(temporary)
     };
-    match put(path, bytes, linked) {
+    match put(path, bytes, 0o600, linked) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(failed("write", path)(error)),
@@ -53,7 +63,12 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, DurableError> {
 }
 
 /// Writes a temporary file beside `path` and lets `place` put it there.
-fn put(path: &Path, bytes: &[u8], place: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+fn put(
+    path: &Path,
+    bytes: &[u8],
+    mode: u32,
+    place: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(format!(".{}.{}", std::process::id(), random_suffix()));
@@ -66,6 +81,9 @@ fn put(path: &Path, bytes: &[u8], place: impl FnOnce(&Path) -> io::Result<()>) -
             .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
             .open(&temporary)?;
         file.write_all(bytes)?;
+        if mode != 0o600 {
+            file.set_permissions(Permissions::from_mode(mode))?;
+        }
         file.sync_all()?;
         place(&temporary)
     };

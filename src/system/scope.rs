@@ -147,6 +147,21 @@ impl Directories {
         self.state.join("snapshots")
     }
 
+    /// Whose SSH key is whose: in the directory of the policy, and trusted as it is.
+    pub fn allowed_signers(&self) -> PathBuf {
+        self.policy_file.with_file_name("allowed_signers")
+    }
+
+    /// The SSH keys that no longer count.
+    pub fn revoked_signers(&self) -> PathBuf {
+        self.policy_file.with_file_name("revoked_signers")
+    }
+
+    /// Held while one of the two is replaced.
+    pub fn signers_lock(&self) -> PathBuf {
+        self.state.join("signers.lock")
+    }
+
     /// The file of the compiled-policy cache.
     pub fn policy_cache(&self) -> PathBuf {
         self.state.join("policy-cache.json")

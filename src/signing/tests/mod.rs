@@ -1,0 +1,4 @@
+//! What is accepted, what is refused, and that stock ssh-keygen agrees.
+
+mod hostile;
+mod maker;
