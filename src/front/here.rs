@@ -17,6 +17,7 @@ use super::question::Question;
 use super::signing;
 use super::{Said, Signable, Unsigned, Voice};
 use crate::authenticate::{Conversation, Seat};
+use crate::signing::NAMESPACE;
 use crate::execute::{CallerState, inherited_descriptor, run_for_caller};
 
 /// This process, as the one that the person called.
@@ -74,7 +75,7 @@ impl Voice for Here {
         caller: &CallerState,
     ) -> Result<String, Unsigned> {
         self.progress(None);
-        signing::sign(choices, signing::NAMESPACE, key_file, caller).map_err(Unsigned)
+        signing::sign(choices, NAMESPACE, key_file, caller).map_err(Unsigned)
     }
 
     fn wait_begins(&self) -> io::Result<()> {

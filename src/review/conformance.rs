@@ -128,7 +128,7 @@ fn twenty_racers_use_an_approval_once(store: &(dyn RequestStore + Sync)) {
                 let runner = Runner::here(&now).unwrap();
                 start.wait();
                 let used = store.update(&record.id, &mut |record| {
-                    record.consume(runner.clone(), &Approval::&Moment::now())
+                    record.consume(runner.clone(), &Approval::as_given, &Moment::now())
                 });
                 match used {
                     Ok(_) => drop(winners.fetch_add(1, Ordering::SeqCst)),
@@ -158,7 +158,7 @@ fn one_at_a_time_starts_a_request(store: &dyn RequestStore) {
     let runner = Runner::here(&Moment::now()).unwrap();
     store
         .update(&record.id, &mut |record| {
-            record.consume(runner.clone(), &Approval::&Moment::now())
+            record.consume(runner.clone(), &Approval::as_given, &Moment::now())
         })
         .unwrap();
     assert!(wrong_state(&record.id).starts_with("running: "));

@@ -36,7 +36,7 @@ fn approve(store: &FileStore, record: &Record) {
 fn consume(store: &FileStore, record: &Record) -> Result<Record, StoreError> {
     let runner = Runner::here(&Moment::now()).unwrap();
     store.update(&record.id, &mut |record| {
-        record.consume(runner.clone(), &Approval::&Moment::now())
+        record.consume(runner.clone(), &Approval::as_given, &Moment::now())
     })
 }
 

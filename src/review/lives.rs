@@ -1,6 +1,6 @@
 //! Lives of requests, told as promises: who may do what, when, and what is final.
 
-use super::samples::{approver, moment, record, requirement, runner};
+use super::samples::{approver, rejection, moment, record, requirement, runner};
 use super::{Difference, Record, Runner, State, StoreError};
 use crate::invocation::InputKind;
 use crate::policy::Decision;
@@ -24,13 +24,13 @@ fn wrong_state<T: std::fmt::Debug>(result: Result<T, StoreError>) -> (String, St
 fn a_request_is_approved_used_once_and_finished() {
     let mut record = approved();
     assert_eq!(record.execution_deadline, Some(moment(10 + 300)));
-    record.consume(runner(), &Approval::&moment(11)).unwrap();
+    record.consume(runner(), &Approval::as_given, &moment(11)).unwrap();
     assert_eq!(record.state, State::Running);
-    let (_, sentence) = wrong_state(record.consume(runner(), &Approval::&moment(12)));
+    let (_, sentence) = wrong_state(record.consume(runner(), &Approval::as_given, &moment(12)));
     assert_eq!(sentence, "its command was started, and an approval is for one start");
     record.finish("exit 0", &moment(13)).unwrap();
     assert_eq!(record.state, State::Finished);
-    let (state, sentence) = wrong_state(record.consume(runner(), &Approval::&moment(14)));
+    let (state, sentence) = wrong_state(record.consume(runner(), &Approval::as_given, &moment(14)));
     assert_eq!(state, "finished");
     assert!(sentence.contains("exit 0"));
 }
@@ -70,24 +70,24 @@ fn a_confirmation_needs_the_requesters_own_human_and_nobody_else() {
 #[test]
 fn one_rejection_is_final_also_over_an_approval() {
     for mut record in [record(), approved()] {
-        assert!(record.reject(approver(1002, &["ops"]), " \n", &moment(11)).is_err());
-        assert!(record.reject(approver(1002, &["web"]), "no", &moment(11)).is_err());
-        record.reject(approver(1002, &["ops"]), "not on Friday", &moment(11)).unwrap();
+        assert!(record.reject(rejection(approver(1002, &["ops"]), " \n", &moment(11))).is_err());
+        assert!(record.reject(rejection(approver(1002, &["web"]), "no", &moment(11))).is_err());
+        record.reject(rejection(approver(1002, &["ops"]), "not on Friday", &moment(11))).unwrap();
         assert_eq!(record.state, State::Rejected);
         let (_, sentence) =
             wrong_state(record.approve(approver(1003, &["ops"]), None, &moment(12)));
         assert!(sentence.contains("user1002 said no (not on Friday)"), "{sentence}");
-        wrong_state(record.consume(runner(), &Approval::&moment(12)));
+        wrong_state(record.consume(runner(), &Approval::as_given, &moment(12)));
     }
 }
 
 #[test]
 fn one_who_approved_can_still_say_no_until_the_command_starts() {
     let mut record = approved();
-    record.reject(approver(1001, &["ops"]), "wrong host", &moment(11)).unwrap();
+    record.reject(rejection(approver(1001, &["ops"]), "wrong host", &moment(11))).unwrap();
     let mut running = approved();
-    running.consume(runner(), &Approval::&moment(11)).unwrap();
-    wrong_state(running.reject(approver(1001, &["ops"]), "too late", &moment(12)));
+    running.consume(runner(), &Approval::as_given, &moment(11)).unwrap();
+    wrong_state(running.reject(rejection(approver(1001, &["ops"]), "too late", &moment(12))));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn what_changed_is_named_by_a_void_request() {
     now.input = InputKind::Pipe;
     let differences = record.bound.differences(&now);
     record.void(&Difference::sentence(&differences), &moment(11)).unwrap();
-    let (state, sentence) = wrong_state(record.consume(runner(), &Approval::&moment(12)));
+    let (state, sentence) = wrong_state(record.consume(runner(), &Approval::as_given, &moment(12)));
     assert_eq!(state, "void");
     assert!(sentence.starts_with(
         "the working directory changed: /srv/app → /tmp; standard input changed: a terminal → a \
@@ -121,9 +121,9 @@ fn nobody_decides_after_the_deadline_and_nobody_uses_an_old_approval() {
     let (state, sentence) = wrong_state(late.approve(approver(1001, &["ops"]), None, &moment(600)));
     assert_eq!((state.as_str(), &sentence[..22]), ("expired", "nobody decided in time"));
     let mut unused = approved();
-    let (state, sentence) = wrong_state(unused.consume(runner(), &Approval::&moment(310)));
+    let (state, sentence) = wrong_state(unused.consume(runner(), &Approval::as_given, &moment(310)));
     assert_eq!((state.as_str(), &sentence[..15]), ("expired", "nobody used the"));
-    approved().consume(runner(), &Approval::&moment(309)).unwrap();
+    approved().consume(runner(), &Approval::as_given, &moment(309)).unwrap();
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_clock_that_was_set_back_keeps_nothing_open() {
 fn a_restart_voids_what_waits_and_makes_what_ran_unknown() {
     let rebooted = Moment { boot_id: BootId("boot-2".into()), boot_ms: 1, ..moment(20) };
     let mut running = approved();
-    running.consume(runner(), &Approval::&moment(11)).unwrap();
+    running.consume(runner(), &Approval::as_given, &moment(11)).unwrap();
     for (record, state) in
         [(record(), State::Void), (approved(), State::Void), (running, State::Unknown)]
     {
@@ -158,7 +158,7 @@ fn a_run_whose_process_is_gone_is_unknown_until_its_end_is_recorded() {
     record.runner = Some(Runner { start_ticks: here.start_ticks + 1, ..here });
     let (mut record, _) = record.standing_at(&now);
     assert_eq!(record.state, State::Unknown);
-    wrong_state(record.consume(runner(), &Approval::&now));
+    wrong_state(record.consume(runner(), &Approval::as_given, &now));
     record.finish("exit 3", &now).unwrap();
     assert_eq!(record.state, State::Finished);
 }

@@ -133,6 +133,10 @@ pub(super) fn approval(uid: u32, groups: &[&str]) -> Approval {
     }
 }
 
+pub(super) fn rejection(approver: Approver, message: &str, at: &Moment) -> Rejection {
+    Rejection { approver, message: message.to_owned(), proof: Proof::Login, at: at.clone() }
+}
+
 pub(super) fn runner() -> Runner {
     Runner { pid: 4321, start_ticks: 99, boot_id: BootId("boot-1".into()) }
 }
