@@ -111,27 +111,38 @@ complete -c hitl -n "__fish_hitl_using_subcommand pending" -l state-dir -d 'Keep
 complete -c hitl -n "__fish_hitl_using_subcommand pending" -l all -d 'Also list requests that are closed'
 complete -c hitl -n "__fish_hitl_using_subcommand pending" -l json -d 'Print one JSON object a line'
 complete -c hitl -n "__fish_hitl_using_subcommand pending" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand show" -s m -l message -d 'A word to the requester, signed with it' -r
+complete -c hitl -n "__fish_hitl_using_subcommand show" -l key -d 'The fingerprint of the key that will sign, where you have several. Unwritten: the strongest that is registered' -r
 complete -c hitl -n "__fish_hitl_using_subcommand show" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
 always\t'Always'
 never\t'Never'"
 complete -c hitl -n "__fish_hitl_using_subcommand show" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand show" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand show" -l statement -d 'Print the statement that you sign to approve it, to be signed anywhere. The signature is handed in with "hitl approve ID --signature FILE"'
+complete -c hitl -n "__fish_hitl_using_subcommand show" -l reject -d 'The statement that rejects it, for "hitl reject ID --signature FILE". Needs --message'
 complete -c hitl -n "__fish_hitl_using_subcommand show" -l json -d 'Print JSON'
 complete -c hitl -n "__fish_hitl_using_subcommand show" -s h -l help -d 'Print help'
 complete -c hitl -n "__fish_hitl_using_subcommand approve" -s m -l message -d 'A word to the requester, kept in the audit log' -r
+complete -c hitl -n "__fish_hitl_using_subcommand approve" -l host -d 'The name of the host that the command is for: demanded where the risk is critical, and asked for at a terminal' -r
+complete -c hitl -n "__fish_hitl_using_subcommand approve" -l key -d 'Sign with the key in this file, instead of the first that an agent or ~/.ssh has' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand approve" -l signature -d 'A signature that was made elsewhere, of what "hitl show --statement ID" printed' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand approve" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
 always\t'Always'
 never\t'Never'"
 complete -c hitl -n "__fish_hitl_using_subcommand approve" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand approve" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand approve" -l sign -d 'Sign with your SSH key, also where your login is proof enough'
 complete -c hitl -n "__fish_hitl_using_subcommand approve" -l json -d 'Print JSON'
 complete -c hitl -n "__fish_hitl_using_subcommand approve" -s h -l help -d 'Print help'
-complete -c hitl -n "__fish_hitl_using_subcommand reject" -s m -l message -d 'Why' -r
+complete -c hitl -n "__fish_hitl_using_subcommand reject" -s m -l message -d 'Why. With --signature it stands in the statement already' -r
+complete -c hitl -n "__fish_hitl_using_subcommand reject" -l key -d 'Sign with the key in this file, instead of the first that an agent or ~/.ssh has' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand reject" -l signature -d 'A signature that was made elsewhere, of what "hitl show --statement ID" printed' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand reject" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
 always\t'Always'
 never\t'Never'"
 complete -c hitl -n "__fish_hitl_using_subcommand reject" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand reject" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand reject" -l sign -d 'Sign with your SSH key, also where your login is proof enough'
 complete -c hitl -n "__fish_hitl_using_subcommand reject" -l json -d 'Print JSON'
 complete -c hitl -n "__fish_hitl_using_subcommand reject" -s h -l help -d 'Print help'
 complete -c hitl -n "__fish_hitl_using_subcommand cancel" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'

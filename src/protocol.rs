@@ -47,7 +47,7 @@ pub use front::{Event, Front, Manner, Outcome, Patience};
 use pause::{pause, wait_begins};
 use record::OnRecord;
 pub use ruling::{Word, approve, offer, reject};
-pub use signing::Proving;
+pub use signing::{Proving, Sign};
 pub use told::viewer;
 pub use undo::{UndoReport, find_run, runs, undo};
 

@@ -293,6 +293,7 @@ pub struct ApproveArguments {
     /// for at a terminal.
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
+    /// How it is signed.
     #[command(flatten)]
     pub signing: SigningArguments,
     /// Print JSON.
@@ -323,6 +324,7 @@ pub struct RejectArguments {
     /// Why. With --signature it stands in the statement already.
     #[arg(short, long, value_name = "TEXT", required_unless_present = "signature")]
     pub message: Option<String>,
+    /// How it is signed.
     #[command(flatten)]
     pub signing: SigningArguments,
     /// Print JSON.

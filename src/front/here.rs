@@ -17,8 +17,8 @@ use super::question::Question;
 use super::signing;
 use super::{Said, Signable, Unsigned, Voice};
 use crate::authenticate::{Conversation, Seat};
-use crate::signing::NAMESPACE;
 use crate::execute::{CallerState, inherited_descriptor, run_for_caller};
+use crate::signing::NAMESPACE;
 
 /// This process, as the one that the person called.
 #[derive(Default)]

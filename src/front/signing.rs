@@ -15,8 +15,6 @@ use super::Signable;
 use crate::execute::{CallerState, run_for_caller};
 use crate::system::text::visible_path;
 
-
-
 /// The most that a signature file may hold, in bytes: what ssh-keygen writes takes a tenth of it.
 pub(super) const SIGNATURE_LIMIT: usize = 8 * 1024;
 

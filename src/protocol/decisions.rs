@@ -9,8 +9,8 @@ use super::{ProtocolError, Rooms, editing, record, told};
 use crate::invocation::{self, BoundFile};
 use crate::policy::Policy;
 use crate::review::{
-    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Difference, Record, RequestId, RequestStore,
-    Runner, Salt, Shown, StoreError,
+    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Difference, Record, RequestId,
+    RequestStore, Runner, Salt, Shown, StoreError,
 };
 use crate::system::identity::Account;
 use crate::system::text::visible;
@@ -153,8 +153,9 @@ pub(super) fn take_again<'r>(
         "the policy asks for more now than when the humans decided".clone_into(&mut because);
     }
     if because.is_empty() {
-        because =
-            record.shortfall(&|record, approval| registry.counts_in(record, approval)).unwrap_or_default();
+        because = record
+            .shortfall(&|record, approval| registry.counts_in(record, approval))
+            .unwrap_or_default();
     }
     if because.is_empty() {
         return Ok(Again::Same(Box::new(again)));

@@ -4,7 +4,8 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use super::{
-    Case, Event, Manner, Outcome, Patience, ProtocolError, Rooms, decisions, in_place, proceed, ruling,
+    Case, Event, Manner, Outcome, Patience, ProtocolError, Rooms, decisions, in_place, proceed,
+    ruling,
 };
 use crate::front::Said;
 use crate::review::{Record, RequestStore, State, Waited};

@@ -111,7 +111,8 @@ fn proved(entry: Entry, proof: &Proof) -> Entry {
     let entry = entry.proved_by(proof.word());
     match proof {
         Proof::Login | Proof::Password => entry,
-        Proof::Signature { signed: Signed { offer, statement, signature }, .. } => {
+        Proof::Signature { signed, .. } => {
+            let Signed { offer, statement, signature } = &**signed;
             entry.signed(&offer.principal, &offer.key, statement, signature)
         }
     }

@@ -88,7 +88,7 @@ fn yes(
             sign(&registry, &record, &approval.approver, Ruling::Approve, wanted, word)?
     {
         approval.message.clone_from(&signed.offer.message);
-        approval.proof = Proof::Signature { signed, at_requesters_terminal };
+        approval.proof = Proof::Signature { signed: Box::new(signed), at_requesters_terminal };
         approval.presence =
             registry.presence(&record, &approval).map_err(ProtocolError::NotSigned)?;
     }
@@ -172,14 +172,12 @@ pub fn reject(rooms: &Rooms, id: &RequestId, word: Word<'_>) -> Result<Record, P
             record.clone().reject(rejection.clone())?;
         }
         let who = rejection.approver.clone();
-        if let Some(signed) =
-            sign(&registry, &record, &who, Ruling::Reject, Presence::Key, word)?
-        {
+        if let Some(signed) = sign(&registry, &record, &who, Ruling::Reject, Presence::Key, word)? {
             rejection.message = signed.offer.message.clone().unwrap_or_default();
             registry
                 .presence_of_signature(&record, &who.name, &signed, None, &rejection.at)
                 .map_err(ProtocolError::NotSigned)?;
-            rejection.proof = Proof::Signature { signed, at_requesters_terminal: false };
+            rejection.proof = Proof::Signature { signed: Box::new(signed), at_requesters_terminal: false };
         }
     }
     decisions::change(rooms, id, &mut |record, now| {

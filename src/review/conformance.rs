@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::samples::{approver, record_at};
-use super::{FileStore, Record, RequestStore, Runner, State, StoreError, Waited};
+use super::{Approval, FileStore, Record, RequestStore, Runner, State, StoreError, Waited};
 use crate::system::{BootId, Moment};
 
 /// Every promise, on an empty store.

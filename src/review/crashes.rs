@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::samples::{approver, record_at};
-use super::{FileStore, Record, RequestStore, Runner, State, StoreError};
+use super::{Approval, FileStore, Record, RequestStore, Runner, State, StoreError};
 use crate::system::Moment;
 
 /// Where a child process of these tests finds the store, and what it does there.

@@ -1,7 +1,7 @@
 //! Lives of requests, told as promises: who may do what, when, and what is final.
 
-use super::samples::{approver, rejection, moment, record, requirement, runner};
-use super::{Difference, Record, Runner, State, StoreError};
+use super::samples::{approver, moment, record, rejection, requirement, runner};
+use super::{Approval, Difference, Record, Runner, State, StoreError};
 use crate::invocation::InputKind;
 use crate::policy::Decision;
 use crate::system::{BootId, Moment};
@@ -121,7 +121,8 @@ fn nobody_decides_after_the_deadline_and_nobody_uses_an_old_approval() {
     let (state, sentence) = wrong_state(late.approve(approver(1001, &["ops"]), None, &moment(600)));
     assert_eq!((state.as_str(), &sentence[..22]), ("expired", "nobody decided in time"));
     let mut unused = approved();
-    let (state, sentence) = wrong_state(unused.consume(runner(), &Approval::as_given, &moment(310)));
+    let (state, sentence) =
+        wrong_state(unused.consume(runner(), &Approval::as_given, &moment(310)));
     assert_eq!((state.as_str(), &sentence[..15]), ("expired", "nobody used the"));
     approved().consume(runner(), &Approval::as_given, &moment(309)).unwrap();
 }
@@ -166,7 +167,8 @@ fn a_run_whose_process_is_gone_is_unknown_until_its_end_is_recorded() {
 #[test]
 fn approvals_of_somebody_who_left_the_group_start_nothing() {
     let mut record = approved();
-    let refused = record.consume(runner(), &|_| vec!["web".into()], &moment(11)).unwrap_err();
+    let refused =
+        record.consume(runner(), &|_, _| Ok(vec!["web".into()]), &moment(11)).unwrap_err();
     assert!(refused.to_string().contains("no longer suffice"), "{refused}");
     assert_eq!(record.state, State::Approved);
 }

@@ -319,7 +319,7 @@ pub enum Proof {
     /// By signing a statement about the request with an SSH key of theirs.
     Signature {
         /// What they signed, and the signature.
-        signed: Signed,
+        signed: Box<Signed>,
         /// Whether they did at the requester's terminal, where they named themselves.
         at_requesters_terminal: bool,
     },

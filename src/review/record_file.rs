@@ -108,8 +108,7 @@ fn check(record: &Record, id: &RequestId) -> Result<(), String> {
     }
     let whole = match record.state {
         State::Approved => {
-            record.execution_deadline.is_some()
-                && record.suffices(&Approval::as_given)
+            record.execution_deadline.is_some() && record.suffices(&Approval::as_given)
         }
         State::Running => record.runner.is_some(),
         State::Rejected => record.rejection.is_some(),

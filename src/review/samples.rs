@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Proof, Record, RequestId, Runner,
-    Salt, Shown,
+    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Proof, Record, Rejection,
+    RequestId, Runner, Salt, Shown,
 };
 use crate::invocation::{BoundFile, InputKind, RequesterKind, RunAs};
 use crate::policy::{Decision, Presence, Reason, Requirement, Risk};
@@ -130,6 +130,7 @@ pub(super) fn approval(uid: u32, groups: &[&str]) -> Approval {
         proof: Proof::Login,
         message: None,
         at: moment(1),
+        recorded: None,
     }
 }
 

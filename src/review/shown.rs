@@ -162,7 +162,7 @@ fn describe_decisions(record: &Record, now: &Moment, lines: &mut Lines) {
             "{} (uid {}), {}, {}{message}",
             visible(&approval.approver.name),
             approval.approver.uid,
-            proof_text(&approval.proof),
+            proof_text(&approval.proof, approval.presence),
             approval.at.rfc3339()
         )
     };

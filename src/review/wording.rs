@@ -46,10 +46,16 @@ pub(super) fn undigested(file: &BoundFile) -> String {
 }
 
 /// How somebody proved that it was them, for people.
-pub(super) fn proof_text(proof: &Proof) -> &'static str {
+pub(super) fn proof_text(proof: &Proof, presence: Presence) -> String {
     match proof {
-        Proof::Login => "by a login of their own",
-        Proof::Password => "by their password at the requester's terminal",
+        Proof::Login => "by a login of their own".to_owned(),
+        Proof::Password => "by their password at the requester's terminal".to_owned(),
+        Proof::Signature { signed, at_requesters_terminal } => format!(
+            "by {} {}{}",
+            presence_text(presence),
+            visible(&signed.offer.key),
+            if *at_requesters_terminal { " at the requester's terminal" } else { "" }
+        ),
     }
 }
 

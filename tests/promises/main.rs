@@ -41,6 +41,7 @@ mod policies;
 mod processes;
 mod running;
 mod seeing;
+mod signed;
 mod snapshots;
 mod status;
 mod target;

@@ -155,6 +155,7 @@ fn approved(number: u32, uid: u32, groups: &[&str]) -> Entry {
         proof: Proof::Login,
         message: None,
         at: at(0),
+        recorded: None,
     };
     Entry::approved(&reference(number), &approval)
 }

@@ -59,6 +59,6 @@ impl Identity {
     }
 }
 
-pub(super) fn uid_of(user: &str) -> u32 {
+pub fn uid_of(user: &str) -> u32 {
     USERS.iter().find(|(name, _)| *name == user).unwrap_or_else(|| panic!("no user {user}")).1
 }

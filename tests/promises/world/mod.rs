@@ -24,8 +24,8 @@ use tempfile::TempDir;
 
 pub use call::Call;
 use call::Hitl;
-pub use identity::{BOTH_SCOPES, Scope};
-use identity::{USERS, uid_of};
+use identity::USERS;
+pub use identity::{BOTH_SCOPES, Scope, uid_of};
 pub use running::{Ran, Running, Waiting, finish};
 
 /// The built binary.

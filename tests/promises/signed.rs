@@ -1,0 +1,382 @@
+//! Decisions that are signed: only the approver's own key counts, only for this request, and whatever
+//! hitl has stored, stock ssh-keygen can verify.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::world::{Call, Ran, World};
+use crate::world_or_skip;
+
+const POLICY: &str = r#"
+version: 1
+name: signed
+defaults: {decision: deny, require: [{group: ops}], approval_expiry: 5m, execution_expiry: 5m}
+groups:
+  - {name: ops, users: [bob, carol, alice], presence: key}
+  - {name: duty, users: [bob, carol]}
+rules:
+  - {id: deploys, match: {command: /usr/bin/sh}, decision: approve}
+  - {id: touched, match: {command: /usr/bin/touch}, decision: approve, require: [{group: ops, presence: touch}]}
+  - {id: verified, match: {command: /usr/bin/mkdir}, decision: approve, require: [{group: ops, presence: verify}]}
+  - {id: login, match: {command: /usr/bin/true}, decision: approve, require: [{group: duty}]}
+  - {id: two, match: {command: /usr/bin/cp}, decision: approve, require: [{group: ops, count: 2}]}
+"#;
+
+const DEPLOY: [&str; 2] = ["sh", "/srv/deploy.sh"];
+const NAMESPACE: &str = "hitl-approval-v1";
+/// OpenSSH's own software security key (Debian: openssh-tests).
+const SECURITY_KEY: &str = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so";
+
+/// An office whose members sign, and the place where their keys are.
+struct SigningOffice {
+    world: World,
+    keys: TempDir,
+}
+
+fn open(world: World) -> SigningOffice {
+    world.policy(POLICY);
+    world.write("srv/deploy.sh", "echo ran >> /srv/ran\n");
+    let keys = TempDir::new().unwrap();
+    fs::set_permissions(keys.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    SigningOffice { world, keys }
+}
+
+impl SigningOffice {
+    /// Makes a key of this type for somebody: its file, which only they can read.
+    fn key(&self, user: &str, name: &str, options: &[&str]) -> PathBuf {
+        let path = self.keys.path().join(name);
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-N", "", "-C", user, "-f"])
+            .arg(&path)
+            .args(options)
+            .env("SSH_SK_PROVIDER", SECURITY_KEY)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let uid = nix::unistd::Uid::from_raw(crate::world::uid_of(user));
+        nix::unistd::chown(&path, Some(uid), None).unwrap();
+        path
+    }
+
+    /// Makes a key and registers it.
+    fn registered(&self, user: &str, name: &str, options: &[&str]) -> PathBuf {
+        let path = self.key(user, name, options);
+        let public = path.with_extension("pub");
+        let line = format!("{user} {}", fs::read_to_string(public).unwrap());
+        let registry = self.world.outside("etc/hitl/allowed_signers");
+        let before = fs::read_to_string(&registry).unwrap_or_default();
+        fs::write(&registry, before + &line).unwrap();
+        path
+    }
+
+    fn approves(&self, user: &str, id: &str, key: &Path) -> Ran {
+        self.call(user, &["approve", id, "--key", key.to_str().unwrap()]).run()
+    }
+
+    fn call(&self, user: &str, arguments: &[&str]) -> Call<'_> {
+        self.world.hitl(user, arguments).with("SSH_SK_PROVIDER", SECURITY_KEY)
+    }
+
+    fn ask(&self, command: &[&str]) -> String {
+        self.world.ask("alice", command)
+    }
+
+    /// The statement that somebody is offered.
+    fn statement(&self, user: &str, id: &str, further: &[&str]) -> String {
+        let arguments = [&["show", "--statement", id], further].concat();
+        self.world.hitl(user, &arguments).run().exits(0).stdout
+    }
+
+    /// Signs any text with ssh-keygen: the file of the signature.
+    fn sign(&self, key: &Path, namespace: &str, text: &str) -> PathBuf {
+        let directory = TempDir::new_in(self.keys.path()).unwrap().keep();
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
+        let file = directory.join("statement");
+        fs::write(&file, text).unwrap();
+        let signed = Command::new("ssh-keygen")
+            .args(["-q", "-Y", "sign", "-n", namespace, "-f"])
+            .args([key, &file])
+            .env("SSH_SK_PROVIDER", SECURITY_KEY)
+            .output()
+            .unwrap();
+        assert!(signed.status.success(), "{signed:?}");
+        file.with_extension("sig")
+    }
+
+    fn hands_in(&self, user: &str, verb: &str, id: &str, signature: &Path) -> Ran {
+        self.world.hitl(user, &[verb, id, "--signature", signature.to_str().unwrap()]).run()
+    }
+
+    /// The only entry of this action about a request.
+    fn entry(&self, id: &str, action: &str) -> Value {
+        self.world.audited(id, action, 1);
+        let found = |entry: &Value| {
+            entry["event"]["action"] == action && entry["hitl"]["request_id"] == *id
+        };
+        self.world.audit().into_iter().find(found).unwrap()
+    }
+}
+
+/// Whether stock ssh-keygen, with the file that hitl reads, accepts what an entry of the log holds.
+fn ssh_keygen_accepts(office: &SigningOffice, entry: &Value) -> bool {
+    let hitl = &entry["hitl"];
+    let directory = TempDir::new().unwrap();
+    let signature = directory.path().join("signature");
+    fs::write(&signature, hitl["signature"].as_str().unwrap()).unwrap();
+    let statement = directory.path().join("statement");
+    fs::write(&statement, hitl["statement"].as_str().unwrap()).unwrap();
+    let verified = Command::new("ssh-keygen")
+        .args(["-Y", "verify", "-n", NAMESPACE, "-I", hitl["principal"].as_str().unwrap(), "-f"])
+        .arg(office.world.outside("etc/hitl/allowed_signers"))
+        .arg("-s")
+        .arg(&signature)
+        .stdin(fs::File::open(&statement).unwrap())
+        .output()
+        .unwrap();
+    verified.status.success()
+}
+
+#[test]
+fn a_signature_with_the_approvers_key_counts_and_stock_ssh_keygen_accepts_what_is_on_record() {
+    let office = open(world_or_skip!());
+    let key = office.registered("bob", "bob", &["-t", "ed25519"]);
+    let id = office.ask(&DEPLOY);
+    office.approves("bob", &id, &key).exits(0).says("approved");
+    office.world.resume("alice", &id).exits(0);
+    assert_eq!(office.world.times_run(), 1);
+    let entry = office.entry(&id, "approval-recorded");
+    assert_eq!(entry["hitl"]["presence"], "key");
+    assert_eq!(entry["hitl"]["proof"], "signature");
+    assert_eq!(entry["hitl"]["principal"], "bob");
+    let statement = entry["hitl"]["statement"].as_str().unwrap();
+    for line in [
+        "hitl-approval/v1\ndecision: approve\n",
+        "\nrequested-by: alice (uid 2001)\n",
+        "\nrun-as: root (uid 0 gid 0)\n",
+        "\ncommand: [\"sh\",\"/srv/deploy.sh\"]\n",
+        "\napprover: bob SHA256:",
+    ] {
+        assert!(statement.contains(line), "{line:?} in {statement}");
+    }
+    assert!(ssh_keygen_accepts(&office, &entry));
+}
+
+#[test]
+fn a_login_is_not_enough_where_a_signature_is_demanded() {
+    let office = open(world_or_skip!());
+    let id = office.ask(&DEPLOY);
+    // Nobody has a key yet: who registers one is said.
+    office.world.approve("bob", &id).exits(77).says("hitl signers add bob");
+    // A key that nobody registered is no key of bob's.
+    office.registered("bob", "bob", &["-t", "ed25519"]);
+    let unknown = office.key("bob", "unknown", &["-t", "ed25519"]);
+    office.approves("bob", &id, &unknown).exits(77).says("is not one that counts");
+    assert_eq!(office.world.state(&id), "pending");
+    office.world.audited(&id, "approval-recorded", 0);
+}
+
+#[test]
+fn a_key_in_the_approvers_ssh_directory_is_found_and_their_login_is_enough_where_the_rules_say_so()
+{
+    let office = open(world_or_skip!());
+    let key = office.registered("bob", "bob", &["-t", "ed25519"]);
+    let id = office.ask(&DEPLOY);
+    let home = office.keys.path().join("home");
+    fs::create_dir_all(home.join(".ssh")).unwrap();
+    for name in ["bob", "bob.pub"] {
+        fs::rename(office.keys.path().join(name), home.join(".ssh").join(name)).unwrap();
+    }
+    drop(key);
+    office.call("bob", &["approve", &id]).with("HOME", &home).run().exits(0);
+    assert_eq!(office.entry(&id, "approval-recorded")["hitl"]["proof"], "signature");
+    let by_login = office.ask(&["true"]);
+    office.world.approve("bob", &by_login).exits(0);
+    assert_eq!(office.entry(&by_login, "approval-recorded")["hitl"]["proof"], "login");
+    // Who wants to sign may.
+    let signed = office.ask(&["true"]);
+    office.call("bob", &["approve", &signed, "--sign"]).with("HOME", &home).run().exits(0);
+    assert_eq!(office.entry(&signed, "approval-recorded")["hitl"]["proof"], "signature");
+}
+
+#[test]
+fn an_agent_that_holds_the_key_is_asked_to_sign() {
+    let office = open(world_or_skip!());
+    let key = office.registered("bob", "bob", &["-t", "ecdsa"]);
+    let id = office.ask(&DEPLOY);
+    let line = format!(
+        "eval $(ssh-agent) >/dev/null && ssh-add -q {key} && rm {key} && hitl approve {id}; \
+         status=$?; kill $SSH_AGENT_PID; exit $status",
+        key = key.display()
+    );
+    fs::set_permissions(office.keys.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    office.world.script("bob", &line).run().exits(0);
+    let entry = office.entry(&id, "approval-recorded");
+    assert!(ssh_keygen_accepts(&office, &entry));
+}
+
+#[test]
+fn a_touch_is_proved_by_a_security_key_alone_and_a_pin_only_where_it_was_asked_for() {
+    let office = open(world_or_skip!());
+    if !Path::new(SECURITY_KEY).exists() {
+        eprintln!("\n*** SKIPPED: it needs a software security key (Debian: openssh-tests) ***\n");
+        return;
+    }
+    let plain = office.registered("bob", "plain", &["-t", "ed25519"]);
+    let touched = office.ask(&["touch", "/srv/a"]);
+    office.approves("bob", &touched, &plain).exits(77).says("no security key of bob");
+    let sk = office.registered("bob", "sk", &["-t", "ed25519-sk"]);
+    office.approves("bob", &touched, &plain).exits(77).says("is not one that counts");
+    office.approves("bob", &touched, &sk).exits(0);
+    let entry = office.entry(&touched, "approval-recorded");
+    assert_eq!(entry["hitl"]["presence"], "touch");
+    assert!(ssh_keygen_accepts(&office, &entry));
+    // Stock ssh-keygen accepts a signature without a touch; hitl does not.
+    let untouched = office.ask(&["touch", "/srv/b"]);
+    let lazy = office.registered("bob", "lazy", &["-t", "ecdsa-sk", "-O", "no-touch-required"]);
+    office.approves("bob", &untouched, &lazy).exits(77).says("touch");
+    assert_eq!(office.world.state(&untouched), "pending");
+    // Nor a touch where the PIN is demanded.
+    let verified = office.ask(&["mkdir", "/srv/c"]);
+    office.approves("bob", &verified, &sk).exits(77).says("PIN");
+    let pin = office.registered("bob", "pin", &["-t", "ecdsa-sk", "-O", "verify-required"]);
+    office.approves("bob", &verified, &pin).exits(0);
+    assert_eq!(office.entry(&verified, "approval-recorded")["hitl"]["presence"], "verify");
+}
+
+#[test]
+fn a_statement_can_be_signed_on_another_machine_and_handed_in() {
+    let office = open(world_or_skip!());
+    let key = office.registered("bob", "bob", &["-t", "ed25519"]);
+    let id = office.ask(&DEPLOY);
+    let statement = office.statement("bob", &id, &["-m", "after the backup"]);
+    assert!(statement.contains("\nmessage: \"after the backup\"\n"), "{statement}");
+    let signature = office.sign(&key, NAMESPACE, &statement);
+    // Not by somebody else, though the signature is good.
+    office.hands_in("carol", "approve", &id, &signature).exits(77);
+    assert_eq!(office.world.state(&id), "pending");
+    office.hands_in("bob", "approve", &id, &signature).exits(0);
+    let entry = office.entry(&id, "approval-recorded");
+    assert_eq!(entry["hitl"]["message"], "after the backup");
+    assert!(ssh_keygen_accepts(&office, &entry));
+    office.world.resume("alice", &id).exits(0);
+    assert_eq!(office.world.times_run(), 1);
+}
+
+#[test]
+fn a_signature_of_anything_else_is_none_of_this_approval() {
+    let office = open(world_or_skip!());
+    let key = office.registered("bob", "bob", &["-t", "ed25519"]);
+    let (id, other) = (office.ask(&DEPLOY), office.ask(&DEPLOY));
+    let statement = office.statement("bob", &id, &[]);
+    let no = office.statement("bob", &id, &["--reject", "-m", "no"]);
+    let elsewhere = office.statement("bob", &other, &[]);
+    let without_first_line = statement.split_once('\n').unwrap().1.to_owned();
+    let lenient = statement.replace("uid 0 gid 0", "uid 1 gid 1");
+    for (what, text) in [
+        ("a rejection", no.as_str()),
+        ("another request", &elsewhere),
+        ("no first line", &without_first_line),
+        ("one byte more", &format!("{statement}\n")),
+        ("one byte less", statement.trim_end()),
+        ("a changed value", &lenient),
+    ] {
+        let signature = office.sign(&key, NAMESPACE, text);
+        let refused = office.hands_in("bob", "approve", &id, &signature);
+        assert_eq!(refused.code(), 77, "{what}: {refused:?}");
+    }
+    // The right text, for another purpose.
+    let signature = office.sign(&key, "file", &statement);
+    office.hands_in("bob", "approve", &id, &signature).exits(77).says("was made for file, not for hitl-approval-v1");
+    // The right text, by another's key, and by one that is nobody's.
+    let carols = office.registered("carol", "carol", &["-t", "ed25519"]);
+    let nobodys = office.key("bob", "nobodys", &["-t", "ed25519"]);
+    for key in [&carols, &nobodys] {
+        let signature = office.sign(key, NAMESPACE, &statement);
+        office.hands_in("bob", "approve", &id, &signature).exits(77);
+    }
+    // A yes is no rejection either.
+    let signature = office.sign(&key, NAMESPACE, &statement);
+    office.hands_in("bob", "reject", &id, &signature).exits(77);
+    assert_eq!(office.world.state(&id), "pending");
+    assert_eq!(office.world.state(&other), "pending");
+    office.world.audited(&id, "approval-recorded", 0);
+    // And the right one counts after all that.
+    office.hands_in("bob", "approve", &id, &signature).exits(0);
+}
+
+#[test]
+fn a_signed_rejection_is_on_record_with_its_statement() {
+    let office = open(world_or_skip!());
+    let key = office.registered("bob", "bob", &["-t", "ed25519"]);
+    let id = office.ask(&DEPLOY);
+    let statement = office.statement("bob", &id, &["--reject", "-m", "not today"]);
+    assert!(statement.starts_with("hitl-approval/v1\ndecision: reject\n"), "{statement}");
+    let signature = office.sign(&key, NAMESPACE, &statement);
+    office.hands_in("bob", "reject", &id, &signature).exits(0);
+    let entry = office.entry(&id, "approval-rejected");
+    assert_eq!(entry["hitl"]["message"], "not today");
+    assert!(ssh_keygen_accepts(&office, &entry));
+    office.world.resume("alice", &id).exits(77).says("not today");
+}
+
+#[test]
+fn one_human_with_two_keys_is_one_human() {
+    let office = open(world_or_skip!());
+    let first = office.registered("bob", "first", &["-t", "ed25519"]);
+    let second = office.registered("bob", "second", &["-t", "ecdsa"]);
+    let carols = office.registered("carol", "carol", &["-t", "ed25519"]);
+    let id = office.ask(&["cp", "/srv/deploy.sh", "/srv/copy"]);
+    office.approves("bob", &id, &first).exits(0);
+    office.approves("bob", &id, &second).exits(77).says("already approved");
+    assert_eq!(office.world.state(&id), "pending");
+    office.approves("carol", &id, &carols).exits(0);
+    assert_eq!(office.world.state(&id), "approved");
+}
+
+#[test]
+fn the_requesters_own_key_does_not_count_whoever_hands_it_in() {
+    let office = open(world_or_skip!());
+    let alices = office.registered("alice", "alice", &["-t", "ed25519"]);
+    let id = office.ask(&DEPLOY);
+    office.approves("alice", &id, &alices).exits(77).says("you asked for it yourself");
+    office.registered("bob", "bob", &["-t", "ed25519"]);
+    let statement = office.statement("bob", &id, &[]);
+    let signature = office.sign(&alices, NAMESPACE, &statement);
+    office.hands_in("bob", "approve", &id, &signature).exits(77);
+    assert_eq!(office.world.state(&id), "pending");
+}
+
+#[test]
+fn what_a_key_signed_before_it_was_revoked_stays_and_what_it_signs_later_does_not() {
+    let office = open(world_or_skip!());
+    let key = office.registered("bob", "bob", &["-t", "ed25519"]);
+    let (before, after) = (office.ask(&DEPLOY), office.ask(&DEPLOY));
+    office.approves("bob", &before, &key).exits(0);
+    // Signed before, and handed in afterwards: the date that it claims is older than the revocation.
+    let statement = office.statement("bob", &after, &[]);
+    let old = office.sign(&key, NAMESPACE, &statement);
+    office.world.hitl("root", &["signers", "revoke", "bob", "-m", "lost laptop"]).run().exits(0);
+    office.hands_in("bob", "approve", &after, &old).exits(77).says("revoked");
+    office.approves("bob", &after, &key).exits(77);
+    assert_eq!(office.world.state(&after), "pending");
+    office.world.resume("alice", &before).exits(0);
+    assert_eq!(office.world.times_run(), 1);
+    office.world.hitl("root", &["audit", "verify"]).run().exits(0);
+}
+
+#[test]
+fn an_approval_whose_signer_is_no_longer_registered_is_not_used() {
+    let office = open(world_or_skip!());
+    let key = office.registered("bob", "bob", &["-t", "ed25519"]);
+    let id = office.ask(&DEPLOY);
+    office.approves("bob", &id, &key).exits(0);
+    office.world.hitl("root", &["signers", "remove", "bob"]).run().exits(0);
+    office.world.resume("alice", &id).exits(77).says("is not registered");
+    assert_eq!(office.world.times_run(), 0);
+    assert_eq!(office.world.state(&id), "void");
+}
