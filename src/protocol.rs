@@ -23,6 +23,7 @@ mod front;
 mod in_place;
 mod pause;
 mod record;
+mod signers;
 mod told;
 mod undo;
 
@@ -44,6 +45,7 @@ pub use error::ProtocolError;
 pub use front::{Event, Front, Manner, Outcome, Patience};
 use pause::{pause, wait_begins};
 use record::OnRecord;
+pub use signers::{ChangedSigner, add_signer, remove_signers, revoke_signers};
 pub use told::viewer;
 pub use undo::{UndoReport, find_run, runs, undo};
 

@@ -55,7 +55,7 @@ mod show;
 mod tests;
 mod verify;
 
-pub use entry::{Command, Confined, Reference};
+pub use entry::{Command, Confined, Reference, SignersChange};
 pub use log::{Appended, Log};
 pub use read::{Entries, Filter, Stored, StoredEntry, read};
 pub use redact::{Redacted, redact, redact_text};
@@ -97,6 +97,8 @@ pub enum Action {
     RequestCancelled,
     /// Something that a request was bound to changed.
     RequestVoid,
+    /// Root changed whose SSH key counts.
+    SignersChanged,
     /// What a crash left behind was found and bound, or acknowledged entries were found missing.
     LogRecovered,
 }

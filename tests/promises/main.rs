@@ -41,6 +41,7 @@ mod policies;
 mod processes;
 mod running;
 mod seeing;
+mod signers;
 mod snapshots;
 mod status;
 mod target;
