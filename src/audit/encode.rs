@@ -127,6 +127,7 @@ fn classification(entry: &Entry) -> (&'static str, &'static str) {
         Action::CommandStarted => ("process", "start"),
         Action::CommandFinished => ("process", "end"),
         Action::UndoApplied => ("file", "change"),
+        Action::SignersChanged => ("iam", "change"),
         Action::RequestExpired | Action::RequestCancelled | Action::RequestVoid => {
             ("process", "denied")
         }

@@ -36,8 +36,6 @@ pub(super) mod field {
     pub(in crate::audit) const PRESENCE: &str = "presence";
     pub(in crate::audit) const MESSAGE: &str = "message";
     pub(in crate::audit) const PROOF: &str = "proof";
-    pub(in crate::audit) const PRINCIPAL: &str = "principal";
-    pub(in crate::audit) const KEY: &str = "key";
     pub(in crate::audit) const STATEMENT: &str = "statement";
     pub(in crate::audit) const SIGNATURE: &str = "signature";
     pub(in crate::audit) const MANIFEST: &str = "manifest";
@@ -54,6 +52,11 @@ pub(super) mod field {
     pub(in crate::audit) const UNDONE: &str = "undone";
     pub(in crate::audit) const FORCED: &str = "forced";
     pub(in crate::audit) const BECAUSE: &str = "because";
+    pub(in crate::audit) const CHANGE: &str = "change";
+    pub(in crate::audit) const PRINCIPAL: &str = "principal";
+    pub(in crate::audit) const FINGERPRINT: &str = "fingerprint";
+    pub(in crate::audit) const KEY: &str = "key";
+    pub(in crate::audit) const FILE_DIGEST: &str = "file_digest";
     pub(in crate::audit) const ORIGIN: &str = "origin";
     pub(in crate::audit) const ACKNOWLEDGED: &str = "acknowledged";
     pub(in crate::audit) const ACKNOWLEDGED_LEAF: &str = "acknowledged_leaf";
@@ -124,7 +127,48 @@ impl Confined {
     }
 }
 
+/// How it changed whose key counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SignersChange<'a> {
+    /// A key came. `allowed_signers` has this digest from then on.
+    Added(&'a Digest),
+    /// A key went. `allowed_signers` has this digest from then on.
+    Removed(&'a Digest),
+    /// A key does not count from this entry on, because of that.
+    Revoked(&'a str),
+}
+
 impl Entry {
+    /// Root changed whose key counts: `principal` has the key of this fingerprint, whose whole text is
+    /// `key` (algorithm and Base64). Recorded before the file changes.
+    pub fn signers_changed(
+        user: &EntryUser,
+        change: SignersChange<'_>,
+        principal: &str,
+        fingerprint: &str,
+        key: &str,
+    ) -> Self {
+        let entry = Self {
+            user: Some(user.clone()),
+            ..Self::of_the_log(Action::SignersChanged, Outcome::Success)
+        };
+        let entry = entry
+            .with(field::PRINCIPAL, principal.into())
+            .with(field::FINGERPRINT, fingerprint.into())
+            .with(field::KEY, key.into());
+        match change {
+            SignersChange::Added(digest) => {
+                entry.with(field::CHANGE, "added".into()).with(field::FILE_DIGEST, json!(digest))
+            }
+            SignersChange::Removed(digest) => {
+                entry.with(field::CHANGE, "removed".into()).with(field::FILE_DIGEST, json!(digest))
+            }
+            SignersChange::Revoked(because) => {
+                entry.with(field::CHANGE, "revoked".into()).text(field::BECAUSE, because)
+            }
+        }
+    }
+
     /// Somebody asked for a command. `reason` is their claim.
     pub fn requested(
         reference: &Reference,
@@ -238,7 +282,7 @@ impl Entry {
     /// With what they signed, whole: by this principal's key of this fingerprint.
     pub fn signed(self, principal: &str, key: &str, statement: &str, signature: &str) -> Self {
         self.with(field::PRINCIPAL, principal.into())
-            .with(field::KEY, key.into())
+            .with(field::FINGERPRINT, key.into())
             .with(field::STATEMENT, statement.into())
             .with(field::SIGNATURE, signature.into())
     }

@@ -41,6 +41,7 @@ impl Lives {
                 | Action::LogRecovered
                 | Action::SnapshotCreated
                 | Action::UndoApplied
+                | Action::SignersChanged
         ) {
             return Ok(());
         }
@@ -62,7 +63,8 @@ impl Lives {
             Action::SegmentOpened
             | Action::LogRecovered
             | Action::SnapshotCreated
-            | Action::UndoApplied => Ok(()),
+            | Action::UndoApplied
+            | Action::SignersChanged => Ok(()),
         }
     }
 

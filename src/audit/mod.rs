@@ -52,11 +52,12 @@ mod recover;
 mod redact;
 mod scan;
 mod show;
+mod signed;
 #[cfg(test)]
 mod tests;
 mod verify;
 
-pub use entry::{Command, Confined, Reference};
+pub use entry::{Command, Confined, Reference, SignersChange};
 pub use log::{Appended, Log};
 pub use read::{Entries, Filter, Stored, StoredEntry, read};
 pub use redact::{Redacted, redact, redact_text};
@@ -98,6 +99,8 @@ pub enum Action {
     RequestCancelled,
     /// Something that a request was bound to changed.
     RequestVoid,
+    /// Root changed whose SSH key counts.
+    SignersChanged,
     /// What a crash left behind was found and bound, or acknowledged entries were found missing.
     LogRecovered,
 }
@@ -154,6 +157,19 @@ pub struct LogHead {
     pub sequence: u64,
     /// Its leaf hash (RFC 6962, section 2.1).
     pub leaf: Digest,
+}
+
+impl LogHead {
+    /// From its text.
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let head = Self {
+            origin: words.next()?.to_owned(),
+            sequence: words.next()?.parse().ok()?,
+            leaf: Digest::from_hex(words.next()?.strip_prefix("sha256:")?)?,
+        };
+        (head.to_string() == text).then_some(head)
+    }
 }
 
 impl fmt::Display for LogHead {

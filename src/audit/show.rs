@@ -60,6 +60,7 @@ fn verb(action: Action) -> &'static str {
         Action::RequestExpired => "expired",
         Action::RequestCancelled => "cancelled",
         Action::RequestVoid => "void",
+        Action::SignersChanged => "signers",
         Action::LogRecovered => "recovered",
     }
 }
@@ -110,6 +111,12 @@ fn parts(line: &Line<'_>) -> Vec<String> {
         Action::AuthenticationFailed => {
             parts.extend(number(field::WRONG).map(|wrong| counted(wrong, "wrong try")));
             parts.extend(labelled("", field::BECAUSE));
+        }
+        Action::SignersChanged => {
+            parts.extend(labelled("", field::CHANGE));
+            parts.extend(labelled("", field::PRINCIPAL));
+            parts.extend(labelled("", field::FINGERPRINT));
+            parts.extend(labelled("because ", field::BECAUSE));
         }
         Action::RequestVoid => parts.extend(labelled("", field::BECAUSE)),
         Action::SegmentOpened => parts.extend(labelled("", field::ORIGIN)),

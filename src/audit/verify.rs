@@ -10,6 +10,7 @@ use super::junk::Junk;
 use super::line::Line;
 use super::lives::Lives;
 use super::scan::{Lines, RawLine};
+use super::signed::Signatures;
 use super::{Action, AuditError, genesis, leaf};
 use crate::system::Digest;
 
@@ -112,6 +113,7 @@ struct Pass {
     intact: Option<Head>,
     junk: Option<AfterEntries>,
     lives: Lives,
+    signatures: Signatures,
     clock: Option<(String, i64, i64)>,
     result: Verification,
 }
@@ -133,6 +135,7 @@ impl Pass {
             intact: None,
             junk: None,
             lives: Lives::default(),
+            signatures: Signatures::default(),
             clock: None,
             result: Verification {
                 entries: 0,
@@ -177,6 +180,9 @@ impl Pass {
             self.recovered(raw, line)?;
         }
         if let Err(what) = self.lives.observe(line) {
+            return self.bad(line.sequence, raw.offset, what);
+        }
+        if let Err(what) = self.signatures.observe(line, this) {
             return self.bad(line.sequence, raw.offset, what);
         }
         self.watch_clock(line);

@@ -12,9 +12,11 @@ use super::output::ColorChoice;
 use crate::system::{DirectoryOverrides, parse_duration};
 
 mod edit;
+mod signers;
 mod tools;
 
 pub use edit::EditArguments;
+pub use signers::SignersCommand;
 pub use tools::{
     AuditCommand, DoctorArguments, InitArguments, ManArguments, PolicyCommand, TourArguments,
 };
@@ -138,6 +140,9 @@ pub enum Command {
     /// Check and test policies.
     #[command(subcommand, after_help = help::POLICY)]
     Policy(PolicyCommand),
+    /// Say whose SSH key is whose: list, add, check, remove, revoke.
+    #[command(subcommand, after_help = help::SIGNERS)]
+    Signers(SignersCommand),
     /// Write a commented starter policy and the directories. Never overwrites.
     Init(InitArguments),
     /// Examine this installation: every precondition, each failure with the command that mends it.

@@ -11,6 +11,7 @@ use crate::invocation::InvocationError;
 use crate::policy::PolicyError;
 use crate::protocol::ProtocolError;
 use crate::review::StoreError;
+use crate::signing::SignersError;
 use crate::snapshot::SnapshotError;
 use crate::system::installation::RefusedScope;
 use crate::system::{ScopeError, Sight, durable::DurableError, trusted::TrustError};
@@ -99,6 +100,7 @@ failures! {
     RefusedScope => ExitCode::Failed,
     TrustError => ExitCode::Policy,
     PolicyError => ExitCode::Policy,
+    SignersError => ExitCode::Policy,
     std::io::Error => ExitCode::Failed,
     serde_json::Error => ExitCode::Failed,
 }
@@ -190,6 +192,8 @@ impl From<ProtocolError> for Failure {
             | ProtocolError::NoKey(_)
             | ProtocolError::NotSigned(_)
             | ProtocolError::HostNotNamed(_) => Self::new(ExitCode::Denied, error),
+            ProtocolError::Signers(error) => error.into(),
+            ProtocolError::SignersChange(_) => Self::new(ExitCode::No, error),
             other => Self::new(ExitCode::Failed, other),
         }
     }

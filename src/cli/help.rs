@@ -257,6 +257,66 @@ Examples:
 Exit status:
   0 all pass, 1 one fails, 78 a policy cannot be used";
 
+pub(super) const SIGNERS: &str = "\
+Who approves with a key is listed in allowed_signers, beside the policy, in the syntax of ssh-keygen(1);
+which keys no longer count, in revoked_signers. Both are plain text, and \"ssh-keygen -Y verify\" reads
+them too.
+
+Examples:
+  hitl signers list
+  sudo hitl signers add bob /home/bob/.ssh/id_ed25519.pub
+  sudo hitl signers revoke bob -m 'laptop stolen'
+
+Files:
+  /etc/hitl/allowed_signers, /etc/hitl/revoked_signers                      of the host
+  ~/.config/hitl/allowed_signers, ~/.config/hitl/revoked_signers            of a user";
+
+pub(super) const SIGNERS_LIST: &str = "\
+Everybody may see it. For each key it says the most that a signature with it can prove: key, or for a
+hardware key verify (touch, where it asks for no PIN).
+
+Examples:
+  hitl signers list
+  hitl signers list --json | jq -r 'select(.login == \"bob\") | .fingerprint'";
+
+pub(super) const SIGNERS_ADD: &str = "\
+Keys of the types ssh-ed25519, ecdsa-sha2-nistp256 and their hardware variants (-sk) can approve. A key is
+one person's. The change stands in the audit log before it stands in the file.
+
+Examples:
+  ssh-keygen -t ed25519-sk -O verify-required   bob makes a key on his hardware key
+  hitl signers add bob /home/bob/.ssh/id_ed25519_sk.pub
+  hitl signers add bob@laptop - < laptop.pub    a second key of bob's";
+
+pub(super) const SIGNERS_CHECK: &str = "\
+The lists in use are also held against the policy and this host: whether everybody listed is known, and
+whether every group that must sign has somebody who can.
+
+Examples:
+  hitl signers check                            the lists in use
+  hitl signers check new_allowed_signers        one that is not installed
+  hitl signers check --json | jq -r '.warnings[].message'
+
+Exit status:
+  0 it can be used (warnings there may be), 78 it cannot";
+
+pub(super) const SIGNERS_REMOVE: &str = "\
+What was signed with a key can no longer be verified by the list once the key is out of it. A key that
+is lost or stolen, or whose owner has left, is revoked instead.
+
+Examples:
+  hitl signers remove bob@laptop
+  hitl signers remove SHA256:NKWuuDnsSTxFKqhTz7w0Rf0rPpVsdrNl2hjzQ5WgFeI";
+
+pub(super) const SIGNERS_REVOKE: &str = "\
+The place in the audit log counts, and no date: what was recorded before stays valid, what comes after
+does not, whatever it claims. A login name means all keys of that person. The keys stay in the list, so
+that what they signed before can still be verified; they do not come back.
+
+Examples:
+  hitl signers revoke bob -m 'has left'
+  hitl signers revoke SHA256:NKWuuDnsSTxFKqhTz7w0Rf0rPpVsdrNl2hjzQ5WgFeI -m 'laptop stolen'";
+
 pub(super) const INIT: &str = "\
 What is there already is kept as it is. Without --system or --user: for this host where root asks,
 else for yourself.

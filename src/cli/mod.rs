@@ -20,6 +20,7 @@ mod policy;
 mod progress;
 mod rooms;
 mod run;
+mod signers;
 mod snapshots;
 mod tour;
 mod undo;
@@ -34,7 +35,7 @@ use crate::execute::{CallerSide, CallerState, Ending};
 use crate::front::{self, Side, Voice};
 use crate::system::text::visible;
 use crate::system::{Scope, installation};
-use arguments::{Arguments, AuditCommand, Command, PolicyCommand};
+use arguments::{Arguments, AuditCommand, Command, PolicyCommand, SignersCommand};
 pub use failure::{ExitCode, Failure};
 pub use output::{ColorChoice, Output};
 
@@ -173,6 +174,7 @@ fn dispatch(arguments: &Arguments, caller: &CallerState, output: &Output) -> Res
         Command::Undo(arguments) => undo::undo(global, arguments, caller, output),
         Command::Audit(command) => audit::audit(global, command, output),
         Command::Policy(command) => policy::policy(global, command, output),
+        Command::Signers(command) => signers::signers(global, command, output),
         Command::Init(arguments) => init::init(global, arguments, output),
         Command::Doctor(arguments) => doctor::doctor(global, arguments, output),
         Command::Completions { shell } => {
@@ -197,6 +199,7 @@ impl Command {
             Self::Policy(
                 PolicyCommand::Check { paths, .. } | PolicyCommand::Test { paths, .. },
             ) => paths.is_empty(),
+            Self::Signers(SignersCommand::Check { file, .. }) => file.is_none(),
             _ => true,
         }
     }
@@ -232,6 +235,7 @@ impl Command {
             Self::Policy(PolicyCommand::Check { json, .. } | PolicyCommand::Test { json, .. }) => {
                 *json
             }
+            Self::Signers(command) => command.wants_json(),
             Self::Init(arguments) => arguments.json,
             Self::Doctor(arguments) => arguments.json,
             Self::Completions { .. } | Self::Man(_) | Self::Tour(_) => false,

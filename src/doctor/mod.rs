@@ -8,6 +8,7 @@
 //! | `program`, `pam` | the installed program, what is before it in `PATH`, the PAM service |
 //! | `kernel`, `clock` | what the kernel can do, `/proc`, the time |
 //! | `policy`, `people`, `secrets` | whether it can be used, and whether those it counts on are there |
+//! | `signers` | whose SSH key is whose, and whether those who must sign can |
 //! | `storage`, `state`, `log` | room on the disk, owners and modes, locks, requests, the audit log |
 //! | `mend` | commands for what several of them find |
 
@@ -20,10 +21,13 @@ mod people;
 mod policy;
 mod program;
 mod secrets;
+mod signers;
 mod state;
 mod storage;
 
 use crate::system::{Directories, Scope, caller};
+
+pub use signers::signers_and_people;
 
 /// What was found about one precondition.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -108,6 +112,7 @@ pub fn examine(directories: &Directories) -> Vec<Finding> {
         inner.extend(people::examine(policy));
         inner.extend(secrets::examine(policy, directories.scope));
     }
+    inner.extend(signers::examine(directories, policy.as_ref()));
     inner.extend(storage::examine(directories));
     inner.extend(state::examine(directories));
     if directories.scope == Scope::User || caller().uid == 0 {

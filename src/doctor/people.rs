@@ -43,7 +43,7 @@ pub(super) fn examine(policy: &Policy) -> Vec<Finding> {
 }
 
 /// The accounts in a group of the policy. What it names and the host does not know is found out.
-fn members(policy: &Policy, group: &Group, findings: &mut Vec<Finding>) -> Vec<Account> {
+pub(super) fn members(policy: &Policy, group: &Group, findings: &mut Vec<Finding>) -> Vec<Account> {
     let name = group.name.as_str();
     let source = policy.identity().sources.first();
     let edit = source.map(|file| mend::edit(file.as_path()));

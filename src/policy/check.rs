@@ -40,6 +40,7 @@ impl Check<'_> {
         self.defaults()?;
         self.thresholds()?;
         self.break_glass()?;
+        self.webauthn()?;
         for (number, rule) in self.document.rules.iter().enumerate() {
             self.rule(number, rule)?;
         }
@@ -155,6 +156,17 @@ impl Check<'_> {
             }
         }
         Ok(())
+    }
+
+    fn webauthn(&self) -> Checked {
+        match &self.document.webauthn {
+            Some(webauthn) if webauthn.origins.is_empty() => self.wrong(
+                &[Key("webauthn"), Key("origins")],
+                "no page is named".to_owned(),
+                "name the pages on which people may sign, or take it out",
+            ),
+            _ => Ok(()),
+        }
     }
 
     fn break_glass(&self) -> Checked {

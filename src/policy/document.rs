@@ -14,6 +14,7 @@ use super::tables::{Counts, Table};
 use super::values::{
     AbsolutePath, Id, Name, OneOrMany, SearchPath, Sentence, TimeLimit, Version, given,
 };
+use super::webauthn::WebAuthn;
 use super::words::CommandText;
 use super::{Confine, Decision, Presence, Risk};
 use crate::invocation::RequesterKind;
@@ -38,6 +39,9 @@ pub struct Document {
     /// Who may lift a soft denial in an emergency.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<BreakGlass>,
+    /// Signatures by browsers.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub webauthn: Option<WebAuthn>,
     /// Groups of people who can approve.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Group>,

@@ -49,6 +49,7 @@ mod tokens;
 mod values;
 mod verdict;
 mod verify;
+mod webauthn;
 mod words;
 
 #[cfg(test)]
@@ -84,6 +85,7 @@ pub use values::{
     AbsolutePath, ByteSize, Id, Name, OneOrMany, SearchPath, Sentence, TimeLimit, Version,
 };
 pub use verify::TestOutcome;
+pub use webauthn::{Origin, WebAuthn};
 pub use words::CommandText;
 
 /// What is to happen to a command, from lenient to strict.

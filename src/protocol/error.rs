@@ -9,6 +9,7 @@ use crate::execute::{ConfinementError, EnvironmentError, ExecuteError};
 use crate::invocation::InvocationError;
 use crate::policy::PolicyError;
 use crate::review::StoreError;
+use crate::signing::{ChangeError, SignersError};
 use crate::snapshot::SnapshotError;
 use crate::system::canonical::CanonicalError;
 use crate::system::durable::DurableError;
@@ -50,9 +51,6 @@ pub enum ProtocolError {
     /// Users and groups.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// The signer registry.
-    #[error("{0}")]
-    Signers(String),
     /// A signature is needed, and the person has no key for it.
     #[error("{0}; nothing was decided")]
     NoKey(String),
@@ -96,6 +94,15 @@ pub enum ProtocolError {
         "\"hitl edit\" is not started by \"hitl run\", nor within one: your editor runs as yourself; type \"hitl edit FILE\" in a shell of your own"
     )]
     EditWithin,
+    /// Whose key is whose.
+    #[error(transparent)]
+    Signers(#[from] SignersError),
+    /// Who signs cannot be changed like that.
+    #[error(transparent)]
+    SignersChange(#[from] ChangeError),
+    /// Who signs could not be written down.
+    #[error("{0}: who signs is as it was; mend that and run the same command again")]
+    SignersFile(DurableError),
     /// Signals.
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),

@@ -177,7 +177,8 @@ pub fn reject(rooms: &Rooms, id: &RequestId, word: Word<'_>) -> Result<Record, P
             registry
                 .presence_of_signature(&record, &who.name, &signed, None, &rejection.at)
                 .map_err(ProtocolError::NotSigned)?;
-            rejection.proof = Proof::Signature { signed: Box::new(signed), at_requesters_terminal: false };
+            rejection.proof =
+                Proof::Signature { signed: Box::new(signed), at_requesters_terminal: false };
         }
     }
     decisions::change(rooms, id, &mut |record, now| {

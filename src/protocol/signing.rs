@@ -33,7 +33,7 @@ pub type Sign<'s> = &'s mut dyn FnMut(&[Signable]) -> Result<String, Unsigned>;
 /// A signer registry that is read when it is first asked for.
 pub(super) struct Registry<'r> {
     rooms: &'r Rooms,
-    signers: OnceCell<Result<Signers, String>>,
+    signers: OnceCell<Signers>,
 }
 
 impl<'r> Registry<'r> {
@@ -42,12 +42,15 @@ impl<'r> Registry<'r> {
     }
 
     fn signers(&self) -> Result<&Signers, ProtocolError> {
-        let load = || Signers::load(&self.rooms.directories).map_err(|error| error.to_string());
-        self.signers.get_or_init(load).as_ref().map_err(|why| ProtocolError::Signers(why.clone()))
+        if let Some(signers) = self.signers.get() {
+            return Ok(signers);
+        }
+        let signers = Signers::load(&self.rooms.directories)?;
+        Ok(self.signers.get_or_init(|| signers))
     }
 
-    fn origins(&self) -> &[String] {
-        &[]
+    fn origins(&self) -> Vec<String> {
+        self.rooms.policy.webauthn_origins()
     }
 
     /// What somebody's proof is worth, found out anew: `uid` for a login, and what the signature shows,
@@ -91,7 +94,7 @@ impl<'r> Registry<'r> {
         let signature =
             Signature::parse(signed.signature.as_bytes()).map_err(|error| error.to_string())?;
         let verified = signature
-            .verify(NAMESPACE, statement.as_bytes(), self.origins())
+            .verify(NAMESPACE, statement.as_bytes(), &self.origins())
             .map_err(|error| error.to_string())?;
         let signers = self.signers().map_err(|error| error.to_string())?;
         let fingerprint = signature.key().fingerprint();
@@ -269,8 +272,11 @@ impl ToSign<'_> {
                 continue;
             }
             let statement = offer.statement(self.record);
-            match parsed.verify(NAMESPACE, statement.as_bytes(), registry.origins()) {
-                Ok(_) => return Ok(Signed { offer: offer.clone(), statement, signature }),
+            match parsed.verify(NAMESPACE, statement.as_bytes(), &registry.origins()) {
+                Ok(_) => {
+                    let signature = parsed.armoured();
+                    return Ok(Signed { offer: offer.clone(), statement, signature });
+                }
                 Err(error) => why = error.to_string(),
             }
         }

@@ -98,7 +98,7 @@ impl std::fmt::Display for Place {
 #[derive(Debug, thiserror::Error)]
 pub enum SignersError {
     /// A file that somebody else could have written, or that cannot be read.
-    #[error("the list of signers cannot be trusted: {0}")]
+    #[error("the list of signers cannot be used: {0}")]
     Untrusted(#[from] TrustError),
     /// Bytes that are not text.
     #[error("{path} is not UTF-8 text: {1}", path = visible_path(.0))]

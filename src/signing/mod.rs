@@ -39,7 +39,7 @@ use crate::policy::Presence;
 pub use change::{ChangeError, revocable, with_revocations, with_signer, without_signers};
 pub use error::{Place, SignatureError, SignersError};
 pub use key::{KeyError, KeyKind, PublicKey};
-pub use registry::{Lint, Revocation, Signer, Signers};
+pub use registry::{Lint, Revocation, Signer, Signers, text_of, text_to_look_at};
 pub use signature::Signature;
 pub use wire::WireError;
 

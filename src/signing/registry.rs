@@ -1,5 +1,7 @@
 //! Who may sign: the signers of this host or user, and whose keys no longer count.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use super::allowed;
@@ -124,7 +126,10 @@ impl Signers {
     pub fn load(directories: &Directories) -> Result<Self, SignersError> {
         let (allowed, revoked) = (directories.allowed_signers(), directories.revoked_signers());
         let scope = directories.scope;
-        Self::from_texts((&allowed, &read(&allowed, scope)?), (&revoked, &read(&revoked, scope)?))
+        Self::from_texts(
+            (&allowed, &text_of(&allowed, scope)?),
+            (&revoked, &text_of(&revoked, scope)?),
+        )
     }
 
     /// The signers of two files, each with its name and its text: for looking at files that are not
@@ -162,6 +167,11 @@ impl Signers {
         self.revocations.iter().find(|revocation| revocation.key == *key)
     }
 
+    /// How many keys are revoked, also such as are not listed (any more).
+    pub fn revoked_count(&self) -> usize {
+        self.revocations.len()
+    }
+
     /// What was found in the files beside what counts.
     pub fn lints(&self) -> &[Lint] {
         &self.lints
@@ -176,12 +186,30 @@ impl Revocation {
 }
 
 /// The text of one of the files; nothing where there is none.
-pub(super) fn read(file: &Path, scope: Scope) -> Result<String, SignersError> {
+///
+/// # Errors
+/// [`SignersError`] where it is not as trustworthy as the policy must be, or no text.
+pub fn text_of(file: &Path, scope: Scope) -> Result<String, SignersError> {
     match trusted::read(file, scope, LARGEST_FILE) {
         Ok(read) => text(file, read.bytes),
         Err(TrustError::Missing(_)) => Ok(String::new()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The text of a file that is only looked at, whoever could have written it.
+///
+/// # Errors
+/// [`SignersError`] where it cannot be read, or is no text.
+pub fn text_to_look_at(file: &Path) -> Result<String, SignersError> {
+    let unreadable = |error| TrustError::Unreadable(file.to_owned(), error);
+    let mut bytes = Vec::new();
+    let opened = File::open(file).map_err(unreadable)?;
+    opened.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(TrustError::TooLarge(file.to_owned(), LARGEST_FILE).into());
+    }
+    text(file, bytes)
 }
 
 fn text(file: &Path, bytes: Vec<u8>) -> Result<String, SignersError> {

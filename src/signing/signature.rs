@@ -88,6 +88,12 @@ impl Signature {
         &self.key
     }
 
+    /// The page that a browser says it was made on; nothing is believed of it before it is verified.
+    pub fn origin(&self) -> Option<&str> {
+        let browser = self.hardware.as_ref()?.browser.as_ref()?;
+        Some(&browser.origin)
+    }
+
     /// The text as stock ssh-keygen writes it: to be kept, whatever line ends it came with.
     pub fn armoured(&self) -> String {
         armour::close(&self.blob)

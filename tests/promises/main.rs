@@ -42,6 +42,7 @@ mod processes;
 mod running;
 mod seeing;
 mod signed;
+mod signers;
 mod snapshots;
 mod status;
 mod target;

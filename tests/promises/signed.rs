@@ -291,7 +291,10 @@ fn a_signature_of_anything_else_is_none_of_this_approval() {
     }
     // The right text, for another purpose.
     let signature = office.sign(&key, "file", &statement);
-    office.hands_in("bob", "approve", &id, &signature).exits(77).says("was made for file, not for hitl-approval-v1");
+    office
+        .hands_in("bob", "approve", &id, &signature)
+        .exits(77)
+        .says("was made for file, not for hitl-approval-v1");
     // The right text, by another's key, and by one that is nobody's.
     let carols = office.registered("carol", "carol", &["-t", "ed25519"]);
     let nobodys = office.key("bob", "nobodys", &["-t", "ed25519"]);

@@ -2,4 +2,5 @@
 
 mod hostile;
 mod maker;
+mod openssh;
 mod registry;
