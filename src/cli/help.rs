@@ -286,7 +286,8 @@ one person's. The change stands in the audit log before it stands in the file.
 Examples:
   ssh-keygen -t ed25519-sk -O verify-required   bob makes a key on his hardware key
   hitl signers add bob /home/bob/.ssh/id_ed25519_sk.pub
-  hitl signers add bob@laptop - < laptop.pub    a second key of bob's";
+  cat laptop.pub | hitl signers add bob@laptop -
+                                                a second key of bob's";
 
 pub(super) const SIGNERS_CHECK: &str = "\
 The lists in use are also held against the policy and this host: whether everybody listed is known, and

@@ -97,6 +97,7 @@ fn locks(directories: &Directories) -> Finding {
         directories.audit().join("head"),
         directories.requests().join("lock"),
         directories.snapshots().join("lock"),
+        directories.signers_lock(),
     ];
     for path in files {
         if let Some(holder) = held(&path) {

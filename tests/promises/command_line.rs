@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use crate::world::HITL;
 
 /// Every command, as it is typed.
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 33] = [
     "",
     "run",
     "edit",
@@ -31,6 +31,12 @@ const COMMANDS: [&str; 27] = [
     "policy",
     "policy check",
     "policy test",
+    "signers",
+    "signers list",
+    "signers add",
+    "signers check",
+    "signers remove",
+    "signers revoke",
     "init",
     "doctor",
     "completions",

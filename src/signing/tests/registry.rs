@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use proptest::prelude::*;
+
 use super::maker::{Kind, Maker};
 use crate::signing::{
     ChangeError, PublicKey, Signers, SignersError, revocable, with_revocations, with_signer,
@@ -92,6 +94,35 @@ fn a_file_that_leaves_open_whose_key_it_is_is_refused_whole() {
         };
         assert!(message.contains(because), "{line}: {message}");
         assert_eq!((place.line, place.column), (3, column), "{line}: {message}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn no_text_makes_the_lists_panic_and_none_names_more_than_one_person(
+        words in proptest::collection::vec(
+            prop_oneof![
+                Just("bob".to_owned()), Just("al,ice".to_owned()), Just("*".to_owned()),
+                Just(" ".to_owned()), Just("\t".to_owned()), Just("\n".to_owned()),
+                Just("#".to_owned()), Just("namespaces=\"".to_owned()), Just("\"".to_owned()),
+                Just("valid-before=\"20260101Z\"".to_owned()), Just("cert-authority".to_owned()),
+                Just(ed(1)), Just(key(Kind::Browser, 2)), Just(ed(3)), Just(RSA.to_owned()),
+                Just("revoked-at-log=".to_owned()), "\\PC{0,4}", any::<char>().prop_map(String::from),
+            ],
+            0..24,
+        ),
+    ) {
+        let text = words.concat();
+        if let Ok(signers) = read(&text, "") {
+            for signer in signers.all() {
+                prop_assert!(!signer.principal().contains([',', '*', '?', '!', ' ', '"']));
+                prop_assert!(!signer.login().is_empty() && !signer.login().contains('@'));
+                prop_assert_eq!(signers.by_key(signer.key()), Some(signer));
+            }
+        }
+        let _ = read("", &text);
     }
 }
 

@@ -25,6 +25,23 @@ fn a_policy_that_cannot_be_used_is_named() {
 }
 
 #[test]
+fn a_list_of_signers_that_cannot_be_used_is_named() {
+    let world = installed_or_skip!();
+    let file = "/etc/hitl/allowed_signers";
+    let list = format!("echo '# nobody yet' > {file}; chmod 644 {file}");
+    let breaks = |breaking: &str, says: &str| {
+        let breaking = format!("{list}; {breaking}");
+        breaks_and_mends(&world, &breaking, "signers", "failure", says);
+    };
+    breaks(&format!("chmod 666 {file}"), "can be written");
+    breaks(&format!("chown 2002 {file}"), "uid 2002");
+    breaks(&format!("mv {file} {file}.real; ln -s {file}.real {file}"), "not a regular file");
+    world.write("etc/hitl/allowed_signers", "*@example.com ssh-ed25519 AAAA\n");
+    let fix = broken(&world, "", "signers", "failure", "allowed_signers:1:1");
+    assert_eq!(fix, format!("\"${{EDITOR:-vi}}\" {file}"));
+}
+
+#[test]
 fn a_policy_that_does_not_decide_as_it_promises_is_named() {
     let world = installed_or_skip!();
     world.policy(&POLICY.replace("expect: {decision: allow}", "expect: {decision: deny}"));
