@@ -318,7 +318,7 @@ fn the_policy_page_names_every_field_that_a_policy_can_have() {
     let described: Vec<&str> =
         page.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
     let mut fields = 0;
-    for file in ["document", "rule", "conditions"] {
+    for file in ["document", "rule", "require", "conditions"] {
         let source = kept(&format!("src/policy/{file}.rs"));
         let mut renamed = None;
         for line in source.lines().map(str::trim) {
