@@ -31,7 +31,7 @@ fn what_is_wrong_with_a_requirement_is_refused_at_its_place() {
         (
             "thresholds: [{at: high, decision: approve, require: [{any_of: }]}]",
             "5:",
-            "expected a sequence",
+            "names no group",
         ),
         (
             "thresholds: [{at: high, decision: approve, require: [{any_of: [ops, opps]}]}]",
