@@ -214,7 +214,9 @@ fn nothing_is_offered_where_no_group_is_open_to_it_nor_to_programs() {
         std::fs::remove_file(world.outside("srv/made")).unwrap();
     }
     // A rule that asks for more than a password proves, of a group that is open to it.
-    world.policy(&POLICY.replace("{group: security}]}", "{group: ops, presence: key}]}"));
+    world.policy(
+        &POLICY.replace("require: [{group: security}]}", "require: [{group: ops, presence: key}]}"),
+    );
     let (mut terminal, other_end) = Terminal::new();
     let waiting = world.hitl("alice", &copy).on_terminal(other_end).start_and_wait_for_request();
     terminal.shows("waiting for 1 of group ops by key");

@@ -325,8 +325,8 @@ fn the_policy_page_names_every_field_that_a_policy_can_have() {
             if let Some((_, rest)) = line.split_once("rename = \"") {
                 renamed = rest.split('"').next();
             }
-            let Some((name, _)) = line.strip_prefix("pub ").and_then(|rest| rest.split_once(": "))
-            else {
+            let named = line.strip_prefix("pub ").filter(|rest| !rest.starts_with("fn "));
+            let Some((name, _)) = named.and_then(|rest| rest.split_once(": ")) else {
                 continue;
             };
             let name = renamed.take().unwrap_or(name);
