@@ -126,7 +126,10 @@ fn programs_are_told_the_same() {
     assert_eq!(scaling["decision"], "confirm");
     assert_eq!(scaling["run_timeout_ms"], 300_000);
     assert_eq!(scaling["snapshot"], true);
-    let requirements = json!([{"groups": ["ops"], "count": 1, "presence": "uid"}, {"groups": ["security"], "count": 2, "presence": "uid"}]);
+    let requirements = json!([
+        {"groups": ["ops"], "count": 1, "presence": "uid"},
+        {"groups": ["security"], "count": 2, "presence": "uid"},
+    ]);
     let stricter = &scaling["stricter"][0];
     assert_eq!(stricter["decision"], "approve");
     assert_eq!(
