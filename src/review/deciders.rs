@@ -134,8 +134,17 @@ impl Record {
         if more {
             return Ok(());
         }
+        let by_more = open
+            .iter()
+            .filter(|place| place.is_for(&approver.groups))
+            .map(|place| place.presence)
+            .filter(|asked| *asked > presence && theirs.iter().all(|(_, before)| asked > before));
+        let by_more = by_more.min().map_or_else(String::new, |more| {
+            let how = how_to_prove(more, &self.id);
+            format!("; or a stronger proof of yours, in place of the first: {how}")
+        });
         refused(format!(
-            "{} have already approved {}: it still needs {}, from somebody else",
+            "{} have already approved {}: it still needs {}, from somebody else{by_more}",
             if first.uid == approver.uid {
                 "you".to_owned()
             } else {

@@ -55,6 +55,10 @@ fn a_stronger_proof_counts_in_place_of_the_first_where_that_one_could_not() {
     for weak in [Presence::Uid, Presence::Key] {
         let again = refusal(record.check_approver(&bob, weak));
         assert!(again.starts_with("you have already approved"), "{again}");
+        let told = "from somebody else; or a stronger proof of yours, in place of the first: \
+                    \"hitl approve K7Q2-MX4P\" signs with your SSH key, which must be a hardware \
+                    key that you touch";
+        assert!(again.ends_with(told), "{again}");
     }
     record.check_approver(&bob, Presence::Touch).unwrap();
     // By another account of theirs that is in no such group, it is worth nothing.
@@ -63,7 +67,8 @@ fn a_stronger_proof_counts_in_place_of_the_first_where_that_one_could_not() {
     assert!(refused.starts_with("you, as user1001, have already"), "{refused}");
     // The place for a touch is filled: theirs would change nothing.
     record.approvals.push(Approval { presence: Presence::Touch, ..approval(1002, &["dba"]) });
-    refusal(record.check_approver(&bob, Presence::Touch));
+    let refused = refusal(record.check_approver(&bob, Presence::Touch));
+    assert!(refused.ends_with("it still needs 1 of group ops, from somebody else"), "{refused}");
 }
 
 #[test]
