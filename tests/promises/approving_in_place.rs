@@ -82,10 +82,15 @@ fn a_member_of_a_group_that_may_approves_with_their_own_password() {
     let approvals = entries(&world, "approval-recorded");
     assert_eq!(approvals.len(), 1);
     let (user, hitl) = (&approvals[0]["user"], &approvals[0]["hitl"]);
-    assert_eq!((&user["name"], &hitl["presence"]), (&"bob".into(), &"password".into()));
+    assert_eq!((&user["name"], &hitl["presence"]), (&"bob".into(), &"uid".into()));
+    assert_eq!(hitl["proof"], "password");
     // The groups are those that are open to it; the kernel's login uid is alice's, and not said of bob.
     assert_eq!((&hitl["groups"], hitl.get("login_uid")), (&serde_json::json!(["ops"]), None));
-    world.hitl("alice", &["show", &id]).run().exits(0).prints("proven by password");
+    world
+        .hitl("alice", &["show", &id])
+        .run()
+        .exits(0)
+        .prints("by their password at the requester's terminal");
     assert!(!terminal.shows_to_the_end().contains(BOBS));
     nowhere_in_the_state(&world, BOBS);
 }
@@ -208,6 +213,16 @@ fn nothing_is_offered_where_no_group_is_open_to_it_nor_to_programs() {
         assert!(!terminal.shows_to_the_end().contains("An approver here"));
         std::fs::remove_file(world.outside("srv/made")).unwrap();
     }
+    // A rule that asks for more than a password proves, of a group that is open to it.
+    world.policy(
+        &POLICY.replace("require: [{group: security}]}", "require: [{group: ops, presence: key}]}"),
+    );
+    let (mut terminal, other_end) = Terminal::new();
+    let waiting = world.hitl("alice", &copy).on_terminal(other_end).start_and_wait_for_request();
+    terminal.shows("waiting for 1 of group ops by key");
+    world.hitl("alice", &["cancel", &waiting.id]).run().exits(0);
+    waiting.end().exits(77);
+    assert!(!terminal.shows_to_the_end().contains("An approver here"));
     // A stronger proof and a password do not go together.
     world.policy(
         &POLICY

@@ -324,6 +324,16 @@ fn whoever_chains_a_log_again_still_lacks_the_approvals() {
     copy.write(&chained_again(&from_elsewhere));
     copy.is_bad_at(STARTED, "without the approvals");
 
+    let mut asked_for_more = entries.clone();
+    asked_for_more[DECIDED]["hitl"]["requirements"][0]["presence"] = "key".into();
+    copy.write(&chained_again(&asked_for_more));
+    copy.is_bad_at(STARTED, "without the approvals");
+
+    let mut unheard_of = entries.clone();
+    unheard_of[APPROVED]["hitl"]["presence"] = "certainly".into();
+    copy.write(&chained_again(&unheard_of));
+    copy.is_bad_at(APPROVED, "how the approver proved");
+
     let mut after_the_start = entries.clone();
     after_the_start.swap(APPROVED, STARTED);
     copy.write(&chained_again(&after_the_start));
@@ -499,7 +509,10 @@ fn every_entry_says_who_what_where_and_when_in_ecs() {
     assert!(started["process"]["executable"].as_str().unwrap().ends_with("/touch"), "{started}");
     assert_eq!(entries[STARTED + 1]["process"]["exit_code"], 0);
     assert_eq!(entries[DECIDED]["rule"]["id"], json!(["asked"]));
-    assert_eq!(entries[DECIDED]["hitl"]["requirements"], json!([{"group": "others", "count": 1}]));
+    assert_eq!(
+        entries[DECIDED]["hitl"]["requirements"],
+        json!([{"groups": ["others"], "count": 1, "presence": "uid"}])
+    );
     assert_eq!(entries[APPROVED]["user"]["name"], "bob");
     assert_eq!(entries[APPROVED]["hitl"]["groups"], json!(["others"]));
     assert_eq!(entries[DENIED]["event"]["outcome"], "failure");

@@ -126,13 +126,22 @@ fn programs_are_told_the_same() {
     assert_eq!(scaling["decision"], "confirm");
     assert_eq!(scaling["run_timeout_ms"], 300_000);
     assert_eq!(scaling["snapshot"], true);
-    let requirements = json!([{"group": "ops", "count": 1}, {"group": "security", "count": 2}]);
+    let requirements = json!([
+        {"groups": ["ops"], "count": 1, "presence": "uid"},
+        {"groups": ["security"], "count": 2, "presence": "uid"},
+    ]);
     let stricter = &scaling["stricter"][0];
     assert_eq!(stricter["decision"], "approve");
-    assert_eq!(stricter["requirements"], json!([{"group": "security", "count": 2}]));
+    assert_eq!(
+        stricter["requirements"],
+        json!([{"groups": ["security"], "count": 2, "presence": "uid"}])
+    );
     assert_ne!(stricter["requirements"], requirements);
     assert_eq!(listed["defaults"]["decision"], "approve");
-    assert_eq!(listed["defaults"]["requirements"], json!([{"group": "ops", "count": 1}]));
+    assert_eq!(
+        listed["defaults"]["requirements"],
+        json!([{"groups": ["ops"], "count": 1, "presence": "uid"}])
+    );
     // What the environment says of the caller counts, as it does for a run.
     let agent = world.hitl("alice", &["list", "--json"]).with("CLAUDECODE", "1").run().exits(0);
     assert_eq!(agent.json()["kind"], "agent");

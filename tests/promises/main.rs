@@ -39,6 +39,7 @@ mod office;
 mod packaged;
 mod policies;
 mod processes;
+mod quorum;
 mod running;
 mod seeing;
 mod signed;

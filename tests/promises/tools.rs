@@ -82,7 +82,10 @@ fn check_tells_programs_all_that_it_knows() {
 
     let told = world.hitl("alice", &["check", "--json", "--", "mount"]).run().exits(75).json();
     assert_eq!(told["decision"], "approve");
-    assert_eq!(told["requirements"], serde_json::json!([{"group": "ops", "count": 1}]));
+    assert_eq!(
+        told["requirements"],
+        serde_json::json!([{"groups": ["ops"], "count": 1, "presence": "uid"}])
+    );
     let agent = world.hitl("alice", &["check", "--json", "--", "ls"]).with("CLAUDECODE", "1").run();
     assert_eq!(agent.exits(0).json()["requester"]["kind"], "agent");
     let target = world.hitl("alice", &["check", "--json", "-u", "carol", "-C", "/", "--", "ls"]);

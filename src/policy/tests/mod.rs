@@ -4,6 +4,7 @@ mod deciding;
 mod listing;
 mod loading;
 mod properties;
+mod requiring;
 
 use std::path::{Path, PathBuf};
 
