@@ -13,7 +13,7 @@ use super::require::Require;
 use super::rule::Rule;
 use super::tables::Table;
 use super::values::Id;
-use super::{Authenticate, Decision, Presence};
+use super::{Authenticate, Decision};
 use crate::system::Scope;
 
 pub(super) type Checked = Result<(), Diagnostic>;
@@ -73,12 +73,6 @@ impl Check<'_> {
             if group.users.is_empty() && group.unix_groups.is_empty() {
                 let message = format!("nobody can be in the group {:?}", group.name.as_str());
                 self.wrong(&[Key("groups"), Element(number)], message, help)?;
-            }
-            if group.at_requesters_terminal && group.presence != Presence::Uid {
-                let place = [Key("groups"), Element(number), Key("at_requesters_terminal")];
-                let message = "a password proves less than this group's presence".to_owned();
-                let help = "take one of the two out";
-                self.wrong(&place, message, help)?;
             }
         }
         for (number, listed) in self.document.requesters.iter().enumerate() {

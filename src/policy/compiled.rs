@@ -81,11 +81,7 @@ impl Policy {
     /// the policy opens it to that, and asks for no stronger proof.
     pub fn may_approve_at_requesters_terminal(&self, group: &str) -> bool {
         let mut groups = self.document.groups.iter();
-        groups.any(|one| {
-            one.name.as_str() == group
-                && one.at_requesters_terminal
-                && one.presence == Presence::Uid
-        })
+        groups.any(|one| one.name.as_str() == group && one.at_requesters_terminal)
     }
 
     /// What a requester is, given what was `seen` of it: the policy's lists only make it stricter.

@@ -85,7 +85,8 @@ fn yes(
         approval.proof = Proof::Password;
     } else if let Some(wanted) = wanted
         && let Some(signed) =
-            sign(&registry, &record, &approval.approver, Ruling::Approve, wanted, word)?
+            sign(&registry, &record, &approval.approver, Ruling::Approve, wanted, word)
+                .map_err(|error| too_weak(error, &record, &approval.approver))?
     {
         approval.message.clone_from(&signed.offer.message);
         approval.proof = Proof::Signature { signed: Box::new(signed), at_requesters_terminal };
@@ -93,6 +94,16 @@ fn yes(
             registry.presence(&record, &approval).map_err(ProtocolError::NotSigned)?;
     }
     store(rooms, id, approval)
+}
+
+/// Why a login is not enough, for one who has no key that would be.
+fn too_weak(error: ProtocolError, record: &Record, approver: &Approver) -> ProtocolError {
+    match (error, record.check_approver(approver, Presence::Uid)) {
+        (ProtocolError::NoKey(why), Err(StoreError::NotAllowed(refusal))) => {
+            ProtocolError::NoKey(format!("{refusal}; {why}"))
+        }
+        (error, _) => error,
+    }
 }
 
 fn store(rooms: &Rooms, id: &RequestId, approval: Approval) -> Result<Record, ProtocolError> {

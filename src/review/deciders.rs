@@ -116,7 +116,7 @@ impl Record {
     ///
     /// A second one of the same person counts in place of their first where it proves more and so
     /// fills a place that the first could not, or leaves theirs to somebody else.
-    pub(super) fn check_approver(
+    pub fn check_approver(
         &self,
         approver: &Approver,
         presence: Presence,

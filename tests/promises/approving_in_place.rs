@@ -213,21 +213,49 @@ fn nothing_is_offered_where_no_group_is_open_to_it_nor_to_programs() {
         assert!(!terminal.shows_to_the_end().contains("An approver here"));
         std::fs::remove_file(world.outside("srv/made")).unwrap();
     }
-    // A rule that asks for more than a password proves, of a group that is open to it.
-    world.policy(
-        &POLICY.replace("require: [{group: security}]}", "require: [{group: ops, presence: key}]}"),
-    );
-    let (mut terminal, other_end) = Terminal::new();
-    let waiting = world.hitl("alice", &copy).on_terminal(other_end).start_and_wait_for_request();
-    terminal.shows("waiting for 1 of group ops by key");
-    world.hitl("alice", &["cancel", &waiting.id]).run().exits(0);
-    waiting.end().exits(77);
-    assert!(!terminal.shows_to_the_end().contains("An approver here"));
-    // A stronger proof and a password do not go together.
+}
+
+#[test]
+fn where_more_than_a_password_is_demanded_the_approver_signs_at_the_requesters_terminal() {
+    let world = open(world_or_skip!());
     world.policy(
         &POLICY
-            .replace("[carol, bob]", "[carol, bob], presence: touch, at_requesters_terminal: true"),
+            .replace("at_requesters_terminal: true", "at_requesters_terminal: true, presence: key"),
     );
-    let ran = world.hitl("alice", &TOUCH).run().exits(78);
-    ran.says("a password proves less");
+    // bob's key, on a stick that alice's session can read.
+    let stick = tempfile::TempDir::new().unwrap();
+    let key = stick.path().join("key");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    world
+        .hitl("root", &["signers", "add", "bob", &format!("{}.pub", key.display())])
+        .run()
+        .exits(0);
+    let alice = nix::unistd::Uid::from_raw(crate::world::uid_of("alice"));
+    for path in [stick.path(), &key] {
+        nix::unistd::chown(path, Some(alice), None).unwrap();
+    }
+    let (mut terminal, waiting) = offered(world.hitl("alice", &TOUCH).logged_in_as("alice"));
+    let id = waiting.id.clone();
+    says_to_be(&mut terminal, "bob", &[]);
+    terminal.shows("File of that key (enter: none): ");
+    // Not with another key.
+    terminal.types("/etc/hitl/policy.yaml\n");
+    terminal.shows("is not one that counts");
+    terminal.shows(QUESTION);
+    terminal.forget();
+    says_to_be(&mut terminal, "bob", &[]);
+    terminal.shows("File of that key (enter: none): ");
+    terminal.types(&format!("{}\n", key.display()));
+    terminal.shows("hitl: approved by bob");
+    waiting.end().exits(0);
+    assert!(is_made(&world));
+    let entry = &entries(&world, "approval-recorded")[0];
+    assert_eq!(entry["hitl"]["request_id"], *id);
+    assert_eq!(entry["hitl"]["proof"], "signature");
+    assert_eq!(entry["hitl"]["presence"], "key");
 }
