@@ -55,7 +55,7 @@ mod show;
 mod tests;
 mod verify;
 
-pub use entry::{Command, Confined, Reference};
+pub use entry::{Claims, Command, Confined, Reference};
 pub use log::{Appended, Log};
 pub use read::{Entries, Filter, Stored, StoredEntry, read};
 pub use redact::{Redacted, redact, redact_text};

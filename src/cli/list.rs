@@ -8,7 +8,7 @@ use super::run::{asked, report};
 use super::{Exit, Output, rooms};
 use crate::invocation::{self, InvocationError, RequesterKind};
 use crate::policy::{Conditions, Confine, Decision, Entry, Listing, Needs, Requirement, Who};
-use crate::protocol::{Case, ProtocolError, Rooms};
+use crate::protocol::{Case, ProtocolError, Purpose, Rooms};
 use crate::system::identity::Account;
 use crate::system::text::{hanging, visible};
 use crate::system::{Colour, Paint, duration_text};
@@ -22,7 +22,8 @@ pub(super) fn list(
     let rooms = rooms::open(global)?;
     if !arguments.command.is_empty() {
         let asked = asked(&arguments.target, &arguments.command);
-        return report::dry_run(&Case::for_caller(&rooms, asked, None).map_err(failure)?, output);
+        let case = Case::for_caller(&rooms, asked, Purpose::default()).map_err(failure)?;
+        return report::dry_run(&case, output);
     }
     let person = whose(&rooms, arguments.for_user.as_deref())?;
     let listing = rooms.policy.open_to(&Who {

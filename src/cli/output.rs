@@ -102,6 +102,19 @@ impl Output {
         self.print(&format!("{}\n", visible_json(&line)))
     }
 
+    /// Prints JSON values, each on a line of its own, all at once.
+    ///
+    /// # Errors
+    /// As [`Output::print`].
+    pub fn print_json_lines<T: Serialize>(&self, values: &[T]) -> Result<(), Failure> {
+        let mut lines = String::new();
+        for value in values {
+            lines.push_str(&visible_json(&serde_json::to_string(value)?));
+            lines.push('\n');
+        }
+        self.print(&lines)
+    }
+
     /// Says something to the person, on standard error. A closed standard error is no reason to
     /// stop.
     pub fn say(&self, text: &str) {

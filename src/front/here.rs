@@ -13,6 +13,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use super::password::PasswordTerminal;
 use super::progress::ProgressLine;
 use super::question::Question;
+use super::reading::{self, ReadError, Source};
 use super::{Said, Voice};
 use crate::authenticate::{Conversation, Seat};
 use crate::execute::{CallerState, inherited_descriptor, run_for_caller};
@@ -63,6 +64,13 @@ impl Voice for Here {
     fn edit(&self, words: &[OsString], caller: &CallerState) -> io::Result<i32> {
         self.progress(None);
         Ok(run_for_caller(words, caller)?.exit_code())
+    }
+
+    fn read(&self, source: &Source, limit: usize) -> Result<Vec<u8>, ReadError> {
+        if reading::is_typed(source) {
+            self.say("hitl: reading from the terminal: end with ^D on a line of its own\n");
+        }
+        reading::read(source, limit)
     }
 
     fn wait_begins(&self) -> io::Result<()> {

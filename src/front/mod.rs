@@ -19,6 +19,7 @@ mod process;
 mod progress;
 mod proving;
 mod question;
+mod reading;
 mod relay;
 mod split;
 
@@ -31,6 +32,7 @@ use crate::execute::CallerState;
 pub use here::Here;
 pub use link::Link;
 pub use process::FrontProcess;
+pub use reading::{ReadError, Source};
 pub use split::{Side, split};
 
 /// How a command speaks to whoever called it.
@@ -69,6 +71,13 @@ pub trait Voice {
     /// # Errors
     /// Where it cannot be started, and where the process that they called has gone.
     fn edit(&self, words: &[OsString], caller: &CallerState) -> io::Result<i32>;
+
+    /// Reads a text that the caller hands over, at most `limit` bytes, with nothing but the caller's
+    /// rights.
+    ///
+    /// # Errors
+    /// [`ReadError`]; also where the process that they called has gone.
+    fn read(&self, source: &Source, limit: usize) -> Result<Vec<u8>, ReadError>;
 
     /// A wait for humans begins: from here on ^C is [`Said::TakeBack`].
     ///
