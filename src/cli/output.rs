@@ -58,6 +58,11 @@ impl Output {
         Colour::when(self.uses_colour(io::stderr().is_terminal()))
     }
 
+    /// Whether standard output is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// The width of the terminal that standard output is, in cells; `None` where it is none.
     pub fn columns(&self) -> Option<usize> {
         columns(io::stdout())

@@ -62,7 +62,7 @@ pub(super) fn show(
         return Ok(Exit::Status(0));
     }
     let text = text(record, &plan);
-    let on_terminal = output.columns().is_some();
+    let on_terminal = output.is_terminal();
     if !(pages && on_terminal && is_paged(&text, caller, output)) {
         output.print(&text)?;
     }
