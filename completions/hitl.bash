@@ -559,7 +559,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__edit)
-            opts="-u -g -h --user --group --reason --wait --no-wait --json --content --expect --color --policy --state-dir --help"
+            opts="-u -g -h --user --group --reason --ticket --plan --wait --no-wait --json --content --expect --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -582,6 +582,14 @@ _hitl() {
                     return 0
                     ;;
                 --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ticket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plan)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1153,12 +1161,16 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__pending)
-            opts="-h --all --json --color --policy --state-dir --help"
+            opts="-h --all --search --watch --json --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --search)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -1347,7 +1359,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__run)
-            opts="-u -g -C -D -h --user --group --chdir --reason --wait --no-wait --resume --dry-run --json --status-fd --color --policy --state-dir --help"
+            opts="-u -g -C -D -h --user --group --chdir --reason --ticket --plan --wait --no-wait --resume --dry-run --json --status-fd --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1385,6 +1397,14 @@ _hitl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --ticket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plan)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1417,7 +1437,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__show)
-            opts="-h --json --color --policy --state-dir --help"
+            opts="-h --plan --no-pager --json --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

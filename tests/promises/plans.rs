@@ -232,7 +232,7 @@ fn a_plan_is_read_with_the_requesters_rights_and_what_is_no_text_is_refused() {
     let ran = world.hitl("alice", &words).with_input(large.as_bytes()).run().exits(125);
     ran.says("it is larger than 1048576 bytes");
     world.hitl("bob", &["pending"]).run().exits(0).says("nothing waits");
-    assert_eq!(world.audit(), [] as [serde_json::Value; 0]);
+    assert!(!world.outside("var-lib/hitl/audit/000001.jsonl").exists(), "nothing is on record");
 
     // As much as may be is attached.
     let id = ask(&world, &["--plan", "/srv/most"]);
@@ -384,7 +384,8 @@ fn requests_are_found_by_any_word_that_somebody_may_see() {
             .map(|line| line["id"].as_str().unwrap().to_owned())
             .collect();
         let mut expected: Vec<String> = expected.into_iter().cloned().collect();
-        (found.sort(), expected.sort());
+        found.sort();
+        expected.sort();
         assert_eq!(found, expected, "{text}");
         ran.says(&format!("{} of {all} requests found", expected.len()));
     }
