@@ -628,7 +628,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__edit)
-            opts="-u -g -h --user --group --reason --wait --no-wait --json --content --expect --color --policy --state-dir --help"
+            opts="-u -g -h --user --group --reason --ticket --plan --wait --no-wait --json --content --expect --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -651,6 +651,14 @@ _hitl() {
                     return 0
                     ;;
                 --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ticket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plan)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1306,12 +1314,16 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__pending)
-            opts="-h --all --json --color --policy --state-dir --help"
+            opts="-h --all --search --watch --json --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --search)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -1508,7 +1520,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__run)
-            opts="-u -g -C -D -h --user --group --chdir --reason --wait --no-wait --resume --dry-run --json --status-fd --color --policy --state-dir --help"
+            opts="-u -g -C -D -h --user --group --chdir --reason --ticket --plan --wait --no-wait --resume --dry-run --json --status-fd --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1546,6 +1558,14 @@ _hitl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --ticket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plan)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1578,7 +1598,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__show)
-            opts="-m -h --statement --reject --message --key --json --color --policy --state-dir --help"
+            opts="-m -h --plan --no-pager --statement --reject --message --key --json --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -57,6 +57,8 @@ complete -c hitl -n "__fish_hitl_using_subcommand run" -s u -l user -d 'Run as t
 complete -c hitl -n "__fish_hitl_using_subcommand run" -s g -l group -d 'Run with this primary group: a name, or # and a group id. Without -u, as yourself' -r
 complete -c hitl -n "__fish_hitl_using_subcommand run" -s D -s C -l chdir -d 'Run in this directory' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l reason -d 'What it is for. The reviewer sees it, marked as your claim' -r
+complete -c hitl -n "__fish_hitl_using_subcommand run" -l ticket -d 'The ticket that it belongs to, a short line. The reviewer sees it, marked as your claim' -r
+complete -c hitl -n "__fish_hitl_using_subcommand run" -l plan -d 'Attach what you intend, a text of at most 1 MiB: a plan, a diff. "-" reads standard input, and the command then has /dev/null there. The reviewer sees it, marked as your claim' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l wait -d 'How long to wait for a human (90s, 15m, 1h30m); by default as long as they may decide' -r
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l resume -d 'Go on with a request that was made before. The command may be left out; if it is given, it must be the same' -r
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l status-fd -d 'Write one JSON object a line to this file descriptor for every step, as it happens' -r
@@ -72,6 +74,8 @@ complete -c hitl -n "__fish_hitl_using_subcommand run" -s h -l help -d 'Print he
 complete -c hitl -n "__fish_hitl_using_subcommand edit" -s u -l user -d 'Write as this user: a name, or # and a user id. Your editor runs as you' -r
 complete -c hitl -n "__fish_hitl_using_subcommand edit" -s g -l group -d 'Write with this primary group: a name, or # and a group id. Without -u, as yourself' -r
 complete -c hitl -n "__fish_hitl_using_subcommand edit" -l reason -d 'What it is for. The reviewer sees it, marked as your claim' -r
+complete -c hitl -n "__fish_hitl_using_subcommand edit" -l ticket -d 'The ticket that it belongs to, a short line. The reviewer sees it, marked as your claim' -r
+complete -c hitl -n "__fish_hitl_using_subcommand edit" -l plan -d 'Attach what you intend, a text of at most 1 MiB: a plan, a diff. "-" reads standard input, and the command then has /dev/null there. The reviewer sees it, marked as your claim' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand edit" -l wait -d 'How long to wait for a human (90s, 15m, 1h30m); by default as long as they may decide' -r
 complete -c hitl -n "__fish_hitl_using_subcommand edit" -l content -d 'Put what stands on standard input in the file\'s place, where it has this digest' -r
 complete -c hitl -n "__fish_hitl_using_subcommand edit" -l expect -d 'Only where the file has this digest now, or is absent' -r
@@ -104,12 +108,14 @@ complete -c hitl -n "__fish_hitl_using_subcommand list" -l policy -d 'Use this p
 complete -c hitl -n "__fish_hitl_using_subcommand list" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand list" -l json -d 'Print JSON'
 complete -c hitl -n "__fish_hitl_using_subcommand list" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand pending" -l search -d 'Only those with this text, in any case, in their id, requester, command, directory, reason, ticket, rules or plan' -r
 complete -c hitl -n "__fish_hitl_using_subcommand pending" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
 always\t'Always'
 never\t'Never'"
 complete -c hitl -n "__fish_hitl_using_subcommand pending" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand pending" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand pending" -l all -d 'Also list requests that are closed'
+complete -c hitl -n "__fish_hitl_using_subcommand pending" -l watch -d 'Go on: print every request that is new or has changed, until nobody reads'
 complete -c hitl -n "__fish_hitl_using_subcommand pending" -l json -d 'Print one JSON object a line'
 complete -c hitl -n "__fish_hitl_using_subcommand pending" -s h -l help -d 'Print help'
 complete -c hitl -n "__fish_hitl_using_subcommand show" -s m -l message -d 'A word to the requester, signed with it' -r
@@ -119,6 +125,8 @@ always\t'Always'
 never\t'Never'"
 complete -c hitl -n "__fish_hitl_using_subcommand show" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand show" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand show" -l plan -d 'Show the whole of the plan that was attached'
+complete -c hitl -n "__fish_hitl_using_subcommand show" -l no-pager -d 'Print it, on a terminal too, where it would be shown in your PAGER'
 complete -c hitl -n "__fish_hitl_using_subcommand show" -l statement -d 'Print the statement that you sign to approve it, to be signed anywhere. The signature is handed in with "hitl approve ID --signature FILE"'
 complete -c hitl -n "__fish_hitl_using_subcommand show" -l reject -d 'The statement that rejects it, for "hitl reject ID --signature FILE". Needs --message'
 complete -c hitl -n "__fish_hitl_using_subcommand show" -l json -d 'Print JSON'
@@ -126,7 +134,7 @@ complete -c hitl -n "__fish_hitl_using_subcommand show" -s h -l help -d 'Print h
 complete -c hitl -n "__fish_hitl_using_subcommand approve" -s m -l message -d 'A word to the requester, kept in the audit log' -r
 complete -c hitl -n "__fish_hitl_using_subcommand approve" -l host -d 'The name of the host that the command is for: demanded where the risk is critical, and asked for at a terminal' -r
 complete -c hitl -n "__fish_hitl_using_subcommand approve" -l key -d 'Sign with the key in this file, instead of the first that an agent or ~/.ssh has' -r -F
-complete -c hitl -n "__fish_hitl_using_subcommand approve" -l signature -d 'A signature that was made elsewhere, of what "hitl show --statement ID" printed' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand approve" -l signature -d 'A signature that was made elsewhere, of what "hitl show --statement ID" printed; - is standard input' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand approve" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
 always\t'Always'
 never\t'Never'"
@@ -137,7 +145,7 @@ complete -c hitl -n "__fish_hitl_using_subcommand approve" -l json -d 'Print JSO
 complete -c hitl -n "__fish_hitl_using_subcommand approve" -s h -l help -d 'Print help'
 complete -c hitl -n "__fish_hitl_using_subcommand reject" -s m -l message -d 'Why. With --signature it stands in the statement already' -r
 complete -c hitl -n "__fish_hitl_using_subcommand reject" -l key -d 'Sign with the key in this file, instead of the first that an agent or ~/.ssh has' -r -F
-complete -c hitl -n "__fish_hitl_using_subcommand reject" -l signature -d 'A signature that was made elsewhere, of what "hitl show --statement ID" printed' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand reject" -l signature -d 'A signature that was made elsewhere, of what "hitl show --statement ID" printed; - is standard input' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand reject" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
 always\t'Always'
 never\t'Never'"

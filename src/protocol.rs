@@ -22,6 +22,7 @@ mod error;
 mod front;
 mod in_place;
 mod pause;
+mod plans;
 mod record;
 mod ruling;
 mod signers;
@@ -46,6 +47,7 @@ pub use editing::{AsWhom, Judged, Proposal, edit, judge_edit, proposal};
 pub use error::ProtocolError;
 pub use front::{Event, Front, Manner, Outcome, Patience};
 use pause::{pause, wait_begins};
+pub use plans::{Purpose, plan};
 use record::OnRecord;
 pub use ruling::{Word, approve, offer, reject};
 pub use signers::{ChangedSigner, add_signer, remove_signers, revoke_signers};
@@ -77,11 +79,11 @@ pub struct Rooms {
 pub fn run(
     rooms: &Rooms,
     asked: Asked,
-    reason: Option<String>,
+    purpose: Purpose,
     mut manner: Manner<'_>,
 ) -> Result<Outcome, ProtocolError> {
     // What is asked, and what the rules say about it.
-    let mut case = Case::open(rooms, asked, reason)?;
+    let mut case = Case::open(rooms, asked, purpose)?;
     // Its editor would run with the rights that are lent to the command.
     if case.invocation.is_edit() && case.invocation.content.is_none() {
         return Err(ProtocolError::EditWithin);
@@ -127,7 +129,7 @@ pub fn resume(
     if let Err(void) = editing::asked_again(rooms, &record, &mut asked)? {
         return told::outcome(Outcome::Closed(void));
     }
-    let mut case = Case::open(rooms, asked, record.bound.reason.clone())?;
+    let mut case = Case::open(rooms, asked, Purpose::of(&record))?;
     if matches!(record.state, State::Pending | State::Approved) {
         authentication::prove(&mut case, Some(&record), manner.front)?;
     }

@@ -21,6 +21,9 @@ pub(super) mod field {
     pub(in crate::audit) const LOGIN_UID: &str = "login_uid";
     pub(in crate::audit) const KIND: &str = "kind";
     pub(in crate::audit) const REASON: &str = "reason";
+    pub(in crate::audit) const TICKET: &str = "ticket";
+    pub(in crate::audit) const PLAN: &str = "plan";
+    pub(in crate::audit) const DIGEST: &str = "digest";
     pub(in crate::audit) const REDACTED: &str = "redacted";
     pub(in crate::audit) const DECISION: &str = "decision";
     pub(in crate::audit) const RISK: &str = "risk";
@@ -92,6 +95,17 @@ impl Command {
         process.insert("user".into(), json!({"id": run_as.uid.to_string(), "name": &run_as.user}));
         Self { process, redacted: arguments.count }
     }
+}
+
+/// What a requester says about what they ask for: none of it was checked.
+#[derive(Clone, Default, Debug)]
+pub struct Claims<'a> {
+    /// Why.
+    pub reason: Option<&'a str>,
+    /// Where it is asked for.
+    pub ticket: Option<&'a str>,
+    /// The digest, and the bytes, of the text that says what they intend.
+    pub plan: Option<(Digest, usize)>,
 }
 
 /// How a command is confined, where rules ask for it.
@@ -169,20 +183,26 @@ impl Entry {
         }
     }
 
-    /// Somebody asked for a command. `reason` is their claim.
+    /// Somebody asked for a command.
     pub fn requested(
         reference: &Reference,
         requester: &EntryUser,
         kind: RequesterKind,
         command: &Command,
-        reason: Option<&str>,
+        claims: &Claims<'_>,
     ) -> Self {
         let mut entry =
             Self::new(Action::PrivilegeRequested, Outcome::Unknown, reference, requester)
                 .command(command)
                 .with(field::KIND, json!(kind));
-        if let Some(reason) = reason {
+        if let Some(reason) = claims.reason {
             entry = entry.text(field::REASON, reason);
+        }
+        if let Some(ticket) = claims.ticket {
+            entry = entry.text(field::TICKET, ticket);
+        }
+        if let Some((digest, bytes)) = claims.plan {
+            entry = entry.with(field::PLAN, json!({field::DIGEST: digest, field::BYTES: bytes}));
         }
         entry
     }

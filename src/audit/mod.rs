@@ -57,7 +57,7 @@ mod signed;
 mod tests;
 mod verify;
 
-pub use entry::{Command, Confined, Reference, SignersChange};
+pub use entry::{Claims, Command, Confined, Reference, SignersChange};
 pub use log::{Appended, Log};
 pub use read::{Entries, Filter, Stored, StoredEntry, read};
 pub use redact::{Redacted, redact, redact_text};

@@ -76,6 +76,9 @@ fn parts(line: &Line<'_>) -> Vec<String> {
         Action::PrivilegeRequested => {
             parts.extend(command(line));
             parts.extend(labelled("reason: ", field::REASON));
+            parts.extend(labelled("ticket: ", field::TICKET));
+            let plan = line.detail(field::PLAN).and_then(|plan| plan.get(field::DIGEST)?.text());
+            parts.extend(plan.map(|digest| format!("plan {}", visible(digest))));
         }
         Action::CommandStarted => {
             parts.extend(command(line));

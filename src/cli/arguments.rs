@@ -12,10 +12,12 @@ use super::output::ColorChoice;
 use crate::system::{DirectoryOverrides, parse_duration};
 
 mod edit;
+mod purpose;
 mod signers;
 mod tools;
 
 pub use edit::EditArguments;
+pub use purpose::PurposeArguments;
 pub use signers::SignersCommand;
 pub use tools::{
     AuditCommand, DoctorArguments, InitArguments, ManArguments, PolicyCommand, TourArguments,
@@ -184,9 +186,9 @@ pub struct RunArguments {
     /// As whom and where.
     #[command(flatten)]
     pub target: TargetArguments,
-    /// What it is for. The reviewer sees it, marked as your claim.
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
+    /// What it is for.
+    #[command(flatten)]
+    pub purpose: PurposeArguments,
     /// How long to wait for a human (90s, 15m, 1h30m); by default as long as they may decide.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "no_wait")]
     pub wait: Option<Duration>,
@@ -195,10 +197,10 @@ pub struct RunArguments {
     pub no_wait: bool,
     /// Go on with a request that was made before. The command may be left out; if it is given, it
     /// must be the same.
-    #[arg(long, value_name = "ID", conflicts_with_all = ["dry_run", "reason"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["dry_run", "reason", "ticket", "plan"])]
     pub resume: Option<String>,
     /// Only say what would be decided, what would be asked and what would be snapshotted.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "plan")]
     pub dry_run: bool,
     /// Print one JSON object about what happened, as the last line of standard output.
     #[arg(long)]
@@ -255,6 +257,13 @@ pub struct PendingArguments {
     /// Also list requests that are closed.
     #[arg(long)]
     pub all: bool,
+    /// Only those with this text, in any case, in their id, requester, command, directory, reason,
+    /// ticket, rules or plan.
+    #[arg(long, value_name = "TEXT")]
+    pub search: Option<String>,
+    /// Go on: print every request that is new or has changed, until nobody reads.
+    #[arg(long, requires = "json")]
+    pub watch: bool,
     /// Print one JSON object a line.
     #[arg(long)]
     pub json: bool,
@@ -266,6 +275,12 @@ pub struct PendingArguments {
 pub struct ShowArguments {
     /// The request's id, or the beginning of it.
     pub id: String,
+    /// Show the whole of the plan that was attached.
+    #[arg(long)]
+    pub plan: bool,
+    /// Print it, on a terminal too, where it would be shown in your PAGER.
+    #[arg(long, requires = "plan")]
+    pub no_pager: bool,
     /// Print the statement that you sign to approve it, to be signed anywhere. The signature is handed
     /// in with "hitl approve ID --signature FILE".
     #[arg(long)]
@@ -315,7 +330,8 @@ pub struct SigningArguments {
     /// Sign with the key in this file, instead of the first that an agent or ~/.ssh has.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// A signature that was made elsewhere, of what "hitl show --statement ID" printed.
+    /// A signature that was made elsewhere, of what "hitl show --statement ID" printed; - is standard
+    /// input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["sign", "key"])]
     pub signature: Option<PathBuf>,
 }

@@ -3,7 +3,7 @@
 use super::arguments::{CheckArguments, GlobalArguments};
 use super::failure::Failure;
 use super::{Exit, Output, rooms, run};
-use crate::protocol::Case;
+use crate::protocol::{Case, Purpose};
 
 /// Judges a command and says how.
 pub(super) fn check(
@@ -12,6 +12,7 @@ pub(super) fn check(
     output: &Output,
 ) -> Result<Exit, Failure> {
     let rooms = rooms::open(global)?;
-    let case = Case::for_caller(&rooms, run::asked(&arguments.target, &arguments.command), None)?;
+    let asked = run::asked(&arguments.target, &arguments.command);
+    let case = Case::for_caller(&rooms, asked, Purpose::default())?;
     run::report::dry_run(&case, output)
 }

@@ -1,8 +1,5 @@
 //! `hitl approve`, `hitl reject` and `hitl cancel`: a human decides, from a login of their own.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::arguments::{
@@ -11,14 +8,14 @@ use super::arguments::{
 use super::failure::{ExitCode, Failure};
 use super::{Exit, Output, rooms};
 use crate::execute::CallerState;
-use crate::front::{Signable, Unsigned};
+use crate::front::{Signable, Source, Unsigned};
 use crate::protocol::{self, ProtocolError, Proving, Rooms, Word};
 use crate::review::{self, Record, RequestId, RequestStore, State};
+use crate::system::Moment;
 use crate::system::text::visible_path;
-use crate::system::{Moment, caller};
 
 /// The most that a signature may be long, in bytes: what ssh-keygen writes takes a tenth of it.
-const SIGNATURE_LIMIT: u64 = 8 * 1024;
+const SIGNATURE_LIMIT: usize = 8 * 1024;
 
 /// Says yes.
 pub(super) fn approve(
@@ -27,7 +24,7 @@ pub(super) fn approve(
     caller: &CallerState,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let proving = proving(&arguments.signing)?;
+    let proving = proving(&arguments.signing, output)?;
     let key = arguments.signing.key.as_deref();
     decide(global, &arguments.id, output, "approved", |rooms, id| {
         let host = match &arguments.host {
@@ -47,7 +44,7 @@ pub(super) fn reject(
     caller: &CallerState,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let proving = proving(&arguments.signing)?;
+    let proving = proving(&arguments.signing, output)?;
     let key = arguments.signing.key.as_deref();
     decide(global, &arguments.id, output, "rejected", |rooms, id| {
         let message = arguments.message.clone();
@@ -84,9 +81,9 @@ fn decide(
     Ok(Exit::Status(0))
 }
 
-fn proving(arguments: &SigningArguments) -> Result<Proving, Failure> {
+fn proving(arguments: &SigningArguments, output: &Output) -> Result<Proving, Failure> {
     match &arguments.signature {
-        Some(path) => Ok(Proving::Signature(read_signature(path)?)),
+        Some(path) => Ok(Proving::Signature(read_signature(path, output)?)),
         None if arguments.sign || arguments.key.is_some() => Ok(Proving::Sign),
         None => Ok(Proving::AsNeeded),
     }
@@ -123,31 +120,22 @@ fn asked_for_host(
 }
 
 /// Reads a signature, with the caller's rights.
-fn read_signature(path: &Path) -> Result<String, Failure> {
+fn read_signature(path: &Path, output: &Output) -> Result<String, Failure> {
     let unreadable = |why: String| {
         Failure::new(
             ExitCode::Usage,
             format!("--signature {}: {why}; nothing was decided", visible_path(path)),
         )
     };
-    let read = || -> io::Result<String> {
-        // A fifo must not make us wait.
-        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("not a regular file"));
-        }
-        let mut text = String::new();
-        file.take(SIGNATURE_LIMIT + 1).read_to_string(&mut text)?;
-        Ok(text)
-    };
-    let text = caller()
-        .with_their_rights(read)
-        .and_then(|read| read)
+    let source = if path == Path::new("-") { Source::Input } else { Source::File(path.to_owned()) };
+    let bytes = output
+        .voice
+        .read(&source, SIGNATURE_LIMIT)
         .map_err(|error| unreadable(error.to_string()))?;
-    if text.len() as u64 > SIGNATURE_LIMIT {
-        return Err(unreadable(format!(
-            "longer than {SIGNATURE_LIMIT} bytes; \"ssh-keygen -Y sign\" writes the signature beside the statement, as FILE.sig"
-        )));
-    }
-    Ok(text)
+    String::from_utf8(bytes).map_err(|_| {
+        unreadable(
+            "not a text; \"ssh-keygen -Y sign\" writes the signature beside the statement, as FILE.sig"
+                .to_owned(),
+        )
+    })
 }

@@ -51,9 +51,15 @@ the rules ask for a human, hitl waits; ^C takes the request back, and every othe
 it for \"hitl run --resume\". What was approved is void where the command, its files, its directory,
 its environment or the policy is another one when it starts.
 
+A plan (--plan: what an agent intends, the text of \"terraform plan\", a diff) is UTF-8 of at most
+1 MiB, read from a regular file with your rights, or from standard input; the command then has
+/dev/null there. It is kept with the request for its reviewers. Where nobody has to decide, the audit
+log has its digest, and the text is not kept.
+
 Examples:
   hitl run -- systemctl restart nginx
-  hitl run --reason 'ticket 4711' -u postgres -- psql -f migrate.sql
+  hitl run --ticket OPS-4711 --reason 'schema 12' -u postgres -- psql -f migrate.sql
+  terraform show -no-color tfplan | hitl run --plan - -- terraform apply tfplan
   hitl run --dry-run -- rm -r /srv/www/old
 
   # In a pipeline, without a terminal: ask, wait, go on.
@@ -81,7 +87,7 @@ If nothing comes of it, what you have written is kept, and hitl says where.
 
 Examples:
   hitl edit /etc/nginx/nginx.conf
-  hitl edit --reason 'ticket 4711' /etc/hosts /etc/fstab
+  hitl edit --ticket OPS-4711 --reason 'the new rack' /etc/hosts /etc/fstab
   EDITOR='code --wait' hitl edit -u deploy /srv/app/config.yaml
   hitl check -- hitl edit /etc/hosts            what would be decided
 
@@ -123,17 +129,28 @@ Exit status:
 pub(super) const PENDING: &str = "\
 Shows the requests that are yours to see: your own, and those that you may decide about.
 
+With --watch it prints them as --json does, then {\"v\":1,\"listed\":N}, and then a line for every
+request that is new or has changed (its end too), until nobody reads.
+
 Examples:
   hitl pending
   hitl pending --all                            closed ones too
-  hitl pending --json | jq -r '.id'             their ids, for a script";
+  hitl pending --search OPS-4711                by ticket, command, requester, plan …
+  hitl pending --json | jq -r '.id'             their ids, for a script
+  hitl pending --json --watch                   for a program that shows them";
 
 pub(super) const SHOW: &str = "\
 Read before you decide: the command as it will run, as whom and where, who asks and why, what the
 rules say, which files can be touched, and what cannot be undone.
 
+A plan that the requester has attached is their claim. Its first lines are shown with the request,
+and all of it with --plan: each line behind a mark, what would not show made visible, in your PAGER
+(less) on a terminal. With --json it is under \"plan\", as it was given. A text that is not the one
+that the request is bound to is not shown.
+
 Examples:
   hitl show K7Q2-MX4P
+  hitl show --plan K7Q2-MX4P                    the whole of the plan
   hitl show k7q2                                the beginning is enough, in any case
   hitl show --json K7Q2-MX4P | jq .bound.argv";
 

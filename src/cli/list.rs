@@ -10,7 +10,7 @@ use crate::invocation::{self, InvocationError, RequesterKind};
 use crate::policy::{
     Conditions, Confine, Decision, Entry, Listing, Needs, Requirement, Who, required_in_words,
 };
-use crate::protocol::{Case, ProtocolError, Rooms};
+use crate::protocol::{Case, ProtocolError, Purpose, Rooms};
 use crate::system::identity::Account;
 use crate::system::text::{hanging, visible};
 use crate::system::{Colour, Paint, duration_text};
@@ -24,7 +24,8 @@ pub(super) fn list(
     let rooms = rooms::open(global)?;
     if !arguments.command.is_empty() {
         let asked = asked(&arguments.target, &arguments.command);
-        return report::dry_run(&Case::for_caller(&rooms, asked, None).map_err(failure)?, output);
+        let case = Case::for_caller(&rooms, asked, Purpose::default()).map_err(failure)?;
+        return report::dry_run(&case, output);
     }
     let person = whose(&rooms, arguments.for_user.as_deref())?;
     let listing = rooms.policy.open_to(&Who {

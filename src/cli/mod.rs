@@ -16,8 +16,10 @@ mod list;
 mod man;
 mod output;
 mod pending;
+mod plan;
 mod policy;
 mod progress;
+mod purpose;
 mod rooms;
 mod run;
 mod signers;
@@ -25,6 +27,7 @@ mod snapshots;
 mod tour;
 mod undo;
 mod wait;
+mod watch;
 
 use std::rc::Rc;
 
@@ -164,7 +167,7 @@ fn dispatch(arguments: &Arguments, caller: &CallerState, output: &Output) -> Res
         Command::Check(arguments) => check::check(global, arguments, output),
         Command::List(arguments) => list::list(global, arguments, output),
         Command::Pending(arguments) => pending::list(global, arguments, output),
-        Command::Show(arguments) => pending::show(global, arguments, output),
+        Command::Show(arguments) => pending::show(global, arguments, caller, output),
         Command::Approve(arguments) => decide::approve(global, arguments, caller, output),
         Command::Reject(arguments) => decide::reject(global, arguments, caller, output),
         Command::Cancel(arguments) => decide::cancel(global, arguments, output),

@@ -58,6 +58,11 @@ impl Output {
         Colour::when(self.uses_colour(io::stderr().is_terminal()))
     }
 
+    /// Whether standard output is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// The width of the terminal that standard output is, in cells; `None` where it is none.
     pub fn columns(&self) -> Option<usize> {
         columns(io::stdout())
@@ -100,6 +105,19 @@ impl Output {
         let line =
             serde_json::to_string(value).map_err(|error| Failure::new(ExitCode::Failed, error))?;
         self.print(&format!("{}\n", visible_json(&line)))
+    }
+
+    /// Prints JSON values, each on a line of its own, all at once.
+    ///
+    /// # Errors
+    /// As [`Output::print`].
+    pub fn print_json_lines<T: Serialize>(&self, values: &[T]) -> Result<(), Failure> {
+        let mut lines = String::new();
+        for value in values {
+            lines.push_str(&visible_json(&serde_json::to_string(value)?));
+            lines.push('\n');
+        }
+        self.print(&lines)
     }
 
     /// Says something to the person, on standard error. A closed standard error is no reason to

@@ -1,13 +1,16 @@
 //! `hitl pending` and `hitl show`: what waits for a human, and what it is.
 
+use std::borrow::Cow;
+
 use super::arguments::{GlobalArguments, PendingArguments, ShowArguments};
 use super::failure::{ExitCode, Failure};
-use super::{Exit, Output, rooms};
+use super::{Exit, Output, plan, rooms, watch};
+use crate::execute::CallerState;
 use crate::protocol::{self, Rooms};
-use crate::review::{self, RequestId, RequestStore, Ruling};
+use crate::review::{self, Listing, Record, RequestId, RequestStore, Ruling, Search, Viewer};
 use crate::signing::NAMESPACE;
 use crate::system::Moment;
-use crate::system::text::{visible, visible_bytes};
+use crate::system::text::{counted, visible, visible_bytes};
 
 /// Lists the requests that wait, those that the caller may see.
 pub(super) fn list(
@@ -15,41 +18,91 @@ pub(super) fn list(
     arguments: &PendingArguments,
     output: &Output,
 ) -> Result<Exit, Failure> {
+    if arguments.watch {
+        return watch::watch(global, arguments, output);
+    }
     let rooms = rooms::open(global)?;
-    protocol::note_overdue(&rooms)?;
+    let mut listing = protocol::note_overdue(&rooms)?;
+    if arguments.all {
+        listing = rooms.requests.list(true)?;
+    }
     let now = Moment::now();
-    let listing = rooms.requests.list(arguments.all)?;
-    let may_see = protocol::may_see(&rooms)?;
-    let viewer = protocol::viewer()?;
-    let records = listing.records.iter().filter(|record| may_see(record));
-    let visible: Vec<_> = records.map(|record| record.shown_to(viewer).into_owned()).collect();
+    let sought = Sought::of(&rooms, arguments)?;
+    let mut visible: Vec<_> =
+        listing.records.iter().filter_map(|record| sought.seen(record)).collect();
+    let all = visible.len();
+    visible.retain(|record| sought.finds(&rooms, record));
     if output.json {
-        for record in &visible {
-            output.print_json(&review::view(record, &now)?)?;
-        }
-    } else if visible.is_empty() {
+        let views = visible.iter().map(|record| review::view(record, &now));
+        output.print_json_lines(&views.collect::<Result<Vec<_>, _>>()?)?;
+    } else if all == 0 {
         output.say("nothing waits for a human");
-    } else {
+    } else if !visible.is_empty() {
         output.print(&review::rows(&visible, &now, output.columns(), output.colour_on_stdout()))?;
     }
-    if listing.damaged.is_empty() {
+    if arguments.search.is_some() && all > 0 {
+        let found = visible.len();
+        output.say(&format!("{found} of {} found", counted(all as u64, "request")));
+    }
+    let damage = damage(&rooms, &listing)?;
+    if damage.is_empty() {
         return Ok(Exit::Status(0));
     }
-    if !protocol::may_decide(&rooms)? {
-        // Whose they are is not known, and their ids are not everybody's to know.
-        output.say("hitl: some requests cannot be read: those who decide can see which, by \"hitl pending\"");
-        return Ok(Exit::Status(ExitCode::Failed as i32));
-    }
-    for error in &listing.damaged {
-        output.say(&format!("hitl: {error}"));
-    }
+    output.say(&damage);
     Ok(Exit::Status(ExitCode::Failed as i32))
+}
+
+/// What of the requests the caller wants to see, and may.
+pub(super) struct Sought {
+    may_see: Box<dyn Fn(&Record) -> bool>,
+    viewer: Viewer,
+    search: Option<Search>,
+}
+
+impl Sought {
+    /// By the rights that the caller has now.
+    pub(super) fn of(rooms: &Rooms, arguments: &PendingArguments) -> Result<Self, Failure> {
+        Ok(Self {
+            may_see: Box::new(protocol::may_see(rooms)?),
+            viewer: protocol::viewer()?,
+            search: arguments.search.as_deref().map(Search::new),
+        })
+    }
+
+    /// The request as they may know it; `None` where they may not see it.
+    pub(super) fn seen<'r>(&self, record: &'r Record) -> Option<Cow<'r, Record>> {
+        (self.may_see)(record).then(|| record.shown_to(self.viewer))
+    }
+
+    /// Whether it is among those that are looked for, as it was shown to them.
+    pub(super) fn finds(&self, rooms: &Rooms, seen: &Record) -> bool {
+        let Some(search) = &self.search else { return true };
+        let in_plan = || match protocol::plan(rooms, seen) {
+            Some(Ok(plan)) => search.is_in(plan.text()),
+            Some(Err(_)) | None => false,
+        };
+        search.finds(seen) || in_plan()
+    }
+}
+
+/// Which requests cannot be read, a line each; nothing where all can.
+pub(super) fn damage(rooms: &Rooms, listing: &Listing) -> Result<String, Failure> {
+    if listing.damaged.is_empty() {
+        return Ok(String::new());
+    }
+    if !protocol::may_decide(rooms)? {
+        // Whose they are is not known, and their ids are not everybody's to know.
+        return Ok("hitl: some requests cannot be read: those who decide can see which, by \"hitl pending\"".to_owned());
+    }
+    let lines = listing.damaged.iter().map(|error| format!("hitl: {error}"));
+    Ok(lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// Shows one request whole.
 pub(super) fn show(
     global: &GlobalArguments,
     arguments: &ShowArguments,
+    caller: &CallerState,
     output: &Output,
 ) -> Result<Exit, Failure> {
     let rooms = rooms::open(global)?;
@@ -59,16 +112,26 @@ pub(super) fn show(
     }
     let record = rooms.requests.load(&id)?;
     let record = record.shown_to(protocol::viewer()?);
+    let attached = protocol::plan(&rooms, &record);
+    if arguments.plan {
+        return plan::show(&record, attached, !arguments.no_pager, caller, output);
+    }
     let now = Moment::now();
     let proposal = protocol::proposal(&rooms, &record);
     if output.json {
         let mut view = review::view(&record, &now)?;
-        if let (Some(proposal), Some(view)) = (proposal, view.as_object_mut()) {
-            view.insert("difference".into(), proposal.lines.into());
+        if let Some(view) = view.as_object_mut() {
+            if let Some(proposal) = proposal {
+                view.insert("difference".into(), proposal.lines.into());
+            }
+            if let Some(attached) = attached {
+                view.insert("plan".into(), plan::view(&attached));
+            }
         }
         output.print_json(&view)?;
     } else {
-        output.print(&review::describe(&record, &now, output.colour_on_stdout()))?;
+        let colour = output.colour_on_stdout();
+        output.print(&review::describe_with_plan(&record, attached.as_ref(), &now, colour))?;
         if let Some(proposal) = proposal {
             let path = visible_bytes(proposal.path.as_bytes());
             output.print(&format!(

@@ -147,7 +147,7 @@ impl Child {
                 .open_terminals(confinement)
                 .map_err(|error| ExecuteError::Setup("confine the command", error))?;
         }
-        let input = invocation.content.as_ref().map(input::sealed).transpose();
+        let input = input::in_place_of_callers(invocation);
         let input = input.map_err(|error| ExecuteError::Setup("hold its standard input", error))?;
         Ok(Self {
             image: image::open(invocation, scope, launch.agreed)?,

@@ -14,6 +14,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use super::password::PasswordTerminal;
 use super::progress::ProgressLine;
 use super::question::Question;
+use super::reading::{self, ReadError, Source};
 use super::signing;
 use super::{Said, Signable, Unsigned, Voice};
 use crate::authenticate::{Conversation, Seat};
@@ -76,6 +77,13 @@ impl Voice for Here {
     ) -> Result<String, Unsigned> {
         self.progress(None);
         signing::sign(choices, NAMESPACE, key_file, caller).map_err(Unsigned)
+    }
+
+    fn read(&self, source: &Source, limit: usize) -> Result<Vec<u8>, ReadError> {
+        if reading::is_typed(source) {
+            self.say("hitl: reading from the terminal: end with ^D on a line of its own\n");
+        }
+        reading::read(source, limit)
     }
 
     fn wait_begins(&self) -> io::Result<()> {

@@ -15,8 +15,9 @@ use rustix::net::{
 };
 
 use super::here::writable_descriptor;
-use super::message::{End, LIMIT, Order, SIGNATURE, UNSIGNED, Word};
+use super::message::{End, LIMIT, Order, PIECE, SIGNATURE, UNSIGNED, Word};
 use super::proving::Proving;
+use super::reading::{ReadError, Source};
 use super::signing::SIGNATURE_LIMIT;
 use super::{Said, Signable, Unsigned, Voice};
 use crate::authenticate::{Conversation, Seat};
@@ -242,6 +243,40 @@ impl Voice for Link {
         let file = key_file.map_or_else(Vec::new, |file| file.as_os_str().as_bytes().to_vec());
         self.send(&Order::Sign(file), None).map_err(failed)?;
         self.signature().map_err(failed)?
+    }
+
+    fn read(&self, source: &Source, limit: usize) -> Result<Vec<u8>, ReadError> {
+        let path = match source {
+            Source::Input => &[][..],
+            // The empty path is nobody's.
+            Source::File(path) if path.as_os_str().is_empty() => {
+                return Err(io::Error::from_raw_os_error(libc::ENOENT).into());
+            }
+            Source::File(path) => path.as_os_str().as_bytes(),
+        };
+        let order = Order::Read(i32::try_from(limit).unwrap_or(i32::MAX), path.to_vec());
+        if order.to_packet().len() > LIMIT {
+            return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG).into());
+        }
+        self.send(&order, None)?;
+        let mut bytes = Vec::new();
+        let mut packet = vec![0; LIMIT];
+        loop {
+            let length = self.receive_packet(&mut packet, RecvFlags::empty())?.unwrap_or(0);
+            let packet = packet.get(..length).unwrap_or_default();
+            match (packet.split_first(), Word::from_packet(packet)) {
+                // More than was asked for: no front says that.
+                (Some((&PIECE, piece)), _) if bytes.len() + piece.len() <= limit => {
+                    bytes.extend_from_slice(piece);
+                }
+                (_, Some(Word::HasRead(0))) => return Ok(bytes),
+                (_, Some(Word::HasRead(number))) => {
+                    return Err(ReadError::from_number(number, limit));
+                }
+                (_, Some(word)) => self.unread.borrow_mut().push_back(word),
+                (_, None) => return Err(gone().into()),
+            }
+        }
     }
 
     fn wait_begins(&self) -> io::Result<()> {

@@ -16,6 +16,9 @@ pub(super) const SIGNATURE: u8 = b'k';
 /// The tag of why there is none.
 pub(super) const UNSIGNED: u8 = b'u';
 
+/// The tag of a piece of what was read for the monitor. No [`Word`] either: it has no fixed length.
+pub(super) const PIECE: u8 = b'd';
+
 /// How the front is to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum End {
@@ -52,6 +55,8 @@ pub(super) enum Order {
     Tell(Vec<u8>),
     /// Give the terminal back.
     ProvingEnds,
+    /// Read at most so many bytes of a file, or of standard input where the path is empty, and answer.
+    Read(i32, Vec<u8>),
     /// ^C is an answer from here on.
     WaitBegins,
     /// Ask whether it is meant: this is to be typed.
@@ -97,6 +102,8 @@ pub(super) enum Word {
     /// The exit status of the editor, or the error number, negative, with which it could not be
     /// started.
     Edited(i32),
+    /// All that was to be read has been said: 0, or why not, as `ReadError` numbers it.
+    HasRead(i32),
     /// A signal for the command.
     Signal(i32),
     /// Signals are kept for the command.
@@ -122,6 +129,7 @@ impl Order {
             Self::Shown(text) => with_text(b'V', text),
             Self::Tell(text) => with_text(b'K', text),
             Self::ProvingEnds => vec![b'a'],
+            Self::Read(limit, path) => [&[b'F'][..], &limit.to_ne_bytes(), path].concat(),
             Self::WaitBegins => vec![b'W'],
             Self::Ask(text) => with_text(b'Q', text),
             Self::AskForApprover => vec![b'B'],
@@ -166,6 +174,10 @@ impl Order {
                 Self::Statement(parts.try_into().ok()?)
             }
             (b'k', _) => Self::Sign(text()),
+            (b'F', _) => {
+                let (limit, path) = content.split_at_checked(4)?;
+                Self::Read(number(limit)?, path.to_vec())
+            }
             (b'R', true) => Self::RunBegins,
             (b'T', true) => Self::Terminal,
             (b'Z', _) => Self::Stopped(number(content)?),
@@ -191,6 +203,7 @@ impl Word {
             Self::Stop(Stop::TimedOut) => vec![b'o', b't'],
             Self::Stop(Stop::Gone) => vec![b'o', b'g'],
             Self::Edited(status) => with_number(b'e', status),
+            Self::HasRead(errno) => with_number(b'f', errno),
             Self::Signal(signal) => with_number(b's', signal),
             Self::Ready => vec![b'r'],
             Self::Foreground(foreground) => vec![b't', u8::from(foreground)],
@@ -211,6 +224,7 @@ impl Word {
             (b'o', b"t") => Self::Stop(Stop::TimedOut),
             (b'o', b"g") => Self::Stop(Stop::Gone),
             (b'e', content) => Self::Edited(number(content)?),
+            (b'f', content) => Self::HasRead(number(content)?),
             (b's', content) => Self::Signal(number(content)?),
             (b'r', []) => Self::Ready,
             (b't', [flag @ (0 | 1)]) => Self::Foreground(*flag == 1),
@@ -258,6 +272,8 @@ mod tests {
             Order::Edit(vec![text(), b"/x y".to_vec()]),
             Order::Statement([text(), b"ssh-ed25519 AAAA".to_vec(), text()]),
             Order::Sign(b"/x y".to_vec()),
+            Order::Read(1 << 20, b"/x y".to_vec()),
+            Order::Read(7, Vec::new()),
             Order::RunBegins,
             Order::Terminal,
             Order::Stopped(20),
@@ -278,6 +294,7 @@ mod tests {
             Word::Stop(Stop::TimedOut),
             Word::Stop(Stop::Gone),
             Word::Edited(-2),
+            Word::HasRead(-1),
             Word::Signal(2),
             Word::Ready,
             Word::Foreground(true),
@@ -285,7 +302,9 @@ mod tests {
         ] {
             assert_eq!(Word::from_packet(&word.to_packet()), Some(word));
         }
-        for packet in [&b""[..], b"?", b"yy", b"s\x01", b"t\x02", b"p12345", b"wsecret", b"ox"] {
+        for packet in
+            [&b""[..], b"?", b"yy", b"s\x01", b"t\x02", b"p12345", b"wsecret", b"dpiece", b"ox"]
+        {
             assert_eq!(Word::from_packet(packet), None, "{packet:?}");
         }
     }

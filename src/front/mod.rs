@@ -19,6 +19,7 @@ mod process;
 mod progress;
 mod proving;
 mod question;
+mod reading;
 mod relay;
 mod signing;
 mod split;
@@ -33,6 +34,7 @@ use crate::execute::CallerState;
 pub use here::Here;
 pub use link::Link;
 pub use process::FrontProcess;
+pub use reading::{ReadError, Source};
 pub use split::{Side, split};
 
 /// How a command speaks to whoever called it.
@@ -83,6 +85,13 @@ pub trait Voice {
         key_file: Option<&Path>,
         caller: &CallerState,
     ) -> Result<String, Unsigned>;
+
+    /// Reads a text that the caller hands over, at most `limit` bytes, with nothing but the caller's
+    /// rights.
+    ///
+    /// # Errors
+    /// [`ReadError`]; also where the process that they called has gone.
+    fn read(&self, source: &Source, limit: usize) -> Result<Vec<u8>, ReadError>;
 
     /// A wait for humans begins: from here on ^C is [`Said::TakeBack`].
     ///

@@ -14,7 +14,8 @@ use nix::unistd::Pid;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send};
 
 use super::asked::Asked;
-use super::message::{End, LIMIT, Order, SIGNATURE, UNSIGNED, Word};
+use super::message::{End, LIMIT, Order, PIECE, SIGNATURE, UNSIGNED, Word};
+use super::reading::{ReadError, Source};
 use super::relay::Relay;
 use super::signing::SIGNATURE_LIMIT;
 use super::{Here, Said, Signable, Unsigned, Voice};
@@ -223,6 +224,7 @@ impl FrontProcess {
                 };
                 self.answer(tag, text.as_bytes());
             }
+            Order::Read(limit, path) => self.read(limit, path),
             Order::RunBegins => self.run_begins(caller)?,
             Order::Terminal => self.relay(descriptor)?,
             Order::Stopped(signal) => self.stopped(signal)?,
@@ -237,6 +239,21 @@ impl FrontProcess {
             Order::Exit(_) => {}
         }
         Ok(())
+    }
+
+    /// Reads a text that the caller hands over, and passes it on in pieces.
+    fn read(&self, limit: i32, path: Vec<u8>) {
+        let source = match path.is_empty() {
+            true => Source::Input,
+            false => Source::File(OsString::from_vec(path).into()),
+        };
+        let read = self.here.read(&source, usize::try_from(limit).unwrap_or(0));
+        for piece in read.iter().flat_map(|bytes| bytes.chunks(LIMIT - 1)) {
+            let packet = [&[PIECE], piece].concat();
+            // A monitor that has gone is found out by the next receive.
+            let _ = send(&self.socket, &packet, SendFlags::NOSIGNAL);
+        }
+        self.send(Word::HasRead(read.as_ref().map_or_else(ReadError::to_number, |_| 0)));
     }
 
     /// The monitor asks only once it has heard that the terminal is taken.

@@ -65,6 +65,8 @@ pub struct Invocation {
     pub input: InputKind,
     /// What stands there in place of the caller's.
     pub content: Option<Content>,
+    /// Whether nothing stands there, whatever the caller has.
+    pub no_input: bool,
     /// What can be read out of the arguments.
     pub reading: Reading,
 }

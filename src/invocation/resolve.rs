@@ -31,6 +31,9 @@ pub struct Asked {
     pub group: Option<String>,
     /// What is to stand on its standard input in place of the caller's.
     pub content: Option<Content>,
+    /// Whether the caller's standard input was read for something else, so that the command has
+    /// `/dev/null` in its place.
+    pub no_input: bool,
 }
 
 /// Why what was asked cannot be made into an invocation. Nothing has run.
@@ -169,8 +172,13 @@ fn resolve_behind(
         directory_identity: directory.identity,
         requester,
         run_as,
-        input: asked.content.as_ref().map_or_else(input_kind, |_| InputKind::File),
+        input: match &asked.content {
+            Some(_) => InputKind::File,
+            None if asked.no_input => InputKind::Null,
+            None => input_kind(),
+        },
         content: asked.content,
+        no_input: asked.no_input,
         reading,
     })
 }

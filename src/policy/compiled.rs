@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::PolicyIdentity;
 use super::cache::Cached;
 use super::document::Document;
 use super::index::Index;
 use super::protected::Protected;
 use super::rule::Rule;
 use super::rules::{Rules, UnreadableRule};
-use super::{PolicyIdentity, Presence};
 use crate::invocation::{ExecutableNames, PathLookup, RequesterKind};
 
 /// A policy that can decide. Its examples have passed.

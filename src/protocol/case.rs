@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{ProtocolError, Rooms, confining};
+use super::{ProtocolError, Purpose, Rooms, confining};
 use crate::authenticate::Proof;
 use crate::execute::{self, Environment, KernelConfinement};
 use crate::invocation::{self, Asked, Invocation, Machine, RequesterKind};
@@ -30,7 +30,7 @@ pub struct Case<'r> {
     /// What it may write, where the rules confine it.
     pub writable: Option<Writable>,
     /// What the requester says it is for.
-    pub reason: Option<String>,
+    pub purpose: Purpose,
     /// What proved that it is the requester who asks, where that was asked for.
     pub proof: Option<Proof>,
     /// With whose eyes it was looked at.
@@ -43,13 +43,9 @@ impl<'r> Case<'r> {
     /// # Errors
     /// [`ProtocolError::Invocation`]; [`ProtocolError::Snapshot`] where the rules confine it and what
     /// it may write cannot be found out.
-    pub fn open(
-        rooms: &'r Rooms,
-        asked: Asked,
-        reason: Option<String>,
-    ) -> Result<Self, ProtocolError> {
+    pub fn open(rooms: &'r Rooms, asked: Asked, purpose: Purpose) -> Result<Self, ProtocolError> {
         let invocation = resolve(rooms, &asked)?;
-        Self::judge(rooms, asked, reason, invocation, Sight::whole())
+        Self::judge(rooms, asked, purpose, invocation, Sight::whole())
     }
 
     /// The same, only to be told to the caller: by what they can see themselves, so that asking
@@ -61,20 +57,20 @@ impl<'r> Case<'r> {
     pub fn for_caller(
         rooms: &'r Rooms,
         asked: Asked,
-        reason: Option<String>,
+        purpose: Purpose,
     ) -> Result<Self, ProtocolError> {
         let sight = Sight::of_caller();
         let whole = resolve(rooms, &asked)?;
         let invocation = whole.as_seen_by(sight).map_err(ProtocolError::Rights)?;
         sight
-            .through(|| Self::judge(rooms, asked, reason, invocation, sight))
+            .through(|| Self::judge(rooms, asked, purpose, invocation, sight))
             .map_err(ProtocolError::Rights)?
     }
 
     fn judge(
         rooms: &'r Rooms,
         asked: Asked,
-        reason: Option<String>,
+        purpose: Purpose,
         invocation: Invocation,
         sight: Sight,
     ) -> Result<Self, ProtocolError> {
@@ -97,7 +93,7 @@ impl<'r> Case<'r> {
             verdict,
             affected,
             writable,
-            reason,
+            purpose,
             proof: None,
             sight,
         })
@@ -276,5 +272,6 @@ pub(super) fn asked_again(record: &Record, now: Asked) -> Asked {
         user: now.user.or_else(|| Some(format!("#{}", bound.run_as.uid))),
         group: now.group.or_else(|| Some(format!("#{}", bound.run_as.gid))),
         content: now.content,
+        no_input: record.shown.plan_was_input,
     }
 }

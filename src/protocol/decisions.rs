@@ -5,12 +5,12 @@ use super::case::Case;
 use super::confining;
 use super::record::OnRecord;
 use super::signing::Registry;
-use super::{ProtocolError, Rooms, editing, record, told};
+use super::{ProtocolError, Rooms, editing, plans, record, told};
 use crate::invocation::{self, BoundFile};
 use crate::policy::Policy;
 use crate::review::{
-    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Difference, Record, RequestId,
-    RequestStore, Runner, Salt, Shown, StoreError,
+    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Difference, Listing, Plan, Record,
+    RequestId, RequestStore, Runner, Salt, Shown, Stock, StoreError,
 };
 use crate::system::identity::Account;
 use crate::system::text::visible;
@@ -31,6 +31,7 @@ pub(super) fn request(rooms: &Rooms, case: &Case<'_>) -> Result<Record, Protocol
         case.verdict.execution_expiry,
     )?;
     editing::keep(rooms, &record.id, case)?;
+    plans::keep(rooms, &record.id, &case.purpose)?;
     let on_record = OnRecord::new(case, &record.id, record.digest);
     let mut entries = Vec::from(on_record.asked_and_decided());
     entries.extend(on_record.proved());
@@ -87,7 +88,9 @@ fn describe(
         },
         policy: case.rooms.policy.identity().digest,
         rules: case.verdict.rules.clone(),
-        reason: case.reason.clone(),
+        reason: case.purpose.reason.clone(),
+        ticket: case.purpose.ticket.clone(),
+        plan: case.purpose.plan.as_ref().map(Plan::digest),
         nonce,
         expires_ms: 0,
     })
@@ -112,6 +115,7 @@ fn shown(case: &Case<'_>) -> Result<Shown, ProtocolError> {
         not_covered: preview.not_covered,
         confined,
         edit: editing::shown(case),
+        plan_was_input: case.purpose.plan_was_input,
         run_timeout_ms: verdict
             .run_timeout
             .map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
@@ -136,7 +140,7 @@ pub(super) fn take_again<'r>(
     let registry = Registry::new(rooms);
     // The policy on disk, not the one that this process read before the pause.
     let policy = Policy::load(&rooms.directories)?;
-    let mut again = Case::open(rooms, case.asked.clone(), case.reason.clone())?;
+    let mut again = Case::open(rooms, case.asked.clone(), case.purpose.clone())?;
     again.proof = case.proof;
     let nonce = record.bound.nonce.clone();
     let mut bound = bind(&again, &record.salt, nonce, &Moment::now())?;
@@ -234,20 +238,19 @@ pub(super) fn finish(rooms: &Rooms, id: &RequestId, ending: &str) -> Result<(), 
 }
 
 /// Puts on record what time, a reboot or a killed process has done to requests since anybody
-/// looked.
+/// looked: the requests that are not closed.
 ///
 /// # Errors
 /// [`ProtocolError::Store`], [`ProtocolError::Audit`].
-pub fn note_overdue(rooms: &Rooms) -> Result<(), ProtocolError> {
-    let overdue = rooms.requests.close_overdue()?;
-    overdue.iter().for_each(|record| editing::forget(rooms, record));
-    let person = invocation::requester()?;
-    let entries: Vec<_> =
-        overdue.iter().map(|record| record::closed(record, &record::user(&person))).collect();
-    if !entries.is_empty() {
+pub fn note_overdue(rooms: &Rooms) -> Result<Listing, ProtocolError> {
+    let Stock { live, closed } = rooms.requests.take_stock()?;
+    if !closed.is_empty() {
+        closed.iter().for_each(|record| editing::forget(rooms, record));
+        let user = record::user(&invocation::requester()?);
+        let entries: Vec<_> = closed.iter().map(|record| record::closed(record, &user)).collect();
         rooms.log.append(&entries, &Moment::now())?;
     }
-    Ok(())
+    Ok(live)
 }
 
 /// Goes on only for whoever made the request.

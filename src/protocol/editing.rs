@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{Case, Manner, Outcome, ProtocolError, Rooms, confining, decisions, deny};
+use super::{Case, Manner, Outcome, ProtocolError, Purpose, Rooms, confining, decisions, deny};
 use crate::edit::{self, EditError, Expected};
 use crate::invocation::{Asked, Content};
 use crate::policy::Decision;
@@ -41,9 +41,9 @@ pub fn judge_edit(
     rooms: &Rooms,
     path: &Path,
     whom: &AsWhom,
-    reason: Option<String>,
+    purpose: Purpose,
 ) -> Result<Judged, ProtocolError> {
-    let case = Case::open(rooms, asked(rooms, path, whom, Vec::new(), None)?, reason)?;
+    let case = Case::open(rooms, asked(rooms, path, whom, Vec::new(), None)?, purpose)?;
     // Somebody at an unlocked terminal is not shown what its owner would have to prove themselves for.
     let proves = case.authentication_needed().map_err(ProtocolError::NeedsInstallation)?;
     match case.verdict.decision {
@@ -67,7 +67,7 @@ pub fn edit(
     target: &edit::Target,
     content: Vec<u8>,
     whom: &AsWhom,
-    reason: Option<String>,
+    purpose: Purpose,
     manner: Manner<'_>,
 ) -> Result<Outcome, ProtocolError> {
     let content = Content::from(content);
@@ -75,7 +75,7 @@ pub fn edit(
         OsString::from(format!("--content={}", content.digest())),
         OsString::from(format!("--expect={}", target.expected)),
     ];
-    super::run(rooms, asked(rooms, &target.path, whom, digests, Some(content))?, reason, manner)
+    super::run(rooms, asked(rooms, &target.path, whom, digests, Some(content))?, purpose, manner)
 }
 
 /// The command that puts it in place: this very program.
@@ -100,6 +100,7 @@ fn asked(
         user: whom.user.clone(),
         group: whom.group.clone(),
         content,
+        no_input: false,
     })
 }
 

@@ -89,6 +89,9 @@ pub enum ProtocolError {
     /// What an edit that waits is to write cannot be kept.
     #[error("what is to be written cannot be kept until it is decided: {0}")]
     Keep(DurableError),
+    /// The plan that was attached cannot be kept.
+    #[error("the plan that you attached cannot be kept with the request: {0}")]
+    KeepPlan(DurableError),
     /// `hitl edit` as a command of `hitl run`.
     #[error(
         "\"hitl edit\" is not started by \"hitl run\", nor within one: your editor runs as yourself; type \"hitl edit FILE\" in a shell of your own"

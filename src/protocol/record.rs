@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::case::Case;
 use super::confining::Confining;
-use crate::audit::{Command, Entry, EntryUser, Reference};
+use crate::audit::{Claims, Command, Entry, EntryUser, Reference};
 use crate::execute::Ending;
 use crate::invocation::Requester;
 use crate::review::{Approval, Approver, Proof, Record, Rejection, RequestId, Signed, State};
@@ -38,14 +38,18 @@ impl<'c> OnRecord<'c> {
 
     /// Somebody asked, and the policy has spoken.
     pub(super) fn asked_and_decided(&self) -> [Entry; 2] {
-        let verdict = &self.case.verdict;
+        let Case { verdict, purpose, .. } = self.case;
         [
             Entry::requested(
                 &self.reference,
                 &self.requester,
                 verdict.requester_kind,
                 &self.command,
-                self.case.reason.as_deref(),
+                &Claims {
+                    reason: purpose.reason.as_deref(),
+                    ticket: purpose.ticket.as_deref(),
+                    plan: purpose.plan.as_ref().map(|plan| (plan.digest(), plan.bytes())),
+                },
             ),
             Entry::decided(
                 &self.reference,

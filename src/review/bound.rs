@@ -55,8 +55,9 @@ impl Bound {
         Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// Everything that is not the same in `now`, which was taken again. Nonce, expiry and reason
-    /// belong to the request itself and are not compared.
+    /// Everything that is not the same in `now`, which was taken again. Nonce, expiry, and
+    /// what the requester says about it (reason, ticket, plan) belong to the request itself and are not
+    /// compared.
     pub fn differences(&self, now: &Bound) -> Vec<Difference> {
         // Taken apart by name: whoever adds a field must decide here how it is compared.
         let Bound {
@@ -74,6 +75,8 @@ impl Bound {
             policy,
             rules,
             reason: _,
+            ticket: _,
+            plan: _,
             nonce: _,
             expires_ms: _,
         } = self;

@@ -170,8 +170,11 @@ fn a_writer_killed_between_closing_and_moving_leaves_a_closed_request() {
     assert!(store.list(false).unwrap().records.is_empty());
     assert_eq!(store.list(true).unwrap().records, [closed.clone()]);
     assert!(matches!(store.insert(&record), Err(StoreError::Clash(_))));
-    // That writer has put it right.
-    assert!(!live.exists() && !live.with_file_name(".left.json.1.abc").exists());
+    // That writer has swept up, and whoever looks at all of them puts the closed one in its place.
+    assert!(!live.with_file_name(".left.json.1.abc").exists());
+    let stock = store.take_stock().unwrap();
+    assert!(stock.live.records.is_empty() && stock.closed.is_empty());
+    assert!(!live.exists());
     assert_eq!(store.load(&record.id).unwrap(), closed);
 }
 

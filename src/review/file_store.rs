@@ -3,10 +3,9 @@
 //! Every write is made under one lock (`lock`), to a temporary file that takes the record's place
 //! by rename. Closing takes two steps, so that a crash at any point leaves one whole record: the
 //! closed record takes the place of the live one, then it is moved. Between the two it is closed
-//! and still lies in `pending/`; readers go by its state, and the next writer moves it. Readers
-//! take no lock.
+//! and still lies in `pending/`; readers go by its state, and whoever takes stock next moves it.
+//! Readers take no lock.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -18,7 +17,8 @@ use nix::fcntl::Flock;
 use nix::sys::inotify::Inotify;
 
 use super::{
-    Claim, Listing, Record, RequestId, RequestStore, State, StoreError, Waited, claim, record_file,
+    Claim, Listing, Record, RequestId, RequestStore, State, Stock, StoreError, Waited, claim,
+    record_file, stock,
 };
 use crate::system::Moment;
 use crate::system::durable::{self, DurableError};
@@ -85,7 +85,7 @@ impl FileStore {
     }
 
     /// The store's lock; `None` where there is no store yet.
-    fn locked(&self) -> Result<Option<Flock<File>>, StoreError> {
+    pub(super) fn locked(&self) -> Result<Option<Flock<File>>, StoreError> {
         match durable::lock(&self.directory.join("lock")) {
             Ok(lock) => Ok(Some(lock)),
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -111,27 +111,42 @@ impl FileStore {
         Ok(())
     }
 
-    /// Puts right what a killed writer left: closed records among the live ones, temporary files.
-    /// Under the lock, so that no temporary file belongs to anybody. Damaged files stay as they are.
-    fn tidy(&self) -> Result<(), StoreError> {
+    /// Takes away the temporary files that a killed writer left. Under the lock, so that none of them
+    /// belongs to anybody.
+    pub(super) fn sweep(&self) -> Result<(), StoreError> {
         let pending = self.pending();
-        for name in names(&pending)? {
-            // As durable::write calls them.
-            if name.starts_with('.') && name.contains(".json.") {
-                let path = pending.join(name);
-                std::fs::remove_file(&path).map_err(|source| DurableError {
-                    action: "remove",
-                    path,
-                    source,
-                })?;
-            }
-        }
-        for (path, read) in read_all(&pending)? {
-            if let Ok(Some(record)) = read {
-                self.move_if_closed(&path, &record)?;
-            }
+        for name in names(&pending)?.iter().filter(|name| is_temporary(name)) {
+            let path = pending.join(name);
+            std::fs::remove_file(&path).map_err(|source| DurableError {
+                action: "remove",
+                path,
+                source,
+            })?;
         }
         Ok(())
+    }
+
+    /// Writes down how these requests stand at `now`, and moves those that are closed from the live
+    /// ones. Under the lock: what another process has done with them meanwhile is seen. The requests
+    /// whose state was changed by this; damaged files stay as they are.
+    pub(super) fn write_down(
+        &self,
+        ids: &[RequestId],
+        now: &Moment,
+    ) -> Result<Vec<Record>, StoreError> {
+        let mut changed = Vec::new();
+        for id in ids {
+            let path = self.pending_file(id);
+            let Ok(Some(record)) = record_file::read(&path, id) else { continue };
+            match record.standing_at(now) {
+                (record, true) => {
+                    self.write(&path, &record)?;
+                    changed.push(record);
+                }
+                (record, false) => self.move_if_closed(&path, &record)?,
+            }
+        }
+        Ok(changed)
     }
 }
 
@@ -150,7 +165,7 @@ impl RequestStore for FileStore {
         let bytes = record_file::encode(&path, record)?;
         durable::create_directory(&self.pending())?;
         let _lock = durable::lock(&self.directory.join("lock"))?;
-        self.tidy()?;
+        self.sweep()?;
         if self.is_taken(&record.id)? {
             return Err(StoreError::Clash(record.id.clone()));
         }
@@ -204,31 +219,22 @@ impl RequestStore for FileStore {
     }
 
     fn list(&self, closed: bool) -> Result<Listing, StoreError> {
-        let now = Moment::now();
-        let mut records = BTreeMap::new();
-        let mut damaged = Vec::new();
         let mut places = vec![self.pending()];
         if closed {
             // After the live ones: a record that is closed meanwhile is met twice, never missed.
             places.extend(self.months()?);
         }
+        let now = Moment::now();
+        let mut read = Vec::new();
         for place in places {
-            for (_, read) in read_all(&place)? {
-                match read {
-                    Ok(Some(record)) => {
-                        let (record, _) = record.standing_at(&now);
-                        if closed || !record.state.is_closed() {
-                            records.insert(record.id.clone(), record);
-                        }
-                    }
-                    Ok(None) => {}
-                    Err(error) => damaged.push(error),
-                }
+            read.extend(stock::read_all(&place, ids(&place)?));
+        }
+        for (_, read) in &mut read {
+            if let Ok(Some(record)) = read {
+                record.stand_at(&now);
             }
         }
-        let mut records: Vec<Record> = records.into_values().collect();
-        records.sort_by_key(|record| record.created.wall_ms);
-        Ok(Listing { records, damaged })
+        Ok(stock::listing(read, closed))
     }
 
     fn update(
@@ -263,20 +269,8 @@ impl RequestStore for FileStore {
         Err(StoreError::WrongState { id: id.clone(), state: record.state.to_string(), sentence })
     }
 
-    fn close_overdue(&self) -> Result<Vec<Record>, StoreError> {
-        let Some(_lock) = self.locked()? else { return Ok(Vec::new()) };
-        self.tidy()?;
-        let now = Moment::now();
-        let mut closed = Vec::new();
-        for (path, read) in read_all(&self.pending())? {
-            if let Ok(Some(record)) = read
-                && let (record, true) = record.standing_at(&now)
-            {
-                self.write(&path, &record)?;
-                closed.push(record);
-            }
-        }
-        Ok(closed)
+    fn take_stock(&self) -> Result<Stock, StoreError> {
+        stock::take(self)
     }
 
     fn wait(
@@ -296,25 +290,23 @@ pub(super) fn file_name(id: &RequestId) -> String {
 
 /// The requests whose files lie in a directory.
 fn ids(directory: &Path) -> Result<Vec<RequestId>, StoreError> {
-    let id = |name: String| name.strip_suffix(".json")?.parse().ok();
-    Ok(names(directory)?.into_iter().filter_map(id).collect())
+    Ok(ids_among(&names(directory)?))
 }
 
-/// What can be read of each request's file in a directory.
-type Read = (PathBuf, Result<Option<Record>, StoreError>);
+/// The requests whose files have these names.
+pub(super) fn ids_among(names: &[String]) -> Vec<RequestId> {
+    names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect()
+}
 
-fn read_all(directory: &Path) -> Result<Vec<Read>, StoreError> {
-    let read = |id: RequestId| {
-        let path = directory.join(file_name(&id));
-        let read = record_file::read(&path, &id);
-        (path, read)
-    };
-    Ok(ids(directory)?.into_iter().map(read).collect())
+/// Whether a file of this name is one that a writer has not put in its place yet, as
+/// [`durable::write`] calls them.
+pub(super) fn is_temporary(name: &str) -> bool {
+    name.starts_with('.') && name.contains(".json.")
 }
 
 /// The names in a directory, sorted; none where there is no directory. Names that are not UTF-8 are
 /// none of ours.
-fn names(directory: &Path) -> Result<Vec<String>, StoreError> {
+pub(super) fn names(directory: &Path) -> Result<Vec<String>, StoreError> {
     let unreadable = |error| StoreError::Read(directory.to_owned(), error);
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,

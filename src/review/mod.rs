@@ -6,8 +6,8 @@
 //! change one atomic rename.
 //!
 //! Start with `lifecycle`, the steps that a request can take, and `deciders`, whose word counts in
-//! them; `overdue` is what happens to it while nobody acts. `file_store` keeps the records and
-//! `waiting` sleeps until one changes. `shown`, `queue` and `view` are what people and programs see,
+//! them; `overdue` is what happens to it while nobody acts. `file_store` keeps the records, `stock`
+//! reads all of them at once, `waiting` sleeps until one changes and `watching` until any does. `shown`, `queue` and `view` are what people and programs see,
 //! `viewer` is how much of it.
 
 mod bound;
@@ -22,16 +22,20 @@ mod lines;
 mod overdue;
 mod paint;
 mod person;
+mod plan;
 mod queue;
 mod quorum;
 mod record_file;
 mod runner;
+mod search;
 mod shown;
 mod signed;
 mod statement;
+mod stock;
 mod view;
 mod viewer;
 mod waiting;
+mod watching;
 mod wording;
 
 #[cfg(test)]
@@ -57,13 +61,16 @@ pub use claim::Claim;
 pub use commitment::Salt;
 pub use error::StoreError;
 pub use file_store::FileStore;
+pub use plan::{Plan, PlanError, parse_ticket};
 pub use queue::rows;
 pub use quorum::{Yes, missing};
-pub use shown::describe;
+pub use search::Search;
+pub use shown::{describe, describe_with_plan};
 pub use signed::{Offered, Signed};
 pub use statement::{Offer, Ruling};
 pub use view::view;
 pub use viewer::Viewer;
+pub use watching::{StoreWatch, Woken};
 
 /// The id of a request and of the run it may become: eight Crockford base32 characters, written
 /// `K7Q2-MX4P`. Unique among the requests and runs that are still there.
@@ -105,6 +112,10 @@ pub struct Bound {
     pub rules: Vec<String>,
     /// What the requester says it is for. Their claim, shown as such.
     pub reason: Option<String>,
+    /// Where they say it is asked for: a ticket of theirs, a line. Their claim too.
+    pub ticket: Option<String>,
+    /// The digest of the text in which they say what they intend, where they attached one.
+    pub plan: Option<Digest>,
     /// 128 random bits in hex: two requests for the same thing have two digests.
     pub nonce: String,
     /// When humans no longer may decide, wall clock in milliseconds since the epoch.
@@ -238,6 +249,9 @@ pub struct Shown {
     /// What it writes, where it is an edit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edit: Option<Edited>,
+    /// Whether its standard input was read for the plan, so that the command has none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plan_was_input: bool,
     /// What the requester may know of the files, where that is not all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_requester: Option<Seen>,
@@ -420,13 +434,23 @@ pub struct Listing {
     pub damaged: Vec<StoreError>,
 }
 
+/// All requests that are not closed, and what was done to make them so.
+#[derive(Debug, Default)]
+pub struct Stock {
+    /// The requests that are not closed.
+    pub live: Listing,
+    /// Those that time, a reboot or a dead runner has closed, as they are written now. Each is
+    /// returned by one call only, so that it is audited once.
+    pub closed: Vec<Record>,
+}
+
 /// Where requests are kept.
 ///
 /// Time changes requests without anybody writing: one whose time is over reads as `expired`, one
-/// from before a reboot as `void`, one whose runner is gone as `unknown`. [`close_overdue`] writes
-/// that down.
+/// from before a reboot as `void`, one whose runner is gone as `unknown`. [`take_stock`] writes that
+/// down.
 ///
-/// [`close_overdue`]: RequestStore::close_overdue
+/// [`take_stock`]: RequestStore::take_stock
 pub trait RequestStore {
     /// An id that no request here has.
     ///
@@ -479,12 +503,20 @@ pub trait RequestStore {
     /// [`StoreError::WrongState`] where it is not approved, or another process is starting it.
     fn claim(&self, id: &RequestId) -> Result<Claim, StoreError>;
 
-    /// Writes down what time, a reboot or a dead runner has done, and returns those requests as they
-    /// are written now. Each is returned by one call only, so that it is audited once.
+    /// All requests that are not closed, each read once; writes down what time, a reboot or a dead
+    /// runner has done, and takes the store's lock only where there is something of that to write.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn close_overdue(&self) -> Result<Vec<Record>, StoreError>;
+    fn take_stock(&self) -> Result<Stock, StoreError>;
+
+    /// What [`take_stock`](RequestStore::take_stock) closes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn close_overdue(&self) -> Result<Vec<Record>, StoreError> {
+        Ok(self.take_stock()?.closed)
+    }
 
     /// Sleeps until the request is no longer pending, or `patience` is over (`None`: until its own
     /// deadline). `tick` is called at once, about once a second, whenever the request has changed

@@ -7,8 +7,13 @@ use crate::system::Moment;
 impl Record {
     /// The record as it stands at `now`. Whether it differs from what was stored is returned too.
     pub(super) fn standing_at(mut self, now: &Moment) -> (Self, bool) {
-        let changed = self.pass_time(now) || self.miss_runner(now);
+        let changed = self.stand_at(now);
         (self, changed)
+    }
+
+    /// Makes it the record as it stands at `now`. Whether that differs from what was stored.
+    pub(super) fn stand_at(&mut self, now: &Moment) -> bool {
+        self.pass_time(now) || self.miss_runner(now)
     }
 
     /// Closes a request whose time is over or whose boot is.

@@ -1,5 +1,6 @@
 //! Requests as rows: `hitl pending`.
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
 use super::paint;
@@ -14,7 +15,13 @@ const LEAST: usize = 20;
 
 /// A table of requests, a header first, the command last. Commands are cut, with an ellipsis, only
 /// where `width` (of the terminal, in cells) is given.
-pub fn rows(records: &[Record], now: &Moment, width: Option<usize>, colour: Colour) -> String {
+pub fn rows<R: Borrow<Record>>(
+    records: &[R],
+    now: &Moment,
+    width: Option<usize>,
+    colour: Colour,
+) -> String {
+    let records: Vec<&Record> = records.iter().map(Borrow::borrow).collect();
     let header = ["ID", "AGE", "RISK", "WHO", "NEEDS", "LEFT"].map(str::to_owned);
     let columns: Vec<[String; 6]> =
         std::iter::once(header).chain(records.iter().map(|record| row(record, now))).collect();

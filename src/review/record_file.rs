@@ -59,7 +59,9 @@ pub(super) fn read(path: &Path, id: &RequestId) -> Result<Option<Record>, StoreE
     if ![0, nix::unistd::geteuid().as_raw()].contains(&metadata.uid()) {
         return Err(damaged(path, format!("it belongs to uid {}", metadata.uid())));
     }
-    let mut bytes = Vec::new();
+    // One read where nobody lies about the length.
+    let length = usize::try_from(metadata.len()).unwrap_or(LARGEST).min(LARGEST);
+    let mut bytes = Vec::with_capacity(length + 1);
     file.take(LARGEST as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() > LARGEST {
         return Err(damaged(path, format!("it is larger than {LARGEST} bytes")));

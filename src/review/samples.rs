@@ -52,6 +52,8 @@ pub(super) fn bound() -> Bound {
         policy: Digest::of(b"policy"),
         rules: vec!["deploys".into()],
         reason: Some("release 4.2".into()),
+        ticket: None,
+        plan: None,
         nonce: "78377b525757b494427f89014f97d799".into(),
         expires_ms: 0,
     }
@@ -76,6 +78,7 @@ pub(super) fn shown() -> Shown {
         confined: None,
         to_requester: None,
         edit: None,
+        plan_was_input: false,
     }
 }
 

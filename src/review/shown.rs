@@ -4,17 +4,34 @@
 use super::lines::{Lines, made_visible};
 use super::paint;
 use super::wording::{input_text, kind_text, proof_text, risk_text, run_as_text, undigested};
-use super::{Approval, Confined, Record, State};
+use super::{Approval, Confined, Plan, Record, State};
 use crate::invocation::BoundFile;
 use crate::policy::{Confine, Decision, dynamic_reason};
-use crate::system::text::{cells, visible, visible_argument, visible_bytes};
+use crate::system::text::{cells, counted, visible, visible_argument, visible_bytes};
 use crate::system::{ByteString, Colour, Moment, duration_text};
 
 /// A command up to this many cells stands on one line.
 const SHORT_COMMAND: usize = 60;
 
-/// The request for people, several lines, each ending in a line feed.
+/// How many lines of a plan are shown with the request.
+const FIRST_LINES: usize = 12;
+
+/// How many characters of each of them.
+const FIRST_CHARACTERS: usize = 160;
+
+/// The request for people, several lines, each ending in a line feed. That a plan is attached is said;
+/// its text is not among them.
 pub fn describe(record: &Record, now: &Moment, colour: Colour) -> String {
+    describe_with_plan(record, None, now, colour)
+}
+
+/// As [`describe`], with the beginning of the plan that was attached, or why it cannot be shown.
+pub fn describe_with_plan(
+    record: &Record,
+    plan: Option<&Result<Plan, &'static str>>,
+    now: &Moment,
+    colour: Colour,
+) -> String {
     let mut lines = Lines::default();
     let title = format!("Request {} is {}", record.id, record.state);
     lines.heading(&paint::strong(colour, &title));
@@ -30,6 +47,10 @@ pub fn describe(record: &Record, now: &Moment, colour: Colour) -> String {
         |reason| format!("\"{}\" (their words, not checked)", visible(reason)),
     );
     lines.field("their reason", &[claim]);
+    let ticket = record.bound.ticket.as_deref();
+    let ticket = ticket.map(|ticket| format!("{} (their words, not checked)", visible(ticket)));
+    lines.field("their ticket", &Vec::from_iter(ticket));
+    describe_plan(record, plan, &mut lines);
     describe_rollback(record, &mut lines);
     lines.field("bound by", &["the digest of all that a decision is about:"]);
     lines.digest(&record.digest);
@@ -175,6 +196,38 @@ fn describe_decisions(record: &Record, now: &Moment, lines: &mut Lines) {
         }
         _ => lines.field("now", &[record.standing()]),
     }
+}
+
+/// What the requester says that they intend: counted first, so that nothing in it can pass for its
+/// end, each line marked as theirs.
+fn describe_plan(record: &Record, plan: Option<&Result<Plan, &'static str>>, lines: &mut Lines) {
+    if record.bound.plan.is_none() {
+        return;
+    }
+    let whole = format!("\"hitl show --plan {}\" shows it", record.id);
+    let plan = match plan {
+        None => return lines.field("their plan", &[format!("attached: {whole}")]),
+        Some(Err(why)) => return lines.field("their plan", &[format!("cannot be shown: {why}")]),
+        Some(Ok(plan)) => plan,
+    };
+    let (count, bytes) = (plan.lines().count(), plan.bytes() as u64);
+    let size = format!("{} of {}", counted(bytes, "byte"), counted(count as u64, "line"));
+    let first: Vec<String> = plan.lines().take(FIRST_LINES).collect();
+    let long = first.iter().any(|line| line.chars().count() > FIRST_CHARACTERS);
+    let part = match (count > FIRST_LINES, long) {
+        (false, false) => String::new(),
+        (true, false) => format!("; its first {FIRST_LINES} lines; {whole} whole"),
+        (false, true) => format!("; long lines are cut, with …; {whole} whole"),
+        (true, true) => {
+            format!("; its first {FIRST_LINES} lines, long ones cut, with …; {whole} whole")
+        }
+    };
+    let mut values = vec![format!("{size} (their words, not checked){part}:")];
+    values.extend(first.iter().map(|line| match line.char_indices().nth(FIRST_CHARACTERS) {
+        Some((end, _)) => format!("| {}…", line.get(..end).unwrap_or(line)),
+        None => format!("| {line}"),
+    }));
+    lines.field("their plan", &values);
 }
 
 fn describe_rollback(record: &Record, lines: &mut Lines) {

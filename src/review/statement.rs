@@ -89,6 +89,8 @@ impl Offer {
             ("policy", format!("{} rules {}", bound.policy, list(bound.rules.iter()))),
             ("needs", needs(&record.shown.requirements)),
             ("reason", claim(&bound.reason)),
+            ("ticket", claim(&bound.ticket)),
+            ("plan", bound.plan.map_or_else(|| "none".to_owned(), |plan| plan.to_string())),
             ("log", self.log.to_string()),
             ("nonce", bound.nonce.clone()),
             ("approver", format!("{} {}", visible(&self.principal), visible(&self.key))),

@@ -32,10 +32,8 @@ pub enum CanonicalError {
 /// # Errors
 /// [`CanonicalError`] where the value holds something outside the subset.
 pub fn to_string<T: Serialize>(value: &T) -> Result<String, CanonicalError> {
-    let value = serde_json::to_value(value)?;
-    let mut text = String::new();
-    write_value(&value, &mut text)?;
-    Ok(text)
+    // What serde_json writes is UTF-8.
+    Ok(String::from_utf8_lossy(&to_bytes(value)?).into_owned())
 }
 
 /// The SHA-256 of a value's canonical JSON.
@@ -43,10 +41,17 @@ pub fn to_string<T: Serialize>(value: &T) -> Result<String, CanonicalError> {
 /// # Errors
 /// As [`to_string`].
 pub fn digest<T: Serialize>(value: &T) -> Result<Digest, CanonicalError> {
-    Ok(Digest::of(to_string(value)?.as_bytes()))
+    Ok(Digest::of(&to_bytes(value)?))
 }
 
-fn write_value(value: &Value, text: &mut String) -> Result<(), CanonicalError> {
+fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> {
+    let value = serde_json::to_value(value)?;
+    let mut text = Vec::with_capacity(2048);
+    write_value(&value, &mut text)?;
+    Ok(text)
+}
+
+fn write_value(value: &Value, text: &mut Vec<u8>) -> Result<(), CanonicalError> {
     match value {
         Value::Number(number) => {
             let within = number
@@ -56,40 +61,38 @@ fn write_value(value: &Value, text: &mut String) -> Result<(), CanonicalError> {
             if within != Some(true) {
                 return Err(CanonicalError::Number(number.clone()));
             }
-            text.push_str(&number.to_string());
+            serde_json::to_writer(text, number)?;
         }
         Value::Array(items) => {
-            text.push('[');
+            text.push(b'[');
             for (index, item) in items.iter().enumerate() {
                 if index > 0 {
-                    text.push(',');
+                    text.push(b',');
                 }
                 write_value(item, text)?;
             }
-            text.push(']');
+            text.push(b']');
         }
         Value::Object(members) => {
             let mut sorted: Vec<_> = members.iter().collect();
             sorted.sort_by(|left, right| left.0.cmp(right.0));
-            text.push('{');
+            text.push(b'{');
             for (index, (name, member)) in sorted.into_iter().enumerate() {
                 if !name.is_ascii() {
                     return Err(CanonicalError::Name(name.clone()));
                 }
                 if index > 0 {
-                    text.push(',');
+                    text.push(b',');
                 }
-                text.push_str(&serde_json::to_string(name)?);
-                text.push(':');
+                serde_json::to_writer(&mut *text, name)?;
+                text.push(b':');
                 write_value(member, text)?;
             }
-            text.push('}');
+            text.push(b'}');
         }
         // serde_json escapes strings as RFC 8785 asks: only `"`, `\` and control characters, with
         // the short forms where they exist and lower-case hex otherwise.
-        Value::Null | Value::Bool(_) | Value::String(_) => {
-            text.push_str(&serde_json::to_string(value)?);
-        }
+        Value::Null | Value::Bool(_) | Value::String(_) => serde_json::to_writer(text, value)?,
     }
     Ok(())
 }

@@ -40,6 +40,10 @@ pub fn visible_path(path: &std::path::Path) -> String {
 /// JSON text with every hidden character inside its strings written as `\uXXXX`: the same value to
 /// a program, and safe on a terminal. (JSON itself only asks for that below U+0020.)
 pub fn visible_json(json: &str) -> String {
+    // Most of it is plain, and is not looked at character by character.
+    if json.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t')) {
+        return json.to_owned();
+    }
     let mut shown = String::with_capacity(json.len());
     for character in json.chars() {
         if is_hidden(character) && !matches!(character, '\n' | '\r' | '\t') {

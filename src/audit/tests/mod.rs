@@ -104,7 +104,7 @@ fn requested(number: u32) -> Entry {
         &user(1),
         RequesterKind::Human,
         &command,
-        Some("why\u{1b}"),
+        &Claims { reason: Some("why\u{1b}"), ..Claims::default() },
     )
 }
 
@@ -226,7 +226,13 @@ fn an_entry_too_long_for_a_line_is_cut_and_says_so() {
     let many: Vec<&str> = std::iter::repeat_n("é", 100_000).collect();
     for argv in [vec!["echo", &long], many] {
         let command = command(&argv);
-        let entry = Entry::requested(&reference(9), &user(1), RequesterKind::Human, &command, None);
+        let entry = Entry::requested(
+            &reference(9),
+            &user(1),
+            RequesterKind::Human,
+            &command,
+            &Claims::default(),
+        );
         let fresh = Fixture::new();
         fresh.append(&[entry]);
         assert_eq!(fresh.verify().first_bad, None);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::PurposeArguments;
 use crate::cli::help;
 use crate::edit::Expected;
 use crate::system::{Digest, parse_duration};
@@ -19,9 +20,9 @@ pub struct EditArguments {
     /// Write with this primary group: a name, or # and a group id. Without -u, as yourself.
     #[arg(short, long, value_name = "GROUP")]
     pub group: Option<String>,
-    /// What it is for. The reviewer sees it, marked as your claim.
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
+    /// What it is for.
+    #[command(flatten)]
+    pub purpose: PurposeArguments,
     /// How long to wait for a human (90s, 15m, 1h30m); by default as long as they may decide.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "no_wait")]
     pub wait: Option<Duration>,

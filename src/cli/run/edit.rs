@@ -8,10 +8,12 @@ use super::front::TerminalFront;
 use super::{exit, failure};
 use crate::cli::arguments::{EditArguments, GlobalArguments};
 use crate::cli::failure::{ExitCode, Failure};
-use crate::cli::{Exit, Output, rooms};
+use crate::cli::{Exit, Output, purpose, rooms};
 use crate::edit::{self, Named, Person, Target, WorkingCopy};
 use crate::execute::{CallerState, Ending};
-use crate::protocol::{self, AsWhom, Judged, Manner, Outcome, Patience, ProtocolError, Rooms};
+use crate::protocol::{
+    self, AsWhom, Judged, Manner, Outcome, Patience, ProtocolError, Purpose, Rooms,
+};
 use crate::system::text::{visible_argument, visible_path};
 
 /// Set for everything that `hitl run` starts.
@@ -28,7 +30,12 @@ pub(in crate::cli) fn edit(
     if std::env::var_os(WITHIN).is_some() {
         return Err(ProtocolError::EditWithin.into());
     }
+    if arguments.purpose.plan.as_deref().is_some_and(purpose::is_input) {
+        let message = "--plan - would read what your editor needs: name a file";
+        return Err(Failure::new(ExitCode::Usage, message));
+    }
     let rooms = rooms::open(global)?;
+    let purpose = purpose::settle(&arguments.purpose, output)?;
     let words = edit::editor(rooms.policy.search_path())?;
     let whom = AsWhom { user: arguments.user.clone(), group: arguments.group.clone() };
     let mut targets: Vec<Target> = Vec::new();
@@ -37,8 +44,8 @@ pub(in crate::cli) fn edit(
         if targets.iter().any(|target| target.path == named.path()) {
             continue;
         }
-        let reason = arguments.reason.clone();
-        match protocol::judge_edit(&rooms, named.path(), &whom, reason).map_err(failure)? {
+        let judged = protocol::judge_edit(&rooms, named.path(), &whom, purpose.clone());
+        match judged.map_err(failure)? {
             // Not even which rule it is: that can depend on where it leads.
             Judged::Refused(_) if named.is_hidden() => return Err(named.hidden().into()),
             Judged::Refused(outcome) => {
@@ -65,7 +72,7 @@ pub(in crate::cli) fn edit(
         }
     }
     let copies = in_the_editor(words, copies, caller, output)?;
-    let session = Session { rooms, arguments, whom, caller, output };
+    let session = Session { rooms, arguments, purpose, whom, caller, output };
     let mut end = Exit::Status(0);
     for (target, copy) in targets.into_iter().zip(copies) {
         let of_this = session.put(target, copy);
@@ -135,6 +142,7 @@ fn kept_in(paths: &[PathBuf]) -> String {
 struct Session<'s> {
     rooms: Rooms,
     arguments: &'s EditArguments,
+    purpose: Purpose,
     whom: AsWhom,
     caller: &'s CallerState,
     output: &'s Output,
@@ -182,8 +190,8 @@ impl Session<'_> {
         let mut front = TerminalFront::new(self.output, self.caller, None)?;
         front.about("path", target.path.to_string_lossy());
         let manner = Manner { patience, caller: self.caller, front: &mut front };
-        let reason = self.arguments.reason.clone();
-        let outcome = protocol::edit(&self.rooms, target, content, &self.whom, reason, manner)
+        let purpose = self.purpose.clone();
+        let outcome = protocol::edit(&self.rooms, target, content, &self.whom, purpose, manner)
             .map_err(failure)?;
         front.outcome(&outcome)?;
         let done = match &outcome {

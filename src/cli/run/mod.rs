@@ -6,7 +6,7 @@ pub(super) mod report;
 
 use super::arguments::{GlobalArguments, RunArguments, TargetArguments};
 use super::failure::{ExitCode, Failure};
-use super::{Exit, Output, rooms};
+use super::{Exit, Output, purpose, rooms};
 use crate::execute::CallerState;
 use crate::invocation::Asked;
 use crate::protocol::{self, Case, Manner, Outcome, Patience, ProtocolError};
@@ -36,9 +36,11 @@ fn attempt(
     front: &mut TerminalFront,
 ) -> Result<Exit, Failure> {
     let rooms = rooms::open(global)?;
-    let asked = asked(&arguments.target, &arguments.command);
+    let mut asked = asked(&arguments.target, &arguments.command);
+    let purpose = purpose::settle(&arguments.purpose, output)?;
+    asked.no_input = purpose.plan_was_input;
     if arguments.dry_run {
-        let case = Case::for_caller(&rooms, asked, arguments.reason.clone())?;
+        let case = Case::for_caller(&rooms, asked, purpose)?;
         return report::dry_run(&case, output);
     }
     let patience =
@@ -49,7 +51,7 @@ fn attempt(
             let id = rooms.requests.find(typed, &protocol::may_see(&rooms)?)?;
             protocol::resume(&rooms, &id, asked, manner)
         }
-        None => protocol::run(&rooms, asked, arguments.reason.clone(), manner),
+        None => protocol::run(&rooms, asked, purpose, manner),
     };
     let outcome = outcome.map_err(failure)?;
     // The command's own end is passed on also where nobody listens any more.
@@ -81,6 +83,7 @@ pub(super) fn asked(target: &TargetArguments, command: &[std::ffi::OsString]) ->
         user: target.user.clone(),
         group: target.group.clone(),
         content: None,
+        no_input: false,
     }
 }
 
