@@ -161,7 +161,7 @@ pub struct Threshold {
     pub require: Vec<Require>,
 }
 
-/// Emergency access: carried for the Oversight Mechanism.
+/// Emergency access: who may lift a denial with `enforcement: soft`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BreakGlass {

@@ -73,7 +73,7 @@ pub use document::{
 pub use error::PolicyError;
 pub use glob::{PathPattern, TokenPattern, VariablePattern};
 pub use listing::{Entry, Listing, Needs, Stricter, Who};
-pub use people::Demand;
+pub use people::{Demand, Emergency};
 pub use quantity::Quantity;
 pub use rule::{Examples, Raise, Require, Rule, RuleEnvironment, Snapshot, Undo};
 pub use tables::{Counts, Table};
@@ -219,6 +219,8 @@ pub struct Verdict {
     pub risk: Risk,
     /// For a denial: whether break-glass can lift it.
     pub enforcement: Enforcement,
+    /// The ids of the rules that deny.
+    pub denied_by: Vec<String>,
     /// What the policy takes the requester for.
     pub requester_kind: RequesterKind,
     /// The first reason that spoke for this very decision, for whoever reads one only.

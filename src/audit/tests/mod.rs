@@ -112,6 +112,7 @@ fn decided(number: u32, decision: Decision, needs: &[(&str, u32)]) -> Entry {
         decision,
         risk: Risk::Low,
         enforcement: Enforcement::Hard,
+        denied_by: Vec::new(),
         requester_kind: RequesterKind::Human,
         decisive: None,
         reasons: Vec::new(),
