@@ -123,6 +123,8 @@ fn classification(entry: &Entry) -> (&'static str, &'static str) {
         Action::AuthenticationFailed => ("authentication", "denied"),
         Action::ApprovalRecorded => ("iam", "allowed"),
         Action::ApprovalRejected => ("iam", "denied"),
+        Action::BreakGlass => ("iam", "allowed"),
+        Action::BreakGlassReviewed => ("iam", "info"),
         Action::SnapshotCreated => ("file", "creation"),
         Action::CommandStarted => ("process", "start"),
         Action::CommandFinished => ("process", "end"),

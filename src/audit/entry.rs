@@ -11,8 +11,8 @@ use super::{Action, Entry, EntryUser, Outcome, redact, redact_text};
 use crate::execute::{ConfinementLevel, Ending};
 use crate::invocation::{RequesterKind, RunAs};
 use crate::policy::{Authenticate, Confine, Decision, PolicyIdentity, Verdict};
-use crate::review::RequestId;
-use crate::system::{ByteString, Digest};
+use crate::review::{Judgement, RequestId};
+use crate::system::{ByteString, Digest, Moment};
 
 /// The names of the details that stand under `hitl`.
 pub(super) mod field {
@@ -53,6 +53,12 @@ pub(super) mod field {
     pub(in crate::audit) const ORIGIN: &str = "origin";
     pub(in crate::audit) const ACKNOWLEDGED: &str = "acknowledged";
     pub(in crate::audit) const ACKNOWLEDGED_LEAF: &str = "acknowledged_leaf";
+    pub(in crate::audit) const ENFORCEMENT: &str = "enforcement";
+    pub(in crate::audit) const LIFTED: &str = "lifted";
+    pub(in crate::audit) const REVIEW_BY: &str = "review_by";
+    pub(in crate::audit) const REVIEWERS: &str = "reviewers";
+    pub(in crate::audit) const CHANNELS: &str = "channels";
+    pub(in crate::audit) const JUDGEMENT: &str = "judgement";
     pub(in crate::audit) const JUNK_BYTES: &str = "junk_bytes";
     pub(in crate::audit) const JUNK_DIGEST: &str = "junk_digest";
 }
@@ -120,6 +126,29 @@ impl Confined {
     }
 }
 
+/// A denial that is lifted.
+#[derive(Clone, Copy, Debug)]
+pub struct GlassBroken<'a> {
+    /// What the policy says beside it.
+    pub verdict: &'a Verdict,
+    /// The rules that deny.
+    pub lifted: &'a [String],
+    /// Why, in the requester's words.
+    pub reason: &'a str,
+    /// Until when it is to be reviewed.
+    pub review_by: &'a Moment,
+    /// The groups that review it.
+    pub reviewers: &'a [String],
+    /// The channels to be told.
+    pub channels: &'a [String],
+}
+
+/// Who must approve.
+fn requirements(verdict: &Verdict) -> Value {
+    let needed = verdict.requirements.iter();
+    needed.map(|one| json!({field::GROUP: one.group, field::COUNT: one.count})).collect()
+}
+
 impl Entry {
     /// Somebody asked for a command. `reason` is their claim.
     pub fn requested(
@@ -151,11 +180,6 @@ impl Entry {
             Decision::Deny => Outcome::Failure,
             Decision::Confirm | Decision::Approve => Outcome::Unknown,
         };
-        let requirements: Vec<Value> = verdict
-            .requirements
-            .iter()
-            .map(|needed| json!({field::GROUP: needed.group, field::COUNT: needed.count}))
-            .collect();
         let reasons: Vec<String> =
             verdict.reasons.iter().map(|reason| redact_text(&reason.text)).collect();
         let mut entry = Self::new(Action::PolicyDecided, outcome, reference, requester)
@@ -163,10 +187,13 @@ impl Entry {
             .with(field::RISK, json!(verdict.risk))
             .with(field::POLICY, json!(policy.digest))
             .with(field::POLICY_NAME, json!(policy.name))
-            .with(field::REQUIREMENTS, requirements.into())
+            .with(field::REQUIREMENTS, requirements(verdict))
             .with(field::REASONS, reasons.into());
         if verdict.authenticate.is_some() {
             entry = entry.with(field::AUTHENTICATE, json!(Authenticate::Requester));
+        }
+        if verdict.decision == Decision::Deny {
+            entry = entry.with(field::ENFORCEMENT, json!(verdict.enforcement));
         }
         entry.rules.clone_from(&verdict.rules);
         entry
@@ -220,6 +247,54 @@ impl Entry {
     pub fn rejected(reference: &Reference, approver: &EntryUser, message: &str) -> Self {
         Self::new(Action::ApprovalRejected, Outcome::Failure, reference, approver)
             .text(field::MESSAGE, message)
+    }
+
+    /// The requester lifts a denial: what for, and what is needed all the same. Durable before anything
+    /// starts.
+    pub fn glass_broken(
+        reference: &Reference,
+        requester: &EntryUser,
+        broken: &GlassBroken<'_>,
+    ) -> Self {
+        let verdict = broken.verdict;
+        let mut entry = Self::new(Action::BreakGlass, Outcome::Unknown, reference, requester)
+            .with(field::KIND, json!(verdict.requester_kind))
+            .with(field::DECISION, json!(verdict.decision))
+            .with(field::REQUIREMENTS, requirements(verdict))
+            .with(field::LIFTED, json!(broken.lifted))
+            .with(field::REVIEW_BY, broken.review_by.rfc3339().into())
+            .with(field::REVIEWERS, json!(broken.reviewers))
+            .with(field::CHANNELS, json!(broken.channels))
+            .text(field::REASON, broken.reason);
+        if verdict.authenticate.is_some() {
+            entry = entry.with(field::AUTHENTICATE, json!(Authenticate::Requester));
+        }
+        entry.rules = broken.lifted.to_vec();
+        entry
+    }
+
+    /// Another human said whether lifting a denial was justified.
+    pub fn glass_reviewed(
+        reference: &Reference,
+        reviewer: &EntryUser,
+        kind: RequesterKind,
+        groups: &[String],
+        judgement: Judgement,
+        message: Option<&str>,
+    ) -> Self {
+        let outcome = match judgement {
+            Judgement::Justified => Outcome::Success,
+            Judgement::NotJustified => Outcome::Failure,
+        };
+        let mut entry = Self::new(Action::BreakGlassReviewed, outcome, reference, reviewer)
+            .with(field::KIND, json!(kind))
+            .with(field::GROUPS, json!(groups))
+            .with(field::PRESENCE, "uid".into())
+            .with(field::JUDGEMENT, json!(judgement));
+        if let Some(message) = message {
+            entry = entry.text(field::MESSAGE, message);
+        }
+        entry
     }
 
     /// The state of so many paths was captured, with so many bytes of content, before a command or

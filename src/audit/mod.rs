@@ -17,7 +17,7 @@
 //! | `entry`, `encode` | what is recorded, and the line it becomes |
 //! | `node`, `line`, `scan`, `junk` | a stored line, read strictly, and what is none |
 //! | `log`, `head`, `recover` | appending, durability, what a crash left behind |
-//! | `verify`, `lives`, `quorum` | the chain, and that nothing started without what it needed |
+//! | `verify`, `lives`, `quorum`, `glass` | the chain, and that nothing started without what it needed |
 //! | `read`, `show` | the log for people |
 //! | `redact` | secrets that do not get in |
 //!
@@ -39,6 +39,7 @@ use crate::system::{Digest, Host};
 mod encode;
 mod entry;
 mod files;
+mod glass;
 mod head;
 mod junk;
 mod line;
@@ -55,7 +56,7 @@ mod show;
 mod tests;
 mod verify;
 
-pub use entry::{Command, Confined, Reference};
+pub use entry::{Command, Confined, GlassBroken, Reference};
 pub use log::{Appended, Log};
 pub use read::{Entries, Filter, Stored, StoredEntry, read};
 pub use redact::{Redacted, redact, redact_text};
@@ -83,6 +84,10 @@ pub enum Action {
     ApprovalRecorded,
     /// A human said no.
     ApprovalRejected,
+    /// The requester lifts a denial in an emergency.
+    BreakGlass,
+    /// Another human said whether that was justified.
+    BreakGlassReviewed,
     /// The state before a command was captured.
     SnapshotCreated,
     /// A command is about to start.

@@ -53,6 +53,8 @@ fn verb(action: Action) -> &'static str {
         Action::AuthenticationFailed => "unproved",
         Action::ApprovalRecorded => "approved",
         Action::ApprovalRejected => "rejected",
+        Action::BreakGlass => "BROKE",
+        Action::BreakGlassReviewed => "reviewed",
         Action::SnapshotCreated => "snapshot",
         Action::CommandStarted => "started",
         Action::CommandFinished => "finished",
@@ -96,6 +98,17 @@ fn parts(line: &Line<'_>) -> Vec<String> {
             parts.extend(labelled("message: ", field::MESSAGE));
         }
         Action::ApprovalRejected => parts.extend(labelled("message: ", field::MESSAGE)),
+        Action::BreakGlass => {
+            let rules = line.detail(field::LIFTED).and_then(Node::items).unwrap_or_default();
+            let rules: Vec<_> = rules.iter().filter_map(Node::text).map(visible).collect();
+            parts.push(format!("the glass: lifts {}", rules.join(", ")));
+            parts.extend(labelled("to be reviewed by ", field::REVIEW_BY));
+            parts.extend(labelled("reason: ", field::REASON));
+        }
+        Action::BreakGlassReviewed => {
+            parts.extend(labelled("", field::JUDGEMENT));
+            parts.extend(labelled("message: ", field::MESSAGE));
+        }
         Action::SnapshotCreated => {
             parts.extend(number(field::FILES).map(|files| counted(files, "path")));
             parts.extend(number(field::BYTES).map(|bytes| counted(bytes, "byte")));

@@ -182,6 +182,10 @@ pub struct RunArguments {
     /// What it is for. The reviewer sees it, marked as your claim.
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// In an emergency: lift a denial that can be lifted, where the policy trusts you with that. Needs
+    /// --reason, is confirmed by typing, told to others at once, and reviewed by them afterwards.
+    #[arg(long, requires = "reason", conflicts_with_all = ["resume", "dry_run"])]
+    pub break_glass: bool,
     /// How long to wait for a human (90s, 15m, 1h30m); by default as long as they may decide.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "no_wait")]
     pub wait: Option<Duration>,
@@ -250,6 +254,9 @@ pub struct PendingArguments {
     /// Also list requests that are closed.
     #[arg(long)]
     pub all: bool,
+    /// List runs by break-glass that nobody has reviewed yet, the oldest first.
+    #[arg(long, conflicts_with = "all")]
+    pub break_glass: bool,
     /// Print one JSON object a line.
     #[arg(long)]
     pub json: bool,

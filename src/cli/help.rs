@@ -55,6 +55,7 @@ Examples:
   hitl run -- systemctl restart nginx
   hitl run --reason 'ticket 4711' -u postgres -- psql -f migrate.sql
   hitl run --dry-run -- rm -r /srv/www/old
+  hitl run --break-glass --reason 'the site is down' -- systemctl stop auditd
 
   # In a pipeline, without a terminal: ask, wait, go on.
   id=$(hitl run --no-wait --json --reason \"$CI_JOB_URL\" -- make deploy | tail -n 1 | jq -r .id)
@@ -121,10 +122,13 @@ Exit status:
   75  a human would be asked                77  it would be refused, or is not to be found";
 
 pub(super) const PENDING: &str = "\
-Shows the requests that are yours to see: your own, and those that you may decide about.
+Shows the requests that are yours to see: your own, and those that you may decide about. With
+--break-glass it shows runs for which somebody has lifted a denial in an emergency, and that
+nobody else has reviewed yet.
 
 Examples:
   hitl pending
+  hitl pending --break-glass                    what has to be reviewed, the oldest first
   hitl pending --all                            closed ones too
   hitl pending --json | jq -r '.id'             their ids, for a script";
 
@@ -139,7 +143,7 @@ Examples:
 
 pub(super) const APPROVE: &str = "\
 Nobody approves a request of their own, except one that the rules only want confirmed. Programs
-approve nothing.
+approve nothing. Of a run by break-glass it says afterwards that it was justified: that is its review.
 
 Examples:
   hitl show K7Q2-MX4P
@@ -155,7 +159,8 @@ Examples:
   hitl forget --json";
 
 pub(super) const REJECT: &str = "\
-One no closes the request, whoever had approved it.
+One no closes the request, whoever had approved it. Of a run by break-glass it says afterwards that it
+was not justified: that is its review, and undoes nothing.
 
 Examples:
   hitl reject K7Q2-MX4P -m 'not before the backup has ended'";

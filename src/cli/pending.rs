@@ -3,10 +3,10 @@
 use super::arguments::{GlobalArguments, PendingArguments, ShowArguments};
 use super::failure::{ExitCode, Failure};
 use super::{Exit, Output, rooms};
-use crate::protocol;
-use crate::review::{self, RequestStore};
+use crate::protocol::{self, Rooms};
+use crate::review::{self, Listing, RequestStore};
 use crate::system::Moment;
-use crate::system::text::visible_bytes;
+use crate::system::text::{counted, visible_bytes};
 
 /// Lists the requests that wait, those that the caller may see.
 pub(super) fn list(
@@ -17,6 +17,9 @@ pub(super) fn list(
     let rooms = rooms::open(global)?;
     protocol::note_overdue(&rooms)?;
     let now = Moment::now();
+    if arguments.break_glass {
+        return unreviewed(&rooms, &now, output);
+    }
     let listing = rooms.requests.list(arguments.all)?;
     let may_see = protocol::may_see(&rooms)?;
     let viewer = protocol::viewer()?;
@@ -31,10 +34,50 @@ pub(super) fn list(
     } else {
         output.print(&review::rows(&visible, &now, output.columns(), output.colour_on_stdout()))?;
     }
+    if !output.json {
+        say_what_waits_for_review(&rooms, &now, output)?;
+    }
+    say_damaged(&rooms, &listing, output)
+}
+
+/// Runs of lifted denials that nobody has reviewed.
+fn unreviewed(rooms: &Rooms, now: &Moment, output: &Output) -> Result<Exit, Failure> {
+    let listing = protocol::unreviewed(rooms)?;
+    let viewer = protocol::viewer()?;
+    let seen: Vec<_> =
+        listing.records.iter().map(|record| record.shown_to(viewer).into_owned()).collect();
+    if output.json {
+        for record in &seen {
+            output.print_json(&review::view(record, now)?)?;
+        }
+    } else if seen.is_empty() {
+        output.say("no run by break-glass waits for a review");
+    } else {
+        let rows = review::review_rows(&seen, now, output.columns(), output.colour_on_stdout());
+        output.print(&rows)?;
+    }
+    say_damaged(rooms, &listing, output)
+}
+
+/// That there are some, and how many should have been reviewed by now.
+fn say_what_waits_for_review(rooms: &Rooms, now: &Moment, output: &Output) -> Result<(), Failure> {
+    let records = protocol::unreviewed(rooms)?.records;
+    let overdue = records.iter().filter(|record| record.review_is_overdue(now)).count();
+    if !records.is_empty() {
+        output.say(&format!(
+            "hitl: {} by break-glass to be reviewed, {overdue} of them overdue: \"hitl pending --break-glass\"",
+            counted(records.len() as u64, "run"),
+        ));
+    }
+    Ok(())
+}
+
+/// What cannot be read, for those who may know it.
+fn say_damaged(rooms: &Rooms, listing: &Listing, output: &Output) -> Result<Exit, Failure> {
     if listing.damaged.is_empty() {
         return Ok(Exit::Status(0));
     }
-    if !protocol::may_decide(&rooms)? {
+    if !protocol::may_decide(rooms)? {
         // Whose they are is not known, and their ids are not everybody's to know.
         output.say("hitl: some requests cannot be read: those who decide can see which, by \"hitl pending\"");
         return Ok(Exit::Status(ExitCode::Failed as i32));

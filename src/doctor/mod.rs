@@ -9,6 +9,7 @@
 //! | `kernel`, `clock` | what the kernel can do, `/proc`, the time |
 //! | `policy`, `people`, `secrets` | whether it can be used, and whether those it counts on are there |
 //! | `storage`, `state`, `log` | room on the disk, owners and modes, locks, requests, the audit log |
+//! | `reviews` | lifted denials that should have been reviewed |
 //! | `mend` | commands for what several of them find |
 
 mod clock;
@@ -19,6 +20,7 @@ mod pam;
 mod people;
 mod policy;
 mod program;
+mod reviews;
 mod secrets;
 mod state;
 mod storage;
@@ -110,6 +112,7 @@ pub fn examine(directories: &Directories) -> Vec<Finding> {
     }
     inner.extend(storage::examine(directories));
     inner.extend(state::examine(directories));
+    inner.extend(reviews::examine(directories));
     if directories.scope == Scope::User || caller().uid == 0 {
         findings.extend(inner);
         findings.extend(log::examine(directories));

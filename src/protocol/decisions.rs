@@ -4,12 +4,12 @@
 use super::case::Case;
 use super::confining;
 use super::record::OnRecord;
-use super::{ProtocolError, Rooms, editing, record, told};
+use super::{ProtocolError, Rooms, break_glass, editing, record, told};
 use crate::invocation::{self, BoundFile, Requester, RequesterKind};
-use crate::policy::{Policy, Presence};
+use crate::policy::{Decision, Policy, Presence};
 use crate::review::{
-    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Difference, Record, RequestId,
-    RequestStore, Runner, Salt, Shown, StoreError,
+    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Difference, Judgement, Record,
+    RequestId, RequestStore, Runner, Salt, Shown, StoreError,
 };
 use crate::system::identity::Account;
 use crate::system::text::visible;
@@ -17,18 +17,7 @@ use crate::system::{ByteString, Digest, Moment, Sight};
 
 /// Stores a new request, after it is on record.
 pub(super) fn request(rooms: &Rooms, case: &Case<'_>) -> Result<Record, ProtocolError> {
-    let now = Moment::now();
-    let salt = Salt::random()?;
-    let bound = bind(case, &salt, Bound::fresh_nonce()?, &now)?;
-    let record = Record::new(
-        rooms.requests.fresh_id()?,
-        bound,
-        salt,
-        shown(case)?,
-        now,
-        case.verdict.approval_expiry,
-        case.verdict.execution_expiry,
-    )?;
+    let record = make(rooms, case)?;
     editing::keep(rooms, &record.id, case)?;
     let on_record = OnRecord::new(case, &record.id, record.digest);
     let mut entries = Vec::from(on_record.asked_and_decided());
@@ -36,6 +25,22 @@ pub(super) fn request(rooms: &Rooms, case: &Case<'_>) -> Result<Record, Protocol
     rooms.log.append(&entries, &Moment::now())?;
     rooms.requests.insert(&record)?;
     Ok(record)
+}
+
+/// A new request, nowhere stored yet.
+pub(super) fn make(rooms: &Rooms, case: &Case<'_>) -> Result<Record, ProtocolError> {
+    let now = Moment::now();
+    let salt = Salt::random()?;
+    let bound = bind(case, &salt, Bound::fresh_nonce()?, &now)?;
+    Ok(Record::new(
+        rooms.requests.fresh_id()?,
+        bound,
+        salt,
+        shown(case)?,
+        now,
+        case.verdict.approval_expiry,
+        case.verdict.execution_expiry,
+    )?)
 }
 
 /// Everything that an approval of this case is bound to, as it is now.
@@ -87,6 +92,7 @@ fn describe(
         policy: case.rooms.policy.identity().digest,
         rules: case.verdict.rules.clone(),
         reason: case.reason.clone(),
+        break_glass: case.lifted.is_some(),
         nonce,
         expires_ms: 0,
     })
@@ -99,7 +105,7 @@ fn shown(case: &Case<'_>) -> Result<Shown, ProtocolError> {
     preview.say_that_there_is_more();
     let confined = confining::shown(case.writable.as_ref(), verdict.confine);
     Ok(Shown {
-        decision: verdict.decision,
+        decision: case.decision_shown(),
         risk: verdict.risk,
         reasons: verdict.reasons.clone(),
         requirements: verdict.requirements.clone(),
@@ -110,6 +116,7 @@ fn shown(case: &Case<'_>) -> Result<Shown, ProtocolError> {
         snapshot: preview.paths,
         not_covered: preview.not_covered,
         confined,
+        break_glass: break_glass::shown(case),
         edit: editing::shown(case),
         run_timeout_ms: verdict
             .run_timeout
@@ -136,6 +143,10 @@ pub(super) fn take_again<'r>(
     let policy = Policy::load(&rooms.directories)?;
     let mut again = Case::open(rooms, case.asked.clone(), case.reason.clone())?;
     again.proof = case.proof;
+    if record.bound.break_glass {
+        // Where that is no longer theirs to do, it is a difference.
+        let _ = again.lift();
+    }
     let nonce = record.bound.nonce.clone();
     let mut bound = bind(&again, &record.salt, nonce, &Moment::now())?;
     bound.policy = policy.identity().digest;
@@ -144,7 +155,9 @@ pub(super) fn take_again<'r>(
     bound.operands.iter_mut().for_each(|file| invocation::look_once_more(file, scope));
     let mut because = Difference::sentence(&record.bound.differences(&bound));
     let shown = &record.shown;
-    let stricter = again.verdict.decision > shown.decision
+    let decision = again.decision_shown();
+    let stricter = decision > shown.decision
+        || (shown.decision == Decision::Deny && decision != Decision::Deny)
         || again.verdict.risk > shown.risk
         || again.verdict.requirements != shown.requirements;
     if because.is_empty() && stricter {
@@ -161,7 +174,7 @@ pub(super) fn take_again<'r>(
     Ok(Again::Void(Box::new(void(rooms, &record.id, &because, &theirs)?)))
 }
 
-/// A human says yes, from their own login.
+/// A human says yes, from their own login; of a run whose denial was lifted, that it was justified.
 ///
 /// # Errors
 /// [`ProtocolError::Store`] where it does not count.
@@ -170,6 +183,9 @@ pub fn approve(
     id: &RequestId,
     message: Option<String>,
 ) -> Result<Record, ProtocolError> {
+    if break_glass::is_for_review(rooms, id)? {
+        return break_glass::review(rooms, id, Judgement::Justified, message.as_deref());
+    }
     let approver = approver(rooms)?;
     let unprovable = unprovable_groups(rooms, &approver);
     change(rooms, id, &mut |record, now| {
@@ -208,11 +224,14 @@ pub(super) fn confirm_in_place(rooms: &Rooms, id: &RequestId) -> Result<Record, 
     approve(rooms, id, None)
 }
 
-/// A human says no.
+/// A human says no; of a run whose denial was lifted, that it was not justified.
 ///
 /// # Errors
 /// [`ProtocolError::Store`] where it does not count, and for an empty message.
 pub fn reject(rooms: &Rooms, id: &RequestId, message: &str) -> Result<Record, ProtocolError> {
+    if break_glass::is_for_review(rooms, id)? {
+        return break_glass::review(rooms, id, Judgement::NotJustified, Some(message));
+    }
     let approver = approver(rooms)?;
     let unprovable = unprovable_groups(rooms, &approver);
     change(rooms, id, &mut |record, now| {
@@ -251,7 +270,7 @@ pub(super) fn void(
 
 /// One change of a request: on record, then in the store, both under the store's lock, so that
 /// whoever wakes up on the change finds it in the log.
-fn change(
+pub(super) fn change(
     rooms: &Rooms,
     id: &RequestId,
     step: &mut dyn FnMut(&mut Record, &Moment) -> Result<crate::audit::Entry, StoreError>,
@@ -320,7 +339,7 @@ pub(super) fn only_the_requester(record: &Record) -> Result<(), ProtocolError> {
 }
 
 /// Whoever calls, as one who decides.
-fn approver(rooms: &Rooms) -> Result<Approver, ProtocolError> {
+pub(super) fn approver(rooms: &Rooms) -> Result<Approver, ProtocolError> {
     let person = invocation::requester()?;
     let kind = rooms.policy.requester_kind(&person.name, &person.groups, person.kind);
     let groups = countable(&rooms.policy, rooms.policy.groups_of(&person.name, &person.groups));

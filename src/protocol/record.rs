@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use super::break_glass;
 use super::case::Case;
 use super::confining::Confining;
-use crate::audit::{Command, Entry, EntryUser, Reference};
+use crate::audit::{Command, Entry, EntryUser, GlassBroken, Reference};
 use crate::execute::Ending;
 use crate::invocation::Requester;
-use crate::review::{Approver, Record, RequestId, State};
+use crate::policy::Requirement;
+use crate::review::{Approver, Judgement, Record, RequestId, State};
 use crate::snapshot::Captured;
 use crate::system::Digest;
+use crate::system::text::visible;
 
 /// A case as the log refers to it.
 pub(super) struct OnRecord<'c> {
@@ -38,7 +41,8 @@ impl<'c> OnRecord<'c> {
 
     /// Somebody asked, and the policy has spoken.
     pub(super) fn asked_and_decided(&self) -> [Entry; 2] {
-        let verdict = &self.case.verdict;
+        let lifted = self.case.lifted.as_ref();
+        let verdict = lifted.map_or(&self.case.verdict, |lifted| &lifted.denied);
         [
             Entry::requested(
                 &self.reference,
@@ -54,6 +58,23 @@ impl<'c> OnRecord<'c> {
                 self.case.rooms.policy.identity(),
             ),
         ]
+    }
+
+    /// They lift the denial, where they broke the glass; what is still needed stands beside it.
+    pub(super) fn glass_broken(&self, record: &Record) -> Option<Entry> {
+        let glass = record.shown.break_glass.as_ref()?;
+        Some(Entry::glass_broken(
+            &self.reference,
+            &self.requester,
+            &GlassBroken {
+                verdict: &self.case.verdict,
+                lifted: &glass.lifted,
+                reason: record.bound.reason.as_deref().unwrap_or_default(),
+                review_by: &glass.review_by,
+                reviewers: &glass.reviewers,
+                channels: &break_glass::channels(self.case),
+            },
+        ))
     }
 
     /// The requester has proved to be who they are, where they had to.
@@ -121,6 +142,34 @@ pub(super) fn rejection(record: &Record, approver: &Approver, message: &str) -> 
     let user =
         EntryUser { name: approver.name.clone(), uid: approver.uid, login_uid: approver.login_uid };
     Entry::rejected(&reference(record), &user, message)
+}
+
+/// What a human says of a denial that was lifted.
+pub(super) fn reviewed(
+    record: &Record,
+    reviewer: &Approver,
+    judgement: Judgement,
+    message: Option<&str>,
+) -> Entry {
+    let user =
+        EntryUser { name: reviewer.name.clone(), uid: reviewer.uid, login_uid: reviewer.login_uid };
+    Entry::glass_reviewed(
+        &reference(record),
+        &user,
+        reviewer.kind,
+        &reviewer.groups,
+        judgement,
+        message,
+    )
+}
+
+/// Who must approve, for people: `1 of group ops and 1 of group security`.
+pub(super) fn needed(requirements: &[Requirement]) -> String {
+    let texts: Vec<String> = requirements
+        .iter()
+        .map(|needed| format!("{} of group {}", needed.count, visible(&needed.group)))
+        .collect();
+    texts.join(" and ")
 }
 
 /// What ended a request without anybody's decision on it.

@@ -74,6 +74,7 @@ impl Bound {
             policy,
             rules,
             reason: _,
+            break_glass,
             nonce: _,
             expires_ms: _,
         } = self;
@@ -103,6 +104,9 @@ impl Bound {
         found.compare("the policy", policy, &now.policy, Digest::to_string);
         found.compare("the set of rules that match", rules, &now.rules, |rules| {
             if rules.is_empty() { "none".to_owned() } else { visible(&rules.join(", ")) }
+        });
+        found.compare("whether a denial is lifted", break_glass, &now.break_glass, |lifted| {
+            if *lifted { "it is lifted" } else { "it is not" }.to_owned()
         });
         found.0
     }

@@ -45,7 +45,9 @@ impl Record {
             Decision::Confirm => self.approvals.iter().any(|approval| {
                 approval.approver.is_human() && self.may_be_requester(&approval.approver)
             }),
-            Decision::Allow | Decision::Deny => false,
+            // Lifted by the requester, which is what its own digest says.
+            Decision::Deny => self.is_lifted_alone(),
+            Decision::Allow => false,
         }
     }
 
@@ -93,6 +95,7 @@ impl Record {
         uid == 0
             || uid == self.bound.requester.uid
             || self.shown.requirements.iter().any(|needed| groups.contains(&needed.group))
+            || self.reviewers().iter().any(|group| groups.contains(group))
     }
 
     /// Whether this yes counts.
@@ -140,7 +143,13 @@ impl Record {
         }
         self.check_not_requester(approver, "reject")?;
         let named = &self.shown.requirements;
-        if named.iter().any(|needed| approver.groups.contains(&needed.group)) {
+        let reviewers = self.reviewers().iter();
+        if named
+            .iter()
+            .map(|needed| &needed.group)
+            .chain(reviewers)
+            .any(|group| approver.groups.contains(group))
+        {
             return Ok(());
         }
         refused(format!(
@@ -181,12 +190,12 @@ impl Record {
         refused(format!("you cannot {verb} {}: {whose}; {next}", self.id))
     }
 
-    fn may_be_requester(&self, approver: &Approver) -> bool {
+    pub(super) fn may_be_requester(&self, approver: &Approver) -> bool {
         Person::from(approver).may_be(Person::from(&self.bound.requester))
     }
 }
 
-fn check_human(approver: &Approver) -> Result<(), StoreError> {
+pub(super) fn check_human(approver: &Approver) -> Result<(), StoreError> {
     if approver.is_human() {
         return Ok(());
     }
@@ -197,7 +206,7 @@ fn check_human(approver: &Approver) -> Result<(), StoreError> {
     ))
 }
 
-fn refused(sentence: String) -> Result<(), StoreError> {
+pub(super) fn refused(sentence: String) -> Result<(), StoreError> {
     Err(StoreError::NotAllowed(sentence))
 }
 
@@ -209,7 +218,7 @@ fn needed_text(requirements: &[Requirement]) -> String {
     texts.join(" and ")
 }
 
-fn in_groups(approver: &Approver) -> String {
+pub(super) fn in_groups(approver: &Approver) -> String {
     if approver.groups.is_empty() {
         "; you count for none of the policy's groups".to_owned()
     } else {

@@ -181,7 +181,8 @@ impl Session<'_> {
         };
         let mut front = TerminalFront::new(self.output, None)?;
         front.about("path", target.path.to_string_lossy());
-        let manner = Manner { patience, caller: self.caller, front: &mut front };
+        let manner =
+            Manner { break_glass: false, patience, caller: self.caller, front: &mut front };
         let reason = self.arguments.reason.clone();
         let outcome = protocol::edit(&self.rooms, target, content, &self.whom, reason, manner)
             .map_err(failure)?;

@@ -63,7 +63,8 @@ fn what_cannot_be_read_still_needs_a_human() {
 
 #[test]
 fn a_threshold_that_denies_what_is_left_is_not_lifted() {
-    let text = POLICY.replace("decision: approve, require: [{group: security}]}]", "decision: deny}]");
+    let text =
+        POLICY.replace("decision: approve, require: [{group: security}]}]", "decision: deny}]");
     let policy = load(&text).unwrap();
     let verdict = policy.decide_lifting_soft_denials(&facts(&read("deploy mesh", &policy)));
     assert_eq!((verdict.decision, verdict.enforcement), (Decision::Deny, Enforcement::Hard));
@@ -77,8 +78,10 @@ fn who_may_lift_and_who_reviews_stands_in_the_policy() {
     assert_eq!(emergency.groups, ["ops"]);
     assert_eq!(emergency.reviewers, ["ops"]);
     assert_eq!(emergency.review_within.as_secs(), 7200);
-    let text = POLICY
-        .replace("break_glass: {groups: [ops], review_within: 2h}", "break_glass: {groups: [security]}");
+    let text = POLICY.replace(
+        "break_glass: {groups: [ops], review_within: 2h}",
+        "break_glass: {groups: [security]}",
+    );
     let emergency = load(&text).unwrap().emergency().unwrap();
     assert_eq!(emergency.reviewers, ["ops", "security"]);
     assert_eq!(emergency.review_within.as_secs(), 24 * 3600);
