@@ -1153,7 +1153,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__pending)
-            opts="-h --all --json --color --policy --state-dir --help"
+            opts="-h --all --break-glass --json --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1347,7 +1347,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__run)
-            opts="-u -g -C -D -h --user --group --chdir --reason --wait --no-wait --resume --dry-run --json --status-fd --color --policy --state-dir --help"
+            opts="-u -g -C -D -h --user --group --chdir --reason --break-glass --wait --no-wait --resume --dry-run --json --status-fd --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

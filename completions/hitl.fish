@@ -64,6 +64,7 @@ always\t'Always'
 never\t'Never'"
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand run" -l break-glass -d 'In an emergency: lift a denial that can be lifted, where the policy trusts you with that. Needs --reason, is confirmed by typing, told to others at once, and reviewed by them afterwards'
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l no-wait -d 'Do not wait for a human: print the request\'s id and exit with 75'
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l dry-run -d 'Only say what would be decided, what would be asked and what would be snapshotted'
 complete -c hitl -n "__fish_hitl_using_subcommand run" -l json -d 'Print one JSON object about what happened, as the last line of standard output'
@@ -109,6 +110,7 @@ never\t'Never'"
 complete -c hitl -n "__fish_hitl_using_subcommand pending" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand pending" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand pending" -l all -d 'Also list requests that are closed'
+complete -c hitl -n "__fish_hitl_using_subcommand pending" -l break-glass -d 'List runs by break-glass that nobody has reviewed yet, the oldest first'
 complete -c hitl -n "__fish_hitl_using_subcommand pending" -l json -d 'Print one JSON object a line'
 complete -c hitl -n "__fish_hitl_using_subcommand pending" -s h -l help -d 'Print help'
 complete -c hitl -n "__fish_hitl_using_subcommand show" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'

@@ -18,6 +18,7 @@ mod audit;
 mod authenticating;
 mod bad_input;
 mod binding;
+mod breaking_glass;
 mod ci;
 mod coming_from_sudo;
 mod command_line;
