@@ -41,6 +41,8 @@ impl Lives {
                 | Action::LogRecovered
                 | Action::SnapshotCreated
                 | Action::UndoApplied
+                | Action::NotificationSent
+                | Action::NotificationFailed
         ) {
             return Ok(());
         }
@@ -62,7 +64,9 @@ impl Lives {
             Action::SegmentOpened
             | Action::LogRecovered
             | Action::SnapshotCreated
-            | Action::UndoApplied => Ok(()),
+            | Action::UndoApplied
+            | Action::NotificationSent
+            | Action::NotificationFailed => Ok(()),
         }
     }
 

@@ -74,6 +74,7 @@ pub(super) fn shown() -> Shown {
         not_covered: vec!["what the script does over the network".into()],
         run_timeout_ms: Some(600_000),
         confined: None,
+        notify: Vec::new(),
         to_requester: None,
         edit: None,
     }
