@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `program`, `pam` | the installed program, what is before it in `PATH`, the PAM service |
 //! | `kernel`, `clock` | what the kernel can do, `/proc`, the time |
-//! | `policy`, `people`, `secrets` | whether it can be used, and whether those it counts on are there |
+//! | `policy`, `people`, `secrets`, `sender` | whether it can be used, and whether those it counts on are there |
 //! | `storage`, `state`, `log` | room on the disk, owners and modes, locks, requests, the audit log |
 //! | `mend` | commands for what several of them find |
 
@@ -20,6 +20,7 @@ mod people;
 mod policy;
 mod program;
 mod secrets;
+mod sender;
 mod state;
 mod storage;
 
@@ -107,6 +108,7 @@ pub fn examine(directories: &Directories) -> Vec<Finding> {
     if let Some(policy) = &policy {
         inner.extend(people::examine(policy));
         inner.extend(secrets::examine(policy, directories.scope));
+        inner.push(sender::examine(policy, directories.scope));
     }
     inner.extend(storage::examine(directories));
     inner.extend(state::examine(directories));

@@ -151,7 +151,10 @@ fn end() -> ! {
 /// Sets a child up that has no channel.
 fn settle_alone() -> io::Result<()> {
     let nothing: OwnedFd = std::fs::OpenOptions::new().read(true).open("/dev/null")?.into();
-    settle(&nothing)?;
+    let settled = settle(&nothing);
+    // Closed already, with everything else.
+    std::mem::forget(nothing);
+    drop(settled?);
     // Whoever it talks to may go: that is an error then, and no death.
     // SAFETY: a system call on integers.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
