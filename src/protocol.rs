@@ -22,6 +22,7 @@ mod editing;
 mod error;
 mod front;
 mod in_place;
+mod notifying;
 mod pause;
 mod record;
 mod told;
@@ -44,6 +45,7 @@ pub use decisions::{approve, cancel, may_decide, may_see, note_overdue, reject};
 pub use editing::{AsWhom, Judged, Proposal, edit, judge_edit, proposal};
 pub use error::ProtocolError;
 pub use front::{Event, Front, Manner, Outcome, Patience};
+pub use notifying::test_channel;
 use pause::{pause, wait_begins};
 use record::OnRecord;
 pub use told::viewer;
@@ -232,8 +234,9 @@ fn proceed(
         rooms
             .log
             .append(&[on_record.finished(ending, duration, after.as_ref())], &Moment::now())?;
-        if approved.is_some() {
-            decisions::finish(rooms, &id, &ending_text)?;
+        match approved {
+            Some(_) => decisions::finish(rooms, &id, &ending_text)?,
+            None => notifying::ran(case, &id, &ending_text),
         }
         Ok(())
     };
@@ -349,5 +352,6 @@ fn deny_because(rooms: &Rooms, case: &Case<'_>, why: String) -> Result<Outcome, 
     let id = RequestId::random()?;
     let on_record = OnRecord::new(case, &id, decisions::digest(case)?);
     rooms.log.append(&on_record.asked_and_decided(), &Moment::now())?;
+    notifying::denied(case, &id);
     Ok(Outcome::Denied { id, why })
 }

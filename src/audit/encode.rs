@@ -129,6 +129,8 @@ fn classification(entry: &Entry) -> (&'static str, &'static str) {
         Action::CommandStarted => ("process", "start"),
         Action::CommandFinished => ("process", "end"),
         Action::UndoApplied => ("file", "change"),
+        Action::NotificationSent => ("network", "info"),
+        Action::NotificationFailed => ("network", "error"),
         Action::RequestExpired | Action::RequestCancelled | Action::RequestVoid => {
             ("process", "denied")
         }

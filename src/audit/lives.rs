@@ -45,6 +45,8 @@ impl Lives {
                 | Action::LogRecovered
                 | Action::SnapshotCreated
                 | Action::UndoApplied
+                | Action::NotificationSent
+                | Action::NotificationFailed
         ) {
             return Ok(());
         }
@@ -73,7 +75,9 @@ impl Lives {
             Action::SegmentOpened
             | Action::LogRecovered
             | Action::SnapshotCreated
-            | Action::UndoApplied => Ok(()),
+            | Action::UndoApplied
+            | Action::NotificationSent
+            | Action::NotificationFailed => Ok(()),
         }
     }
 

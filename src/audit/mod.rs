@@ -56,7 +56,7 @@ mod show;
 mod tests;
 mod verify;
 
-pub use entry::{Command, Confined, GlassBroken, Reference};
+pub use entry::{Command, Confined, GlassBroken, Notification, Reference};
 pub use log::{Appended, Log};
 pub use read::{Entries, Filter, Stored, StoredEntry, read};
 pub use redact::{Redacted, redact, redact_text};
@@ -102,6 +102,10 @@ pub enum Action {
     RequestCancelled,
     /// Something that a request was bound to changed.
     RequestVoid,
+    /// Somebody was told, by a channel of the policy.
+    NotificationSent,
+    /// Somebody could not be told.
+    NotificationFailed,
     /// What a crash left behind was found and bound, or acknowledged entries were found missing.
     LogRecovered,
 }

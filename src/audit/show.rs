@@ -62,6 +62,8 @@ fn verb(action: Action) -> &'static str {
         Action::RequestExpired => "expired",
         Action::RequestCancelled => "cancelled",
         Action::RequestVoid => "void",
+        Action::NotificationSent => "told",
+        Action::NotificationFailed => "not told",
         Action::LogRecovered => "recovered",
     }
 }
@@ -135,6 +137,16 @@ fn parts(line: &Line<'_>) -> Vec<String> {
                         .map(|sequence| format!("entries up to {sequence} are MISSING")),
                 );
             }
+        }
+        Action::NotificationSent | Action::NotificationFailed => {
+            parts.extend(labelled("", field::EVENT));
+            parts.extend(labelled("to ", field::CHANNEL));
+            parts.extend(number(field::ATTEMPTS).map(|tries| match tries {
+                1 => "1 try".to_owned(),
+                tries => format!("{tries} tries"),
+            }));
+            parts.extend(number(field::STATUS).map(|status| format!("status {status}")));
+            parts.extend(labelled("", field::BECAUSE));
         }
         Action::RequestExpired | Action::RequestCancelled => {}
     }

@@ -16,7 +16,8 @@ mod tools;
 
 pub use edit::EditArguments;
 pub use tools::{
-    AuditCommand, DoctorArguments, InitArguments, ManArguments, PolicyCommand, TourArguments,
+    AuditCommand, DoctorArguments, InitArguments, ManArguments, NotifyCommand, PolicyCommand,
+    TourArguments,
 };
 
 /// The whole command line.
@@ -138,6 +139,9 @@ pub enum Command {
     /// Check and test policies.
     #[command(subcommand, after_help = help::POLICY)]
     Policy(PolicyCommand),
+    /// List the channels by which people are told, and try one.
+    #[command(subcommand, after_help = help::NOTIFY)]
+    Notify(NotifyCommand),
     /// Write a commented starter policy and the directories. Never overwrites.
     Init(InitArguments),
     /// Examine this installation: every precondition, each failure with the command that mends it.

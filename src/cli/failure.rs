@@ -187,6 +187,7 @@ impl From<ProtocolError> for Failure {
             ProtocolError::NeedsInstallation(_) => Self::new(ExitCode::Policy, error),
             ProtocolError::EditWithin => Self::new(ExitCode::Usage, error),
             ProtocolError::NotYours(_) => Self::new(ExitCode::Denied, error),
+            ProtocolError::UnknownChannel(..) => Self::new(ExitCode::No, error),
             other => Self::new(ExitCode::Failed, other),
         }
     }

@@ -158,6 +158,32 @@ Examples:
   hitl forget
   hitl forget --json";
 
+pub(super) const NOTIFY: &str = "\
+The policy's channels tell people what waits for them and what became of it: by webhook, Slack, ntfy, \
+mail, a command or wall(1). Nobody can decide by them.
+
+Examples:
+  hitl notify list
+  hitl notify test oncall";
+
+pub(super) const NOTIFY_LIST: &str = "\
+Of a URL only the host is shown: its path may be a secret.
+
+Examples:
+  hitl notify list
+  hitl notify list --json | jq -r .name";
+
+pub(super) const NOTIFY_TEST: &str = "\
+Sends one message that says it is a test, once, and says what came of it; the audit log has it too. Root \
+only, where hitl is installed.
+
+Examples:
+  hitl notify test oncall
+  hitl notify test --json oncall | jq .error
+
+Exit status:
+  0    it was taken                        1    it was not, or there is no such channel";
+
 pub(super) const REJECT: &str = "\
 One no closes the request, whoever had approved it. Of a run by break-glass it says afterwards that it
 was not justified: that is its review, and undoes nothing.

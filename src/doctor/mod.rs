@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `program`, `pam` | the installed program, what is before it in `PATH`, the PAM service |
 //! | `kernel`, `clock` | what the kernel can do, `/proc`, the time |
-//! | `policy`, `people`, `secrets` | whether it can be used, and whether those it counts on are there |
+//! | `policy`, `people`, `secrets`, `sender` | whether it can be used, and whether those it counts on are there |
 //! | `storage`, `state`, `log` | room on the disk, owners and modes, locks, requests, the audit log |
 //! | `reviews` | lifted denials that should have been reviewed |
 //! | `mend` | commands for what several of them find |
@@ -22,6 +22,7 @@ mod policy;
 mod program;
 mod reviews;
 mod secrets;
+mod sender;
 mod state;
 mod storage;
 
@@ -109,6 +110,7 @@ pub fn examine(directories: &Directories) -> Vec<Finding> {
     if let Some(policy) = &policy {
         inner.extend(people::examine(policy));
         inner.extend(secrets::examine(policy, directories.scope));
+        inner.push(sender::examine(policy, directories.scope));
     }
     inner.extend(storage::examine(directories));
     inner.extend(state::examine(directories));

@@ -19,6 +19,7 @@
 
 mod authentication;
 mod cache;
+mod channel;
 mod check;
 mod command;
 mod compiled;
@@ -61,14 +62,15 @@ use crate::invocation::{DynamicFragment, PathLookup, Reading, RequesterKind};
 use crate::system::{ByteString, Digest};
 
 pub use authentication::{Authenticate, Authentication};
+pub use channel::{Channel, ChannelKind, ChannelUrl, MailAddress};
 pub use command::CommandPattern;
 pub use compiled::{Policy, PolicyCounts};
 pub use conditions::{Conditions, FlagCondition, FlagName, PermittedFlag};
 pub use confine::Confine;
 pub use diagnostic::Diagnostic;
 pub use document::{
-    BreakGlass, Channel, ChannelKind, DefaultEnvironment, Defaults, Document, Expectation, Group,
-    HostLabels, Requesters, Test, TestSituation, Threshold,
+    BreakGlass, DefaultEnvironment, Defaults, Document, Expectation, Group, HostLabels, Requesters,
+    Test, TestSituation, Threshold,
 };
 pub use error::PolicyError;
 pub use glob::{PathPattern, TokenPattern, VariablePattern};

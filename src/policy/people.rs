@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::compiled::Policy;
 use super::rule::Require;
-use super::{Decision, Group, Id, Requirement};
+use super::{Channel, Decision, Group, Id, Requirement};
 
 /// Some people whom the policy demands, and for what.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,6 +76,17 @@ impl Policy {
             }
         }
         demands
+    }
+
+    /// Where people can be told.
+    pub fn channels(&self) -> &[Channel] {
+        &self.document().channels
+    }
+
+    /// The channels of these names, those that there are.
+    pub fn channels_named(&self, names: &[String]) -> Vec<Channel> {
+        let all = self.channels().iter();
+        all.filter(|one| names.iter().any(|name| name == one.name.as_str())).cloned().collect()
     }
 
     /// The files with the secrets of channels.

@@ -329,9 +329,13 @@ impl<'a> Judgement<'a> {
         }
     }
 
+    /// The defaults' channels are for what concerns others: what they are to decide, and what was
+    /// refused. Whoever wants to hear of more says so in the rule.
     fn notify(&self) -> Vec<String> {
         let of_rules = self.matched().flat_map(|rule| &rule.notify);
-        let all = self.document.defaults.notify.iter().chain(of_rules);
+        let concerns_others = matches!(self.decision, Decision::Approve | Decision::Deny);
+        let defaults = self.document.defaults.notify.iter().filter(|_| concerns_others);
+        let all = defaults.chain(of_rules);
         unique(all.map(|channel| channel.as_str().to_owned()))
     }
 }

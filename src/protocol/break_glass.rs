@@ -11,8 +11,9 @@ use super::record::OnRecord;
 use super::{
     Event, Front, Manner, Outcome, ProtocolError, Rooms, decisions, deny_because, editing,
 };
-use super::{proceed, record, told};
+use super::{notifying, proceed, record, told};
 use crate::invocation::RequesterKind;
+use crate::notify;
 use crate::policy::{Decision, Emergency, Enforcement, Verdict};
 use crate::review::{self, BreakGlass, Judgement, Listing, Record, RequestId, RequestStore, State};
 use crate::system::Moment;
@@ -30,7 +31,7 @@ const NOT_CONFIRMED: &str = "it was not lifted: what was to be typed was not";
 /// A denial that its requester lifts.
 pub(super) struct Lifted {
     /// What the policy said.
-    pub(super) denied: Verdict,
+    denied: Verdict,
     /// What follows.
     emergency: Emergency,
 }
@@ -60,6 +61,11 @@ impl Case<'_> {
     pub fn needed_beside_the_denial(&self) -> Option<String> {
         let left = self.verdict_lifting_soft_denials();
         (left.decision == Decision::Approve).then(|| record::needed(&left.requirements))
+    }
+
+    /// What the policy said, whatever of it is lifted.
+    pub(super) fn verdict_of_the_policy(&self) -> &Verdict {
+        self.lifted.as_ref().map_or(&self.verdict, |lifted| &lifted.denied)
     }
 
     /// From here on its denial is lifted, where its requester may do that.
@@ -93,14 +99,12 @@ pub(super) fn shown(case: &Case<'_>) -> Option<BreakGlass> {
     })
 }
 
-/// The channels to be told when it happens: those of the policy's `break_glass`, and those that would
-/// be told of the command anyway.
+/// The channels that are told what becomes of a request: where it lifts a denial those of the policy's
+/// `break_glass`, and those that would be told of the command anyway.
 pub(super) fn channels(case: &Case<'_>) -> Vec<String> {
     let emergency = case.lifted.iter().flat_map(|lifted| &lifted.emergency.notify);
-    let mut channels: Vec<String> = emergency.chain(&case.verdict.notify).cloned().collect();
-    channels.sort();
-    channels.dedup();
-    channels
+    let others = case.verdict.notify.iter().filter(|one| !emergency.clone().any(|two| two == *one));
+    emergency.clone().chain(others).cloned().collect()
 }
 
 /// Walks a command through whose denial is lifted.
@@ -126,10 +130,12 @@ pub(super) fn run(
     rooms.log.append(&entries, &Moment::now())?;
     // Approved from its first moment on disk: there is no state in which it waits for nobody.
     rooms.requests.insert(&record)?;
+    notifying::tell(rooms, notify::Event::BreakGlass, &record.shown.notify, &record);
     manner.front.event(&Event::GlassBroken(&told::record(&record)?));
     if record.state == State::Approved {
         return proceed(rooms, case, Some(record), manner);
     }
+    notifying::pending(rooms, &record);
     manner.front.event(&Event::Pending(&told::record(&record)?));
     pause(rooms, case, record, manner)
 }

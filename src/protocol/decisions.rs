@@ -4,7 +4,7 @@
 use super::case::Case;
 use super::confining;
 use super::record::OnRecord;
-use super::{ProtocolError, Rooms, break_glass, editing, record, told};
+use super::{ProtocolError, Rooms, break_glass, editing, notifying, record, told};
 use crate::invocation::{self, BoundFile, Requester, RequesterKind};
 use crate::policy::{Decision, Policy, Presence};
 use crate::review::{
@@ -24,6 +24,7 @@ pub(super) fn request(rooms: &Rooms, case: &Case<'_>) -> Result<Record, Protocol
     entries.extend(on_record.proved());
     rooms.log.append(&entries, &Moment::now())?;
     rooms.requests.insert(&record)?;
+    notifying::pending(rooms, &record);
     Ok(record)
 }
 
@@ -118,6 +119,7 @@ fn shown(case: &Case<'_>) -> Result<Shown, ProtocolError> {
         confined,
         break_glass: break_glass::shown(case),
         edit: editing::shown(case),
+        notify: break_glass::channels(case),
         run_timeout_ms: verdict
             .run_timeout
             .map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
@@ -287,7 +289,10 @@ pub(super) fn change(
     });
     match unrecorded {
         Some(error) => Err(error.into()),
-        None => Ok(changed.inspect(|record| editing::forget(rooms, record))?),
+        None => Ok(changed.inspect(|record| {
+            editing::forget(rooms, record);
+            notifying::changed(rooms, record);
+        })?),
     }
 }
 
@@ -305,6 +310,7 @@ pub(super) fn consume(rooms: &Rooms, id: &RequestId) -> Result<Record, ProtocolE
 pub(super) fn finish(rooms: &Rooms, id: &RequestId, ending: &str) -> Result<(), ProtocolError> {
     let record = rooms.requests.update(id, &mut |record| record.finish(ending, &Moment::now()))?;
     editing::forget(rooms, &record);
+    notifying::changed(rooms, &record);
     Ok(())
 }
 
@@ -322,6 +328,7 @@ pub fn note_overdue(rooms: &Rooms) -> Result<(), ProtocolError> {
     if !entries.is_empty() {
         rooms.log.append(&entries, &Moment::now())?;
     }
+    overdue.iter().for_each(|record| notifying::changed(rooms, record));
     Ok(())
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::break_glass;
 use super::case::Case;
 use super::confining::Confining;
 use crate::audit::{Command, Entry, EntryUser, GlassBroken, Reference};
@@ -41,8 +40,7 @@ impl<'c> OnRecord<'c> {
 
     /// Somebody asked, and the policy has spoken.
     pub(super) fn asked_and_decided(&self) -> [Entry; 2] {
-        let lifted = self.case.lifted.as_ref();
-        let verdict = lifted.map_or(&self.case.verdict, |lifted| &lifted.denied);
+        let verdict = self.case.verdict_of_the_policy();
         [
             Entry::requested(
                 &self.reference,
@@ -72,7 +70,7 @@ impl<'c> OnRecord<'c> {
                 reason: record.bound.reason.as_deref().unwrap_or_default(),
                 review_by: &glass.review_by,
                 reviewers: &glass.reviewers,
-                channels: &break_glass::channels(self.case),
+                channels: &record.shown.notify,
             },
         ))
     }

@@ -243,6 +243,9 @@ pub struct Shown {
     /// What it writes, where it is an edit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edit: Option<Edited>,
+    /// The channels of the policy that are told what becomes of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<String>,
     /// What the requester may know of the files, where that is not all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_requester: Option<Seen>,

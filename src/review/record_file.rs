@@ -26,11 +26,7 @@ pub(super) fn encode(path: &Path, record: &Record) -> Result<Vec<u8>, StoreError
     let mut bytes = serde_json::to_vec_pretty(record).map_err(CanonicalError::from)?;
     bytes.push(b'\n');
     let is_new = matches!(record.state, State::Pending | State::Approved);
-    let limit = if record.approvals.is_empty() && is_new {
-        LARGEST_NEW
-    } else {
-        LARGEST
-    };
+    let limit = if record.approvals.is_empty() && is_new { LARGEST_NEW } else { LARGEST };
     if bytes.len() > limit {
         return Err(StoreError::TooLarge { size: bytes.len(), limit });
     }

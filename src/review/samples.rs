@@ -76,6 +76,7 @@ pub(super) fn shown() -> Shown {
         run_timeout_ms: Some(600_000),
         confined: None,
         break_glass: None,
+        notify: Vec::new(),
         to_requester: None,
         edit: None,
     }

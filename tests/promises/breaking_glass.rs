@@ -602,3 +602,50 @@ fn a_log_that_was_chained_again_without_its_break_glass_entry_or_with_another_do
         ran.exits(1).prints(why);
     }
 }
+
+/// Waits for a message of this type to the channel of [`everybody_named_for_it_is_told_at_once`].
+#[track_caller]
+fn told(world: &World, kind: &str) -> Value {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let files = std::fs::read_dir(world.outside("srv/told")).unwrap();
+        let names = files.map(|file| file.unwrap().path());
+        let whole = names.filter(|path| path.extension().is_some_and(|end| end == "json"));
+        let messages: Vec<Value> = whole
+            .map(|path| serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
+            .collect();
+        if let Some(found) = messages.iter().find(|message| message["type"] == kind) {
+            return found.clone();
+        }
+        assert!(Instant::now() < end, "no {kind} among {messages:#?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn everybody_named_for_it_is_told_at_once() {
+    let world = emergency_or_skip!();
+    world.install_sender();
+    world.install("page", "#!/bin/bash\ncat > /srv/told/$$; mv /srv/told/$$ /srv/told/$$.json\n");
+    std::fs::create_dir(world.outside("srv/told")).unwrap();
+    world.mode("srv/told", 0o777);
+    let channels = "channels: [{name: pager, kind: command, run: [/usr/local/bin/page]}]\nrules:";
+    let policy = POLICY.replacen("rules:", channels, 1);
+    world.policy(&policy.replace("{groups: [ops],", "{groups: [ops], notify: [pager],"));
+    let (mut terminal, running, id) = asked(&world, "alice", &COPY);
+    terminal.types(&format!("{}\n", &id[..4]));
+    running.end().1.exits(0);
+    let used = told(&world, "break-glass.used");
+    assert_eq!(used["data"]["id"], *id);
+    assert_eq!(used["data"]["requester"]["name"], "alice");
+    assert_eq!(used["data"]["reason"], "the site is down");
+    assert_eq!(used["data"]["break_glass"]["lifted"], serde_json::json!(["freeze"]));
+    told(&world, "command.finished");
+    world.hitl("bob", &["reject", &id, "-m", "it was up"]).run().exits(0);
+    let reviewed = told(&world, "break-glass.reviewed");
+    assert_eq!(reviewed["data"]["break_glass"]["judgement"], "not-justified");
+    assert_eq!(reviewed["data"]["break_glass"]["review"]["name"], "bob");
+    let entries = world.audit();
+    let broke = entries.iter().find(|entry| entry["event"]["action"] == "break-glass").unwrap();
+    assert_eq!(broke["hitl"]["channels"], serde_json::json!(["pager"]));
+}
