@@ -52,6 +52,9 @@ _hitl() {
             hitl,man)
                 cmd="hitl__subcmd__man"
                 ;;
+            hitl,notify)
+                cmd="hitl__subcmd__notify"
+                ;;
             hitl,pending)
                 cmd="hitl__subcmd__pending"
                 ;;
@@ -133,6 +136,9 @@ _hitl() {
             hitl__subcmd__help,man)
                 cmd="hitl__subcmd__help__subcmd__man"
                 ;;
+            hitl__subcmd__help,notify)
+                cmd="hitl__subcmd__help__subcmd__notify"
+                ;;
             hitl__subcmd__help,pending)
                 cmd="hitl__subcmd__help__subcmd__pending"
                 ;;
@@ -166,6 +172,12 @@ _hitl() {
             hitl__subcmd__help__subcmd__audit,verify)
                 cmd="hitl__subcmd__help__subcmd__audit__subcmd__verify"
                 ;;
+            hitl__subcmd__help__subcmd__notify,list)
+                cmd="hitl__subcmd__help__subcmd__notify__subcmd__list"
+                ;;
+            hitl__subcmd__help__subcmd__notify,test)
+                cmd="hitl__subcmd__help__subcmd__notify__subcmd__test"
+                ;;
             hitl__subcmd__help__subcmd__policy,check)
                 cmd="hitl__subcmd__help__subcmd__policy__subcmd__check"
                 ;;
@@ -177,6 +189,24 @@ _hitl() {
                 ;;
             hitl__subcmd__help__subcmd__snapshots,show)
                 cmd="hitl__subcmd__help__subcmd__snapshots__subcmd__show"
+                ;;
+            hitl__subcmd__notify,help)
+                cmd="hitl__subcmd__notify__subcmd__help"
+                ;;
+            hitl__subcmd__notify,list)
+                cmd="hitl__subcmd__notify__subcmd__list"
+                ;;
+            hitl__subcmd__notify,test)
+                cmd="hitl__subcmd__notify__subcmd__test"
+                ;;
+            hitl__subcmd__notify__subcmd__help,help)
+                cmd="hitl__subcmd__notify__subcmd__help__subcmd__help"
+                ;;
+            hitl__subcmd__notify__subcmd__help,list)
+                cmd="hitl__subcmd__notify__subcmd__help__subcmd__list"
+                ;;
+            hitl__subcmd__notify__subcmd__help,test)
+                cmd="hitl__subcmd__notify__subcmd__help__subcmd__test"
                 ;;
             hitl__subcmd__policy,check)
                 cmd="hitl__subcmd__policy__subcmd__check"
@@ -221,7 +251,7 @@ _hitl() {
 
     case "${cmd}" in
         hitl)
-            opts="-h -V --color --policy --state-dir --help --version run edit check list pending show approve reject cancel wait forget snapshots undo audit policy init doctor completions man tour help"
+            opts="-h -V --color --policy --state-dir --help --version run edit check list pending show approve reject cancel wait forget snapshots undo audit policy notify init doctor completions man tour help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -643,7 +673,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__help)
-            opts="run edit check list pending show approve reject cancel wait forget snapshots undo audit policy init doctor completions man tour help"
+            opts="run edit check list pending show approve reject cancel wait forget snapshots undo audit policy notify init doctor completions man tour help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -841,6 +871,48 @@ _hitl() {
         hitl__subcmd__help__subcmd__man)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__help__subcmd__notify)
+            opts="list test"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__help__subcmd__notify__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__help__subcmd__notify__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1133,6 +1205,140 @@ _hitl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__notify)
+            opts="-h --color --policy --state-dir --help list test help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__notify__subcmd__help)
+            opts="list test help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__notify__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__notify__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__notify__subcmd__help__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__notify__subcmd__list)
+            opts="-h --json --color --policy --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__notify__subcmd__test)
+            opts="-h --json --color --policy --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

@@ -18,6 +18,10 @@ use crate::system::{Moment, apart};
 /// commands while an endpoint is dead has no thousands of root's processes wait for it.
 const MOST_AT_ONCE: u16 = 32;
 
+/// How many more there may be for emergency access: nobody keeps it quiet by asking for many things
+/// before.
+const KEPT_FOR_EMERGENCIES: u16 = 8;
+
 /// Tells of a request, as it stands in the record.
 pub(super) fn tell(rooms: &Rooms, event: Event, channels: &[String], record: &Record) {
     let reference = || Reference { id: record.id.clone(), digest: Some(record.digest) };
@@ -95,7 +99,7 @@ fn announce(
 
 /// Tells every channel, all at the same time, in the process apart.
 fn tell_all(rooms: &Rooms, channels: &[Channel], news: &News, reference: &Reference) {
-    let slot = Slot::take(rooms);
+    let slot = Slot::take(rooms, news.event);
     let one = |channel: &Channel| {
         let told = match &slot {
             Ok(_) => notify::tell(channel, news, rooms.directories.scope, Tries::Several),
@@ -151,7 +155,7 @@ struct Slot(#[allow(dead_code, reason = "open, it holds the lock")] std::fs::Fil
 
 impl Slot {
     /// Takes a free one. What it fails with says why, as a clause.
-    fn take(rooms: &Rooms) -> Result<Self, String> {
+    fn take(rooms: &Rooms, event: Event) -> Result<Self, String> {
         use std::os::unix::fs::OpenOptionsExt;
         let path = rooms.directories.state.join("notifying.lock");
         let file = std::fs::OpenOptions::new()
@@ -162,7 +166,8 @@ impl Slot {
             .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
             .open(&path)
             .map_err(|error| format!("its lock cannot be opened: {error}"))?;
-        for place in 0..MOST_AT_ONCE {
+        let kept = if event == Event::BreakGlass { KEPT_FOR_EMERGENCIES } else { 0 };
+        for place in 0..MOST_AT_ONCE + kept {
             let lock = libc::flock {
                 l_type: libc::F_WRLCK as libc::c_short,
                 l_whence: libc::SEEK_SET as libc::c_short,
@@ -174,7 +179,7 @@ impl Slot {
                 return Ok(Self(file));
             }
         }
-        let busy = counted(MOST_AT_ONCE.into(), "notification");
+        let busy = counted((MOST_AT_ONCE + kept).into(), "notification");
         Err(format!("too many are under way ({busy}): an endpoint does not answer"))
     }
 }

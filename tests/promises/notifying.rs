@@ -626,6 +626,30 @@ fn a_sender_that_is_missing_or_not_roots_fails_no_command_and_is_named_by_doctor
 }
 
 #[test]
+fn a_dead_endpoint_cannot_pile_up_roots_processes() {
+    let endpoint = Endpoint::start(&[OK]);
+    let world = with_webhook(world_or_skip!(), &endpoint);
+    // As many as may tell at once hold their places.
+    let file = fs::File::create(world.outside("var-lib/hitl/notifying.lock")).unwrap();
+    let places = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 32,
+        l_pid: 0,
+    };
+    nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_OFD_SETLK(&places)).unwrap();
+    world.ask("alice", &DEPLOY);
+    let failed = &entries(&world, 1)[0];
+    assert!(failed["hitl"]["because"].as_str().unwrap().contains("too many"), "{failed}");
+    assert_eq!(failed["hitl"]["attempts"], 0);
+    assert!(endpoint.is_quiet());
+    drop(file);
+    world.ask("alice", &DEPLOY);
+    endpoint.request();
+}
+
+#[test]
 fn a_user_is_told_by_their_own_policy_as_themselves() {
     let endpoint = Endpoint::start(&[OK]);
     let world = world_or_skip!();
