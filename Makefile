@@ -22,10 +22,14 @@ zshdir      = $(datadir)/zsh/site-functions
 fishdir     = $(datadir)/fish/vendor_completions.d
 sysusersdir = $(libdir)/sysusers.d
 tmpfilesdir = $(libdir)/tmpfiles.d
+# hitl looks for its sender in ../lib/hitl as seen from where it is itself.
+senderdir   = $(bindir)/../lib/hitl
 
 CARGO      ?= cargo
 INSTALL    ?= install
 BINARY     ?= target/release/hitl
+# What tells people: of the same build, and without any privileges.
+SENDER     ?= $(dir $(BINARY))hitl-notify
 
 INSTALL_DATA = $(INSTALL) -m 0644
 PAGES_1 = $(notdir $(wildcard man/*.1))
@@ -54,7 +58,8 @@ install: check-root ## install, as root
 	@[ -x "$(BINARY)" ] || { echo 'make: $(BINARY) is not there: run "make" first, as yourself' >&2; exit 1; }
 	$(INSTALL) -d "$(DESTDIR)$(bindir)" "$(DESTDIR)$(mandir)/man1" "$(DESTDIR)$(mandir)/man5" \
 	  "$(DESTDIR)$(bashdir)" "$(DESTDIR)$(zshdir)" "$(DESTDIR)$(fishdir)" \
-	  "$(DESTDIR)$(sysusersdir)" "$(DESTDIR)$(tmpfilesdir)" "$(DESTDIR)$(sysconfdir)/pam.d"
+	  "$(DESTDIR)$(sysusersdir)" "$(DESTDIR)$(tmpfilesdir)" "$(DESTDIR)$(sysconfdir)/pam.d" \
+	  "$(DESTDIR)$(senderdir)"
 	cd man && $(INSTALL_DATA) $(PAGES_1) "$(DESTDIR)$(mandir)/man1/"
 	cd man && $(INSTALL_DATA) $(PAGES_5) "$(DESTDIR)$(mandir)/man5/"
 	$(INSTALL_DATA) completions/hitl.bash "$(DESTDIR)$(bashdir)/hitl"
@@ -62,6 +67,12 @@ install: check-root ## install, as root
 	$(INSTALL_DATA) completions/hitl.fish "$(DESTDIR)$(fishdir)/hitl.fish"
 	$(INSTALL_DATA) packaging/sysusers.d/hitl.conf "$(DESTDIR)$(sysusersdir)/hitl.conf"
 	$(INSTALL_DATA) packaging/tmpfiles.d/hitl.conf "$(DESTDIR)$(tmpfilesdir)/hitl.conf"
+	@# As the program below: under its name when it is complete.
+	@set -e; new=$$(mktemp "$(DESTDIR)$(senderdir)/.hitl-notify.XXXXXXXXXX"); trap 'rm -f "$$new"' EXIT; \
+	  cat "$(SENDER)" > "$$new"; \
+	  if [ "$$(id -u)" -eq 0 ]; then chown 0:0 "$$new"; fi; \
+	  chmod 755 "$$new"; \
+	  mv -f "$$new" "$(DESTDIR)$(senderdir)/hitl-notify"
 	@# Configuration is the administrator's: never overwritten.
 	@if [ -e "$(DESTDIR)$(sysconfdir)/pam.d/hitl" ]; then \
 	  echo 'kept $(DESTDIR)$(sysconfdir)/pam.d/hitl (was there already)'; \
@@ -85,7 +96,8 @@ install: check-root ## install, as root
 uninstall: check-root ## remove what was installed, and keep policy, state and audit log
 	@# A second name that somebody gave the file must not stay setuid.
 	@if [ -e "$(DESTDIR)$(bindir)/hitl" ]; then chmod a-s "$(DESTDIR)$(bindir)/hitl"; fi
-	rm -f "$(DESTDIR)$(bindir)/hitl"
+	rm -f "$(DESTDIR)$(bindir)/hitl" "$(DESTDIR)$(senderdir)/hitl-notify"
+	@[ ! -d "$(DESTDIR)$(senderdir)" ] || rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(senderdir)"
 	cd man && for page in *.1; do rm -f "$(DESTDIR)$(mandir)/man1/$$page"; done
 	cd man && for page in *.5; do rm -f "$(DESTDIR)$(mandir)/man5/$$page"; done
 	rm -f "$(DESTDIR)$(bashdir)/hitl" "$(DESTDIR)$(zshdir)/_hitl" "$(DESTDIR)$(fishdir)/hitl.fish"

@@ -52,6 +52,9 @@ _hitl() {
             hitl,man)
                 cmd="hitl__subcmd__man"
                 ;;
+            hitl,notify)
+                cmd="hitl__subcmd__notify"
+                ;;
             hitl,pending)
                 cmd="hitl__subcmd__pending"
                 ;;
@@ -136,6 +139,9 @@ _hitl() {
             hitl__subcmd__help,man)
                 cmd="hitl__subcmd__help__subcmd__man"
                 ;;
+            hitl__subcmd__help,notify)
+                cmd="hitl__subcmd__help__subcmd__notify"
+                ;;
             hitl__subcmd__help,pending)
                 cmd="hitl__subcmd__help__subcmd__pending"
                 ;;
@@ -172,6 +178,12 @@ _hitl() {
             hitl__subcmd__help__subcmd__audit,verify)
                 cmd="hitl__subcmd__help__subcmd__audit__subcmd__verify"
                 ;;
+            hitl__subcmd__help__subcmd__notify,list)
+                cmd="hitl__subcmd__help__subcmd__notify__subcmd__list"
+                ;;
+            hitl__subcmd__help__subcmd__notify,test)
+                cmd="hitl__subcmd__help__subcmd__notify__subcmd__test"
+                ;;
             hitl__subcmd__help__subcmd__policy,check)
                 cmd="hitl__subcmd__help__subcmd__policy__subcmd__check"
                 ;;
@@ -198,6 +210,24 @@ _hitl() {
                 ;;
             hitl__subcmd__help__subcmd__snapshots,show)
                 cmd="hitl__subcmd__help__subcmd__snapshots__subcmd__show"
+                ;;
+            hitl__subcmd__notify,help)
+                cmd="hitl__subcmd__notify__subcmd__help"
+                ;;
+            hitl__subcmd__notify,list)
+                cmd="hitl__subcmd__notify__subcmd__list"
+                ;;
+            hitl__subcmd__notify,test)
+                cmd="hitl__subcmd__notify__subcmd__test"
+                ;;
+            hitl__subcmd__notify__subcmd__help,help)
+                cmd="hitl__subcmd__notify__subcmd__help__subcmd__help"
+                ;;
+            hitl__subcmd__notify__subcmd__help,list)
+                cmd="hitl__subcmd__notify__subcmd__help__subcmd__list"
+                ;;
+            hitl__subcmd__notify__subcmd__help,test)
+                cmd="hitl__subcmd__notify__subcmd__help__subcmd__test"
                 ;;
             hitl__subcmd__policy,check)
                 cmd="hitl__subcmd__policy__subcmd__check"
@@ -278,7 +308,7 @@ _hitl() {
 
     case "${cmd}" in
         hitl)
-            opts="-h -V --color --policy --state-dir --help --version run edit check list pending show approve reject cancel wait forget snapshots undo audit policy signers init doctor completions man tour help"
+            opts="-h -V --color --policy --state-dir --help --version run edit check list pending show approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -720,7 +750,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__help)
-            opts="run edit check list pending show approve reject cancel wait forget snapshots undo audit policy signers init doctor completions man tour help"
+            opts="run edit check list pending show approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -918,6 +948,48 @@ _hitl() {
         hitl__subcmd__help__subcmd__man)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__help__subcmd__notify)
+            opts="list test"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__help__subcmd__notify__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__help__subcmd__notify__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1313,8 +1385,142 @@ _hitl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hitl__subcmd__notify)
+            opts="-h --color --policy --state-dir --help list test help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__notify__subcmd__help)
+            opts="list test help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__notify__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__notify__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__notify__subcmd__help__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__notify__subcmd__list)
+            opts="-h --json --color --policy --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__notify__subcmd__test)
+            opts="-h --json --color --policy --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hitl__subcmd__pending)
-            opts="-h --all --search --watch --json --color --policy --state-dir --help"
+            opts="-h --all --search --watch --break-glass --json --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1520,7 +1726,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__run)
-            opts="-u -g -C -D -h --user --group --chdir --reason --ticket --plan --wait --no-wait --resume --dry-run --json --status-fd --color --policy --state-dir --help"
+            opts="-u -g -C -D -h --user --group --chdir --reason --ticket --plan --break-glass --wait --no-wait --resume --dry-run --json --status-fd --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

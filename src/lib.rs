@@ -12,6 +12,7 @@
 //! | [`snapshot`] | Rollback Capability: what a command can touch, capture, diff, undo |
 //! | [`edit`] | what an edit needs around its write: the copy, who could exchange a file, the install |
 //! | [`execute`] | the identity switch, the environment, signals, the child's status |
+//! | [`notify`] | who is told what, and the program without privileges that tells them |
 //! | [`audit`] | the hash-chained record that an outsider can verify |
 //! | [`protocol`] | Intervention Protocol: the one function that walks a command through the rooms |
 //! | [`doctor`] | whether an installation can do its work, and the command that mends it |
@@ -30,6 +31,7 @@ pub mod edit;
 pub mod execute;
 pub mod front;
 pub mod invocation;
+pub mod notify;
 pub mod policy;
 pub mod protocol;
 pub mod review;

@@ -14,6 +14,7 @@
 //!    is consumed: the last thing before the point of no return.
 
 mod authentication;
+mod break_glass;
 mod case;
 mod confining;
 mod decisions;
@@ -21,6 +22,7 @@ mod editing;
 mod error;
 mod front;
 mod in_place;
+mod notifying;
 mod pause;
 mod plans;
 mod record;
@@ -40,12 +42,14 @@ use crate::review::{FileStore, Record, RequestId, RequestStore, State};
 use crate::snapshot::{Captured, SnapshotStore};
 use crate::system::{Digest, Directories, Host, Moment, Sight};
 
+pub use break_glass::{is_a_reason, unreviewed};
 pub use case::Case;
 use confining::Confining;
 pub use decisions::{cancel, may_decide, may_see, note_overdue};
 pub use editing::{AsWhom, Judged, Proposal, edit, judge_edit, proposal};
 pub use error::ProtocolError;
 pub use front::{Event, Front, Manner, Outcome, Patience};
+pub use notifying::test_channel;
 use pause::{pause, wait_begins};
 pub use plans::{Purpose, plan};
 use record::OnRecord;
@@ -89,6 +93,11 @@ pub fn run(
         return Err(ProtocolError::EditWithin);
     }
     manner.front.event(&Event::Decided(&case));
+    if manner.break_glass
+        && let Err(why) = case.lift()
+    {
+        manner.front.event(&Event::GlassKept(why));
+    }
     // Before anything is asked of others, or runs: that it is the requester who asks.
     if !case.nobody_can_approve() && case.cannot_be_confined().is_none() {
         authentication::prove(&mut case, None, manner.front)?;
@@ -99,6 +108,7 @@ pub fn run(
         _ if case.nobody_can_approve() => deny(rooms, &case),
         // No human is asked for what could not run here anyway.
         _ if case.cannot_be_confined().is_some() => Err(confining::refusal(&case)),
+        _ if case.lifted.is_some() => break_glass::run(rooms, &case, &mut manner),
         Decision::Allow => proceed(rooms, &case, None, &mut manner),
         Decision::Confirm | Decision::Approve => {
             // Before there is anything to take back: a ^C that comes while it is made takes it back.
@@ -130,6 +140,10 @@ pub fn resume(
         return told::outcome(Outcome::Closed(void));
     }
     let mut case = Case::open(rooms, asked, Purpose::of(&record))?;
+    if record.bound.break_glass {
+        // Where that is no longer theirs to do the request is void: its last check says so.
+        let _ = case.lift();
+    }
     if matches!(record.state, State::Pending | State::Approved) {
         authentication::prove(&mut case, Some(&record), manner.front)?;
     }
@@ -228,8 +242,9 @@ fn proceed(
         rooms
             .log
             .append(&[on_record.finished(ending, duration, after.as_ref())], &Moment::now())?;
-        if approved.is_some() {
-            decisions::finish(rooms, &id, &ending_text)?;
+        match approved {
+            Some(_) => decisions::finish(rooms, &id, &ending_text)?,
+            None => notifying::ran(case, &id, &ending_text),
         }
         Ok(())
     };
@@ -338,8 +353,13 @@ fn take_snapshot(
 
 /// The refusal is on record before it is told.
 fn deny(rooms: &Rooms, case: &Case<'_>) -> Result<Outcome, ProtocolError> {
+    deny_because(rooms, case, case.why_denied())
+}
+
+fn deny_because(rooms: &Rooms, case: &Case<'_>, why: String) -> Result<Outcome, ProtocolError> {
     let id = RequestId::random()?;
     let on_record = OnRecord::new(case, &id, decisions::digest(case)?);
     rooms.log.append(&on_record.asked_and_decided(), &Moment::now())?;
-    Ok(Outcome::Denied { id, why: case.why_denied() })
+    notifying::denied(case, &id);
+    Ok(Outcome::Denied { id, why })
 }

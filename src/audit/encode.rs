@@ -123,11 +123,15 @@ fn classification(entry: &Entry) -> (&'static str, &'static str) {
         Action::AuthenticationFailed => ("authentication", "denied"),
         Action::ApprovalRecorded => ("iam", "allowed"),
         Action::ApprovalRejected => ("iam", "denied"),
+        Action::BreakGlass => ("iam", "allowed"),
+        Action::BreakGlassReviewed => ("iam", "info"),
         Action::SnapshotCreated => ("file", "creation"),
         Action::CommandStarted => ("process", "start"),
         Action::CommandFinished => ("process", "end"),
         Action::UndoApplied => ("file", "change"),
         Action::SignersChanged => ("iam", "change"),
+        Action::NotificationSent => ("network", "info"),
+        Action::NotificationFailed => ("network", "error"),
         Action::RequestExpired | Action::RequestCancelled | Action::RequestVoid => {
             ("process", "denied")
         }

@@ -11,8 +11,8 @@ use super::{Action, Entry, EntryUser, Outcome, redact, redact_text};
 use crate::execute::{ConfinementLevel, Ending};
 use crate::invocation::{RequesterKind, RunAs};
 use crate::policy::{Authenticate, Confine, Decision, PolicyIdentity, Verdict};
-use crate::review::{Approval, RequestId};
-use crate::system::{ByteString, Digest};
+use crate::review::{Approval, Judgement, RequestId};
+use crate::system::{ByteString, Digest, Moment};
 
 /// The names of the details that stand under `hitl`.
 pub(super) mod field {
@@ -63,6 +63,17 @@ pub(super) mod field {
     pub(in crate::audit) const ORIGIN: &str = "origin";
     pub(in crate::audit) const ACKNOWLEDGED: &str = "acknowledged";
     pub(in crate::audit) const ACKNOWLEDGED_LEAF: &str = "acknowledged_leaf";
+    pub(in crate::audit) const ENFORCEMENT: &str = "enforcement";
+    pub(in crate::audit) const LIFTED: &str = "lifted";
+    pub(in crate::audit) const REVIEW_BY: &str = "review_by";
+    pub(in crate::audit) const REVIEWERS: &str = "reviewers";
+    pub(in crate::audit) const CHANNELS: &str = "channels";
+    pub(in crate::audit) const JUDGEMENT: &str = "judgement";
+    pub(in crate::audit) const CHANNEL: &str = "channel";
+    pub(in crate::audit) const CHANNEL_KIND: &str = "channel_kind";
+    pub(in crate::audit) const EVENT: &str = "event";
+    pub(in crate::audit) const ATTEMPTS: &str = "attempts";
+    pub(in crate::audit) const STATUS: &str = "status";
     pub(in crate::audit) const JUNK_BYTES: &str = "junk_bytes";
     pub(in crate::audit) const JUNK_DIGEST: &str = "junk_digest";
 }
@@ -123,6 +134,23 @@ pub struct Confined {
     pub writable: Vec<ByteString>,
 }
 
+/// What came of telling somebody.
+#[derive(Clone, Copy, Debug)]
+pub struct Notification<'a> {
+    /// The channel's name.
+    pub channel: &'a str,
+    /// Its kind, in one word.
+    pub kind: &'a str,
+    /// What was told, in one word: `request.pending`.
+    pub event: &'a str,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The HTTP status that came last, or the exit status of a program; `None`: there was none.
+    pub status: Option<u16>,
+    /// Why it failed, a clause; `None`: it did not.
+    pub error: Option<&'a str>,
+}
+
 impl Confined {
     fn to_value(&self) -> Value {
         let writable: Vec<String> =
@@ -150,6 +178,37 @@ pub enum SignersChange<'a> {
     Removed(&'a Digest),
     /// A key does not count from this entry on, because of that.
     Revoked(&'a str),
+}
+
+/// A denial that is lifted.
+#[derive(Clone, Copy, Debug)]
+pub struct GlassBroken<'a> {
+    /// What the policy says beside it.
+    pub verdict: &'a Verdict,
+    /// The rules that deny.
+    pub lifted: &'a [String],
+    /// Why, in the requester's words.
+    pub reason: &'a str,
+    /// Until when it is to be reviewed.
+    pub review_by: &'a Moment,
+    /// The groups that review it.
+    pub reviewers: &'a [String],
+    /// The channels to be told.
+    pub channels: &'a [String],
+}
+
+/// Who must approve.
+fn requirements(verdict: &Verdict) -> Value {
+    let needed = verdict.requirements.iter();
+    needed
+        .map(|one| {
+            json!({
+                field::GROUPS: one.groups,
+                field::COUNT: one.count,
+                field::PRESENCE: one.presence,
+            })
+        })
+        .collect()
 }
 
 impl Entry {
@@ -219,17 +278,6 @@ impl Entry {
             Decision::Deny => Outcome::Failure,
             Decision::Confirm | Decision::Approve => Outcome::Unknown,
         };
-        let requirements: Vec<Value> = verdict
-            .requirements
-            .iter()
-            .map(|needed| {
-                json!({
-                    field::GROUPS: needed.groups,
-                    field::COUNT: needed.count,
-                    field::PRESENCE: needed.presence,
-                })
-            })
-            .collect();
         let reasons: Vec<String> =
             verdict.reasons.iter().map(|reason| redact_text(&reason.text)).collect();
         let mut entry = Self::new(Action::PolicyDecided, outcome, reference, requester)
@@ -237,10 +285,13 @@ impl Entry {
             .with(field::RISK, json!(verdict.risk))
             .with(field::POLICY, json!(policy.digest))
             .with(field::POLICY_NAME, json!(policy.name))
-            .with(field::REQUIREMENTS, requirements.into())
+            .with(field::REQUIREMENTS, requirements(verdict))
             .with(field::REASONS, reasons.into());
         if verdict.authenticate.is_some() {
             entry = entry.with(field::AUTHENTICATE, json!(Authenticate::Requester));
+        }
+        if verdict.decision == Decision::Deny {
+            entry = entry.with(field::ENFORCEMENT, json!(verdict.enforcement));
         }
         entry.rules.clone_from(&verdict.rules);
         entry
@@ -305,6 +356,54 @@ impl Entry {
             .with(field::FINGERPRINT, key.into())
             .with(field::STATEMENT, statement.into())
             .with(field::SIGNATURE, signature.into())
+    }
+
+    /// The requester lifts a denial: what for, and what is needed all the same. Durable before anything
+    /// starts.
+    pub fn glass_broken(
+        reference: &Reference,
+        requester: &EntryUser,
+        broken: &GlassBroken<'_>,
+    ) -> Self {
+        let verdict = broken.verdict;
+        let mut entry = Self::new(Action::BreakGlass, Outcome::Unknown, reference, requester)
+            .with(field::KIND, json!(verdict.requester_kind))
+            .with(field::DECISION, json!(verdict.decision))
+            .with(field::REQUIREMENTS, requirements(verdict))
+            .with(field::LIFTED, json!(broken.lifted))
+            .with(field::REVIEW_BY, broken.review_by.rfc3339().into())
+            .with(field::REVIEWERS, json!(broken.reviewers))
+            .with(field::CHANNELS, json!(broken.channels))
+            .text(field::REASON, broken.reason);
+        if verdict.authenticate.is_some() {
+            entry = entry.with(field::AUTHENTICATE, json!(Authenticate::Requester));
+        }
+        entry.rules = broken.lifted.to_vec();
+        entry
+    }
+
+    /// Another human said whether lifting a denial was justified.
+    pub fn glass_reviewed(
+        reference: &Reference,
+        reviewer: &EntryUser,
+        kind: RequesterKind,
+        groups: &[String],
+        judgement: Judgement,
+        message: Option<&str>,
+    ) -> Self {
+        let outcome = match judgement {
+            Judgement::Justified => Outcome::Success,
+            Judgement::NotJustified => Outcome::Failure,
+        };
+        let mut entry = Self::new(Action::BreakGlassReviewed, outcome, reference, reviewer)
+            .with(field::KIND, json!(kind))
+            .with(field::GROUPS, json!(groups))
+            .with(field::PRESENCE, "uid".into())
+            .with(field::JUDGEMENT, json!(judgement));
+        if let Some(message) = message {
+            entry = entry.text(field::MESSAGE, message);
+        }
+        entry
     }
 
     /// The state of so many paths was captured, with so many bytes of content, before a command or
@@ -406,6 +505,27 @@ impl Entry {
     pub fn void(reference: &Reference, requester: &EntryUser, because: &str) -> Self {
         Self::new(Action::RequestVoid, Outcome::Failure, reference, requester)
             .text(field::BECAUSE, because)
+    }
+
+    /// Somebody was told, or could not be: about what, where that is a request or a run.
+    pub fn notified(reference: Option<&Reference>, told: &Notification<'_>) -> Self {
+        let (action, outcome) = match told.error {
+            None => (Action::NotificationSent, Outcome::Success),
+            Some(_) => (Action::NotificationFailed, Outcome::Failure),
+        };
+        let mut entry = Self::of_the_log(action, outcome)
+            .with(field::CHANNEL, told.channel.into())
+            .with(field::CHANNEL_KIND, told.kind.into())
+            .with(field::EVENT, told.event.into())
+            .with(field::ATTEMPTS, told.attempts.into());
+        entry.reference = reference.cloned();
+        if let Some(status) = told.status {
+            entry = entry.with(field::STATUS, status.into());
+        }
+        match told.error {
+            Some(error) => entry.text(field::BECAUSE, error),
+            None => entry,
+        }
     }
 
     pub(super) fn segment_opened(origin: &str) -> Self {

@@ -3,32 +3,36 @@
 use std::collections::HashMap;
 
 use super::entry::field;
+use super::glass::Glass;
 use super::line::{Line, word};
 use super::node::Node;
 use super::quorum::{self, Need, Yes};
 use super::{Action, EntryUser, Outcome};
 use crate::invocation::RequesterKind;
-use crate::policy::{Authenticate, Decision};
+use crate::policy::{Authenticate, Decision, Enforcement};
 use crate::system::Digest;
 
 /// How many closed requests are remembered, for better words only: one that is forgotten counts as
 /// one that never was, and can start as little.
-const CLOSED_LIMIT: usize = 65_536;
+pub(super) const CLOSED_LIMIT: usize = 65_536;
 
 /// The requests that are open at some point of the log.
 #[derive(Default)]
 pub(super) struct Lives {
     open: HashMap<Digest, Life>,
     closed: HashMap<Digest, &'static str>,
+    glass: Glass,
 }
 
-struct Life {
-    id: String,
-    requester: EntryUser,
-    decision: Option<(Decision, Vec<Need>)>,
+pub(super) struct Life {
+    pub(super) id: String,
+    pub(super) requester: EntryUser,
+    pub(super) decision: Option<(Decision, Vec<Need>)>,
     approvals: Vec<Yes>,
     /// What must be on record before it starts: that the requester has proved to be who they are.
-    unproved: bool,
+    pub(super) unproved: bool,
+    /// Whether its denial was lifted.
+    pub(super) lifted: bool,
     started: Option<u64>,
 }
 
@@ -42,6 +46,8 @@ impl Lives {
                 | Action::SnapshotCreated
                 | Action::UndoApplied
                 | Action::SignersChanged
+                | Action::NotificationSent
+                | Action::NotificationFailed
         ) {
             return Ok(());
         }
@@ -52,7 +58,14 @@ impl Lives {
             Action::PolicyDecided => self.decided(digest, line),
             Action::Authenticated => self.authenticated(digest, &user),
             // It changes nothing: they may try again, and cannot start before they have.
+            Action::AuthenticationFailed if self.glass.is_denied(&digest) => Ok(()),
             Action::AuthenticationFailed => self.life(&digest).map(drop),
+            Action::BreakGlass => {
+                let life = self.glass.broken(digest, line, &user)?;
+                self.open.insert(digest, life);
+                Ok(())
+            }
+            Action::BreakGlassReviewed => self.glass.reviewed(&digest, line, &user),
             Action::ApprovalRecorded => self.approved(digest, line, user),
             Action::ApprovalRejected => self.refused(digest, "was rejected"),
             Action::RequestExpired => self.refused(digest, "has expired"),
@@ -64,7 +77,9 @@ impl Lives {
             | Action::LogRecovered
             | Action::SnapshotCreated
             | Action::UndoApplied
-            | Action::SignersChanged => Ok(()),
+            | Action::SignersChanged
+            | Action::NotificationSent
+            | Action::NotificationFailed => Ok(()),
         }
     }
 
@@ -79,13 +94,19 @@ impl Lives {
         running
     }
 
+    /// The runs of lifted denials that nobody has reviewed.
+    pub(super) fn unreviewed(&self) -> Vec<(u64, String)> {
+        self.glass.unreviewed()
+    }
+
     fn requested(
         &mut self,
         digest: Digest,
         line: &Line<'_>,
         requester: EntryUser,
     ) -> Result<(), String> {
-        if self.open.contains_key(&digest) || self.closed.contains_key(&digest) {
+        let known = self.open.contains_key(&digest) || self.closed.contains_key(&digest);
+        if known || self.glass.is_denied(&digest) {
             return Err("the same request was recorded before".to_owned());
         }
         let id = line.detail_text(field::REQUEST_ID).unwrap_or("without an id").to_owned();
@@ -95,6 +116,7 @@ impl Lives {
             decision: None,
             approvals: Vec::new(),
             unproved: false,
+            lifted: false,
             started: None,
         };
         self.open.insert(digest, life);
@@ -108,16 +130,22 @@ impl Lives {
         }
         let decision =
             line.detail_word(field::DECISION).ok_or("it does not say what was decided")?;
-        let requirements = line
-            .detail(field::REQUIREMENTS)
-            .and_then(Node::items)
-            .and_then(|items| items.iter().map(requirement).collect::<Option<Vec<_>>>())
-            .ok_or("it does not say who must approve")?;
+        let requirements = requirements(line)?;
         // Root itself has nothing to prove.
         life.unproved = life.requester.uid != 0
             && line.detail_word(field::AUTHENTICATE) == Some(Authenticate::Requester);
         life.decision = Some((decision, requirements));
-        if decision == Decision::Deny { self.refused(digest, "was denied") } else { Ok(()) }
+        if decision != Decision::Deny {
+            return Ok(());
+        }
+        // A soft denial may be lifted in the next moment.
+        if line.detail_word(field::ENFORCEMENT) == Some(Enforcement::Soft)
+            && let Some(life) = self.open.remove(&digest)
+        {
+            self.glass.denied(digest, life);
+            return Ok(());
+        }
+        self.refused(digest, "was denied")
     }
 
     fn authenticated(&mut self, digest: Digest, user: &EntryUser) -> Result<(), String> {
@@ -159,7 +187,8 @@ impl Lives {
         let may_start = match decision {
             Decision::Allow => true,
             // The requester's own yes, or anybody's.
-            Decision::Confirm => !life.approvals.is_empty(),
+            // The lifting of a denial is the requester's own yes.
+            Decision::Confirm => life.lifted || !life.approvals.is_empty(),
             Decision::Approve => quorum::fulfilled(requirements, &life.approvals, &life.requester),
             Decision::Deny => false,
         };
@@ -170,6 +199,7 @@ impl Lives {
             return Err(format!("request {id} was started before the requester had authenticated"));
         }
         life.started = Some(sequence);
+        self.glass.started(&digest);
         Ok(())
     }
 
@@ -200,6 +230,7 @@ impl Lives {
         if life.started.is_some() {
             return Err(format!("request {} had already started", life.id));
         }
+        self.glass.never_ran(&digest);
         self.close(digest, how);
         Ok(())
     }
@@ -207,6 +238,7 @@ impl Lives {
     fn life(&mut self, digest: &Digest) -> Result<&mut Life, String> {
         match self.open.get_mut(digest) {
             Some(life) => Ok(life),
+            None if self.glass.is_denied(digest) => Err("its request was denied".to_owned()),
             None => Err(match self.closed.get(digest) {
                 Some(how) => format!("its request {how}"),
                 None => "its request is not among those that were recorded and are open".to_owned(),
@@ -221,6 +253,14 @@ impl Lives {
         }
         self.closed.insert(digest, how);
     }
+}
+
+/// Who must approve, as an entry says it.
+pub(super) fn requirements(line: &Line<'_>) -> Result<Vec<Need>, String> {
+    line.detail(field::REQUIREMENTS)
+        .and_then(Node::items)
+        .and_then(|items| items.iter().map(requirement).collect::<Option<Vec<_>>>())
+        .ok_or_else(|| "it does not say who must approve".to_owned())
 }
 
 fn requirement(node: &Node<'_>) -> Option<Need> {

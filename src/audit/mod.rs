@@ -17,7 +17,7 @@
 //! | `entry`, `encode` | what is recorded, and the line it becomes |
 //! | `node`, `line`, `scan`, `junk` | a stored line, read strictly, and what is none |
 //! | `log`, `head`, `recover` | appending, durability, what a crash left behind |
-//! | `verify`, `lives`, `quorum` | the chain, and that nothing started without what it needed |
+//! | `verify`, `lives`, `quorum`, `glass` | the chain, and that nothing started without what it needed |
 //! | `read`, `show` | the log for people |
 //! | `redact` | secrets that do not get in |
 //!
@@ -40,6 +40,7 @@ use crate::system::{Digest, Host};
 mod encode;
 mod entry;
 mod files;
+mod glass;
 mod head;
 mod junk;
 mod line;
@@ -57,7 +58,7 @@ mod signed;
 mod tests;
 mod verify;
 
-pub use entry::{Claims, Command, Confined, Reference, SignersChange};
+pub use entry::{Claims, Command, Confined, GlassBroken, Notification, Reference, SignersChange};
 pub use log::{Appended, Log};
 pub use read::{Entries, Filter, Stored, StoredEntry, read};
 pub use redact::{Redacted, redact, redact_text};
@@ -85,6 +86,10 @@ pub enum Action {
     ApprovalRecorded,
     /// A human said no.
     ApprovalRejected,
+    /// The requester lifts a denial in an emergency.
+    BreakGlass,
+    /// Another human said whether that was justified.
+    BreakGlassReviewed,
     /// The state before a command was captured.
     SnapshotCreated,
     /// A command is about to start.
@@ -101,6 +106,10 @@ pub enum Action {
     RequestVoid,
     /// Root changed whose SSH key counts.
     SignersChanged,
+    /// Somebody was told, by a channel of the policy.
+    NotificationSent,
+    /// Somebody could not be told.
+    NotificationFailed,
     /// What a crash left behind was found and bound, or acknowledged entries were found missing.
     LogRecovered,
 }

@@ -49,7 +49,7 @@ pub(super) fn fulfilled(requirements: &[Need], approvals: &[Yes], requester: &En
 }
 
 /// By user id or, where both are known, by login uid: who became another user is still the same.
-fn same_person(left: &EntryUser, right: &EntryUser) -> bool {
+pub(super) fn same_person(left: &EntryUser, right: &EntryUser) -> bool {
     left.uid == right.uid || (left.login_uid.is_some() && left.login_uid == right.login_uid)
 }
 

@@ -53,6 +53,8 @@ fn verb(action: Action) -> &'static str {
         Action::AuthenticationFailed => "unproved",
         Action::ApprovalRecorded => "approved",
         Action::ApprovalRejected => "rejected",
+        Action::BreakGlass => "BROKE",
+        Action::BreakGlassReviewed => "reviewed",
         Action::SnapshotCreated => "snapshot",
         Action::CommandStarted => "started",
         Action::CommandFinished => "finished",
@@ -61,6 +63,8 @@ fn verb(action: Action) -> &'static str {
         Action::RequestCancelled => "cancelled",
         Action::RequestVoid => "void",
         Action::SignersChanged => "signers",
+        Action::NotificationSent => "told",
+        Action::NotificationFailed => "not told",
         Action::LogRecovered => "recovered",
     }
 }
@@ -101,6 +105,17 @@ fn parts(line: &Line<'_>) -> Vec<String> {
             parts.extend(labelled("message: ", field::MESSAGE));
         }
         Action::ApprovalRejected => parts.extend(labelled("message: ", field::MESSAGE)),
+        Action::BreakGlass => {
+            let rules = line.detail(field::LIFTED).and_then(Node::items).unwrap_or_default();
+            let rules: Vec<_> = rules.iter().filter_map(Node::text).map(visible).collect();
+            parts.push(format!("the glass: lifts {}", rules.join(", ")));
+            parts.extend(labelled("to be reviewed by ", field::REVIEW_BY));
+            parts.extend(labelled("reason: ", field::REASON));
+        }
+        Action::BreakGlassReviewed => {
+            parts.extend(labelled("", field::JUDGEMENT));
+            parts.extend(labelled("message: ", field::MESSAGE));
+        }
         Action::SnapshotCreated => {
             parts.extend(number(field::FILES).map(|files| counted(files, "path")));
             parts.extend(number(field::BYTES).map(|bytes| counted(bytes, "byte")));
@@ -133,6 +148,16 @@ fn parts(line: &Line<'_>) -> Vec<String> {
                         .map(|sequence| format!("entries up to {sequence} are MISSING")),
                 );
             }
+        }
+        Action::NotificationSent | Action::NotificationFailed => {
+            parts.extend(labelled("", field::EVENT));
+            parts.extend(labelled("to ", field::CHANNEL));
+            parts.extend(number(field::ATTEMPTS).map(|tries| match tries {
+                1 => "1 try".to_owned(),
+                tries => format!("{tries} tries"),
+            }));
+            parts.extend(number(field::STATUS).map(|status| format!("status {status}")));
+            parts.extend(labelled("", field::BECAUSE));
         }
         Action::RequestExpired | Action::RequestCancelled => {}
     }

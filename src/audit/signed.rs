@@ -38,6 +38,10 @@ impl Signatures {
             }
             Action::ApprovalRecorded => self.check(line, "approve")?,
             Action::ApprovalRejected => self.check(line, "reject")?,
+            Action::BreakGlassReviewed => {
+                let justified = line.detail_text(field::JUDGEMENT) == Some("justified");
+                self.check(line, if justified { "justified" } else { "unjustified" })?;
+            }
             _ => {}
         }
         self.leaves.push(leaf);

@@ -38,6 +38,8 @@ pub struct Verification {
     /// How many of them nobody was told of as being there: a few while others write, or after a power
     /// cut. Cut off, they would not be missed.
     pub unacknowledged: u64,
+    /// How many denials were lifted in an emergency and run without anybody's review so far.
+    pub unreviewed: u64,
     /// What is worth knowing and proves nothing, a sentence each: unfinished commands, recovered
     /// crashes, clocks that were set back.
     pub notes: Vec<String>,
@@ -143,6 +145,7 @@ impl Pass {
                 head: None,
                 first_bad: None,
                 unacknowledged: 0,
+                unreviewed: 0,
                 notes: Vec::new(),
                 further_notes: 0,
             },
@@ -375,6 +378,13 @@ impl Pass {
             self.note(
                 "there is no head marker: entries cut off the end would not be noticed".to_owned(),
             );
+        }
+        let unreviewed = self.lives.unreviewed();
+        self.result.unreviewed = unreviewed.len() as u64;
+        for (sequence, id) in unreviewed {
+            self.note(format!(
+                "entry {sequence}: {id} lifted a denial (break-glass), and nobody has reviewed it yet"
+            ));
         }
         for (sequence, id) in self.lives.running() {
             self.note(format!(

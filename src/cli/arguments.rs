@@ -20,7 +20,8 @@ pub use edit::EditArguments;
 pub use purpose::PurposeArguments;
 pub use signers::SignersCommand;
 pub use tools::{
-    AuditCommand, DoctorArguments, InitArguments, ManArguments, PolicyCommand, TourArguments,
+    AuditCommand, DoctorArguments, InitArguments, ManArguments, NotifyCommand, PolicyCommand,
+    TourArguments,
 };
 
 /// The whole command line.
@@ -145,6 +146,9 @@ pub enum Command {
     /// Say whose SSH key is whose: list, add, check, remove, revoke.
     #[command(subcommand, after_help = help::SIGNERS)]
     Signers(SignersCommand),
+    /// List the channels by which people are told, and try one.
+    #[command(subcommand, after_help = help::NOTIFY)]
+    Notify(NotifyCommand),
     /// Write a commented starter policy and the directories. Never overwrites.
     Init(InitArguments),
     /// Examine this installation: every precondition, each failure with the command that mends it.
@@ -189,6 +193,10 @@ pub struct RunArguments {
     /// What it is for.
     #[command(flatten)]
     pub purpose: PurposeArguments,
+    /// In an emergency: lift a denial that can be lifted, where the policy trusts you with that. Needs
+    /// --reason, is confirmed by typing, told to others at once, and reviewed by them afterwards.
+    #[arg(long, requires = "reason", conflicts_with_all = ["resume", "dry_run"])]
+    pub break_glass: bool,
     /// How long to wait for a human (90s, 15m, 1h30m); by default as long as they may decide.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "no_wait")]
     pub wait: Option<Duration>,
@@ -264,6 +272,9 @@ pub struct PendingArguments {
     /// Go on: print every request that is new or has changed, until nobody reads.
     #[arg(long, requires = "json")]
     pub watch: bool,
+    /// List runs by break-glass that nobody has reviewed yet, the oldest first.
+    #[arg(long, conflicts_with = "all")]
+    pub break_glass: bool,
     /// Print one JSON object a line.
     #[arg(long)]
     pub json: bool,

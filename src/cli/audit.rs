@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::{Exit, Output, rooms};
 use crate::audit::{self, Filter, Stored, Verification};
 use crate::review::{RequestId, StoreError};
-use crate::system::text::{visible, visible_json};
+use crate::system::text::{counted, visible, visible_json};
 use crate::system::{Colour, Moment, Paint};
 
 /// Shows or verifies the log.
@@ -118,6 +118,7 @@ fn verification_json(verification: &Verification) -> serde_json::Value {
         "origin": verification.origin,
         "head": verification.head,
         "first_bad": bad,
+        "unreviewed": verification.unreviewed,
         "notes": verification.notes,
         "further_notes": verification.further_notes,
     })
@@ -131,6 +132,12 @@ fn verification_text(verification: &Verification, colour: Colour) -> String {
     text.push_str(&format!("entries  {} good\n", verification.entries));
     if let Some(head) = &verification.head {
         text.push_str(&format!("head     {head}\n"));
+    }
+    if verification.unreviewed > 0 {
+        text.push_str(&format!(
+            "review   {} by break-glass that nobody has reviewed: \"hitl pending --break-glass\"\n",
+            counted(verification.unreviewed, "run")
+        ));
     }
     for note in &verification.notes {
         text.push_str(&format!("note     {}\n", visible(note)));

@@ -73,6 +73,7 @@ fn decide(
     let id = rooms.requests.find(typed, &protocol::may_see(&rooms)?)?;
     let record = decision(&rooms, &id)?;
     let record = record.shown_to(protocol::viewer()?);
+    let done = if record.review.is_some() { "reviewed" } else { done };
     if output.json {
         output.print_json(&review::view(&record, &Moment::now())?)?;
     } else {

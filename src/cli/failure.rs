@@ -194,6 +194,7 @@ impl From<ProtocolError> for Failure {
             | ProtocolError::HostNotNamed(_) => Self::new(ExitCode::Denied, error),
             ProtocolError::Signers(error) => error.into(),
             ProtocolError::SignersChange(_) => Self::new(ExitCode::No, error),
+            ProtocolError::UnknownChannel(..) => Self::new(ExitCode::No, error),
             other => Self::new(ExitCode::Failed, other),
         }
     }

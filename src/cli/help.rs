@@ -61,6 +61,7 @@ Examples:
   hitl run --ticket OPS-4711 --reason 'schema 12' -u postgres -- psql -f migrate.sql
   terraform show -no-color tfplan | hitl run --plan - -- terraform apply tfplan
   hitl run --dry-run -- rm -r /srv/www/old
+  hitl run --break-glass --reason 'the site is down' -- systemctl stop auditd
 
   # In a pipeline, without a terminal: ask, wait, go on.
   id=$(hitl run --no-wait --json --reason \"$CI_JOB_URL\" -- make deploy | tail -n 1 | jq -r .id)
@@ -127,13 +128,16 @@ Exit status:
   75  a human would be asked                77  it would be refused, or is not to be found";
 
 pub(super) const PENDING: &str = "\
-Shows the requests that are yours to see: your own, and those that you may decide about.
+Shows the requests that are yours to see: your own, and those that you may decide about. With
+--break-glass it shows runs for which somebody has lifted a denial in an emergency, and that
+nobody else has reviewed yet.
 
 With --watch it prints them as --json does, then {\"v\":1,\"listed\":N}, and then a line for every
 request that is new or has changed (its end too), until nobody reads.
 
 Examples:
   hitl pending
+  hitl pending --break-glass                    what has to be reviewed, the oldest first
   hitl pending --all                            closed ones too
   hitl pending --search OPS-4711                by ticket, command, requester, plan …
   hitl pending --json | jq -r '.id'             their ids, for a script
@@ -156,7 +160,7 @@ Examples:
 
 pub(super) const APPROVE: &str = "\
 Nobody approves a request of their own, except one that the rules only want confirmed. Programs
-approve nothing.
+approve nothing. Of a run by break-glass it says afterwards that it was justified: that is its review.
 
 Examples:
   hitl show K7Q2-MX4P
@@ -171,8 +175,35 @@ Examples:
   hitl forget
   hitl forget --json";
 
+pub(super) const NOTIFY: &str = "\
+The policy's channels tell people what waits for them and what became of it: by webhook, Slack, ntfy, \
+mail, a command or wall(1). Nobody can decide by them.
+
+Examples:
+  hitl notify list
+  hitl notify test oncall";
+
+pub(super) const NOTIFY_LIST: &str = "\
+Of a URL only the host is shown: its path may be a secret.
+
+Examples:
+  hitl notify list
+  hitl notify list --json | jq -r .name";
+
+pub(super) const NOTIFY_TEST: &str = "\
+Sends one message that says it is a test, once, and says what came of it; the audit log has it too. Root \
+only, where hitl is installed.
+
+Examples:
+  hitl notify test oncall
+  hitl notify test --json oncall | jq .error
+
+Exit status:
+  0    it was taken                        1    it was not, or there is no such channel";
+
 pub(super) const REJECT: &str = "\
-One no closes the request, whoever had approved it.
+One no closes the request, whoever had approved it. Of a run by break-glass it says afterwards that it
+was not justified: that is its review, and undoes nothing.
 
 Examples:
   hitl reject K7Q2-MX4P -m 'not before the backup has ended'";

@@ -14,6 +14,7 @@ mod help;
 mod init;
 mod list;
 mod man;
+mod notify;
 mod output;
 mod pending;
 mod plan;
@@ -38,7 +39,7 @@ use crate::execute::{CallerSide, CallerState, Ending};
 use crate::front::{self, Side, Voice};
 use crate::system::text::visible;
 use crate::system::{Scope, installation};
-use arguments::{Arguments, AuditCommand, Command, PolicyCommand, SignersCommand};
+use arguments::{Arguments, AuditCommand, Command, NotifyCommand, PolicyCommand, SignersCommand};
 pub use failure::{ExitCode, Failure};
 pub use output::{ColorChoice, Output};
 
@@ -178,6 +179,7 @@ fn dispatch(arguments: &Arguments, caller: &CallerState, output: &Output) -> Res
         Command::Audit(command) => audit::audit(global, command, output),
         Command::Policy(command) => policy::policy(global, command, output),
         Command::Signers(command) => signers::signers(global, command, output),
+        Command::Notify(command) => notify::notify(global, command, output),
         Command::Init(arguments) => init::init(global, arguments, output),
         Command::Doctor(arguments) => doctor::doctor(global, arguments, output),
         Command::Completions { shell } => {
@@ -239,6 +241,7 @@ impl Command {
                 *json
             }
             Self::Signers(command) => command.wants_json(),
+            Self::Notify(NotifyCommand::Test { json, .. } | NotifyCommand::List { json }) => *json,
             Self::Init(arguments) => arguments.json,
             Self::Doctor(arguments) => arguments.json,
             Self::Completions { .. } | Self::Man(_) | Self::Tour(_) => false,

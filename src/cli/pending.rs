@@ -27,6 +27,9 @@ pub(super) fn list(
         listing = rooms.requests.list(true)?;
     }
     let now = Moment::now();
+    if arguments.break_glass {
+        return unreviewed(&rooms, &now, output);
+    }
     let sought = Sought::of(&rooms, arguments)?;
     let mut visible: Vec<_> =
         listing.records.iter().filter_map(|record| sought.seen(record)).collect();
@@ -44,7 +47,47 @@ pub(super) fn list(
         let found = visible.len();
         output.say(&format!("{found} of {} found", counted(all as u64, "request")));
     }
-    let damage = damage(&rooms, &listing)?;
+    if !output.json {
+        say_what_waits_for_review(&rooms, &now, output)?;
+    }
+    say_damaged(&rooms, &listing, output)
+}
+
+/// Runs of lifted denials that nobody has reviewed.
+fn unreviewed(rooms: &Rooms, now: &Moment, output: &Output) -> Result<Exit, Failure> {
+    let listing = protocol::unreviewed(rooms)?;
+    let viewer = protocol::viewer()?;
+    let seen: Vec<_> =
+        listing.records.iter().map(|record| record.shown_to(viewer).into_owned()).collect();
+    if output.json {
+        for record in &seen {
+            output.print_json(&review::view(record, now)?)?;
+        }
+    } else if seen.is_empty() {
+        output.say("no run by break-glass waits for a review");
+    } else {
+        let rows = review::review_rows(&seen, now, output.columns(), output.colour_on_stdout());
+        output.print(&rows)?;
+    }
+    say_damaged(rooms, &listing, output)
+}
+
+/// That there are some, and how many should have been reviewed by now.
+fn say_what_waits_for_review(rooms: &Rooms, now: &Moment, output: &Output) -> Result<(), Failure> {
+    let records = protocol::unreviewed(rooms)?.records;
+    let overdue = records.iter().filter(|record| record.review_is_overdue(now)).count();
+    if !records.is_empty() {
+        output.say(&format!(
+            "hitl: {} by break-glass to be reviewed, {overdue} of them overdue: \"hitl pending --break-glass\"",
+            counted(records.len() as u64, "run"),
+        ));
+    }
+    Ok(())
+}
+
+/// What cannot be read, for those who may know it.
+fn say_damaged(rooms: &Rooms, listing: &Listing, output: &Output) -> Result<Exit, Failure> {
+    let damage = damage(rooms, listing)?;
     if damage.is_empty() {
         return Ok(Exit::Status(0));
     }

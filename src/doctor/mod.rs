@@ -7,9 +7,10 @@
 //! |---|---|
 //! | `program`, `pam` | the installed program, what is before it in `PATH`, the PAM service |
 //! | `kernel`, `clock` | what the kernel can do, `/proc`, the time |
-//! | `policy`, `people`, `secrets` | whether it can be used, and whether those it counts on are there |
+//! | `policy`, `people`, `secrets`, `sender` | whether it can be used, and whether those it counts on are there |
 //! | `signers` | whose SSH key is whose, and whether those who must sign can |
 //! | `storage`, `state`, `log` | room on the disk, owners and modes, locks, requests, the audit log |
+//! | `reviews` | lifted denials that should have been reviewed |
 //! | `mend` | commands for what several of them find |
 
 mod clock;
@@ -20,7 +21,9 @@ mod pam;
 mod people;
 mod policy;
 mod program;
+mod reviews;
 mod secrets;
+mod sender;
 mod signers;
 mod state;
 mod storage;
@@ -111,10 +114,12 @@ pub fn examine(directories: &Directories) -> Vec<Finding> {
     if let Some(policy) = &policy {
         inner.extend(people::examine(policy));
         inner.extend(secrets::examine(policy, directories.scope));
+        inner.push(sender::examine(policy, directories.scope));
     }
     inner.extend(signers::examine(directories, policy.as_ref()));
     inner.extend(storage::examine(directories));
     inner.extend(state::examine(directories));
+    inner.extend(reviews::examine(directories));
     if directories.scope == Scope::User || caller().uid == 0 {
         findings.extend(inner);
         findings.extend(log::examine(directories));

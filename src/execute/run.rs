@@ -156,8 +156,9 @@ pub fn stage(caller: &CallerState, run_as: &RunAs, interactive: bool) -> io::Res
 
 /// A place for a command of the monitor's: tells the caller's side that it begins.
 fn own_place(side: &dyn CallerSide, run_as: &RunAs, interactive: bool) -> io::Result<Place> {
-    // Nothing that a terminal sends to its background is for the monitor.
-    for signal in [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU] {
+    // Nothing that a terminal sends to its background is for the monitor; nor that it hangs up, as it
+    // does where the caller's side gives it back and nothing was started on it.
+    for signal in [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGHUP] {
         disposition(signal, libc::SIG_IGN)?;
     }
     let own = side.own_terminals();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::conditions::Conditions;
 use super::diagnostic::{Diagnostic, did_you_mean};
-use super::document::{ChannelKind, Document};
+use super::document::Document;
 use super::glob::is_variable_name;
 use super::locate::Step::{self, Element, Key};
 use super::read::ReadDocument;
@@ -86,18 +86,9 @@ impl Check<'_> {
 
     fn channels(&self) -> Checked {
         for (number, channel) in self.document.channels.iter().enumerate() {
-            let (missing, field) = match channel.kind {
-                ChannelKind::Webhook | ChannelKind::Slack | ChannelKind::Ntfy => {
-                    (channel.url.is_none(), "url")
-                }
-                ChannelKind::Email => (channel.to.is_empty(), "to"),
-                ChannelKind::Command => (channel.run.is_empty(), "run"),
-                ChannelKind::Wall => (false, ""),
-            };
-            if missing {
-                let message = format!("the channel {:?} has no {field}", channel.name.as_str());
-                let help = format!("say where it goes with {field:?}");
-                self.wrong(&[Key("channels"), Element(number)], message, &help)?;
+            if let Some((field, message, help)) = channel.fault() {
+                let place = [Key("channels"), Element(number), Key(field)];
+                self.wrong(&place, message, help)?;
             }
         }
         Ok(())

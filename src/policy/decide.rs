@@ -13,7 +13,7 @@ use std::path::Path;
 use super::compiled::Policy;
 use super::matching::{Leaning, Situation, World, rule_matches};
 use super::protected::Protected;
-use super::verdict::Judgement;
+use super::verdict::{Judgement, Lifting};
 use super::{DYNAMIC_FLOOR, Decision, Facts, Reason, Risk, Verdict, dynamic_reason};
 use crate::invocation::CommandReading;
 use crate::system::text::visible_command;
@@ -21,11 +21,22 @@ use crate::system::text::visible_command;
 impl Policy {
     /// Decides on a command: a function of the policy and these facts, and of nothing else.
     pub fn decide(&self, facts: &Facts<'_>) -> Verdict {
+        self.decide_with(facts, Lifting::Nothing)
+    }
+
+    /// What the policy still says about a command once its soft denials are lifted: what other rules,
+    /// the defaults, the thresholds (for the risk beside that of the lifted rules) and the floor for
+    /// what cannot be read demand, is demanded all the same.
+    pub fn decide_lifting_soft_denials(&self, facts: &Facts<'_>) -> Verdict {
+        self.decide_with(facts, Lifting::SoftDenials)
+    }
+
+    fn decide_with(&self, facts: &Facts<'_>, lifting: Lifting) -> Verdict {
         let kind =
             self.requester_kind(facts.requester_name, facts.requester_groups, facts.requester_kind);
         let situation = self.situation(facts, kind);
         let world = World { search: self.search_path(), lookup: facts.paths };
-        let mut judgement = Judgement::new(self.document(), kind);
+        let mut judgement = Judgement::new(self.document(), kind, lifting);
         let commands = &facts.reading.commands;
         for command in commands {
             self.judge(command, &situation, world, commands.len() > 1, &mut judgement);
@@ -85,7 +96,7 @@ impl Policy {
         let (mut any, mut surely_any) = (false, false);
         for (number, rule) in self.reachable_rules(&command.names, world.lookup) {
             let Ok(rule) = rule else {
-                judgement.at_least(Decision::Deny);
+                judgement.deny_for_good();
                 judgement.add_reason(Decision::Deny, unreadable());
                 continue;
             };

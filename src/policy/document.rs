@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::authentication::Authenticate;
+use super::channel::Channel;
 use super::glob::{TokenPattern, VariablePattern};
 use super::require::Require;
 use super::rule::{Rule, Snapshot};
@@ -166,7 +167,7 @@ pub struct Threshold {
     pub require: Vec<Require>,
 }
 
-/// Emergency access: carried for the Oversight Mechanism.
+/// Emergency access: who may lift a denial with `enforcement: soft`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BreakGlass {
@@ -212,46 +213,6 @@ pub struct Requesters {
     /// Groups of the host, all of whose members are that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unix_groups: Vec<Name>,
-}
-
-/// Where to tell people: carried for the notifiers.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Channel {
-    /// What rules call it.
-    pub name: Id,
-    /// What it is.
-    pub kind: ChannelKind,
-    /// Where it is (webhook, slack, ntfy).
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub url: Option<Name>,
-    /// The file with its secret.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub secret_file: Option<AbsolutePath>,
-    /// Addresses (email).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub to: Vec<Name>,
-    /// The command and its arguments (command).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub run: Vec<String>,
-}
-
-/// What a channel is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ChannelKind {
-    /// An HTTP endpoint that takes signed JSON (Standard Webhooks).
-    Webhook,
-    /// A Slack incoming webhook.
-    Slack,
-    /// An ntfy topic.
-    Ntfy,
-    /// Mail by sendmail.
-    Email,
-    /// A command that reads JSON.
-    Command,
-    /// A line on every terminal.
-    Wall,
 }
 
 /// The labels of the hosts that match. A caller can never give a host a label.

@@ -12,7 +12,7 @@ use super::conditions::Conditions;
 use super::matching::{Leaning, Situation, World};
 use super::quantity::Quantity;
 use super::rule::{Raise, Rule};
-use super::verdict::Judgement;
+use super::verdict::{Judgement, Lifting};
 use super::{
     Authentication, Confine, Decision, Policy, Requirement, Risk, Verdict, milliseconds,
     optional_milliseconds,
@@ -116,7 +116,7 @@ impl Policy {
     pub fn open_to(&self, who: &Who<'_>) -> Listing {
         let kind = self.requester_kind(who.name, who.groups, who.kind);
         let situation = self.situation_of(who, kind);
-        let judge = || Judgement::new(self.document(), kind);
+        let judge = || Judgement::new(self.document(), kind, Lifting::Nothing);
         let mut listing = Listing {
             kind,
             rules: Vec::new(),

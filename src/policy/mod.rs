@@ -19,6 +19,7 @@
 
 mod authentication;
 mod cache;
+mod channel;
 mod check;
 mod command;
 mod compiled;
@@ -64,19 +65,20 @@ use crate::invocation::{DynamicFragment, PathLookup, Reading, RequesterKind};
 use crate::system::{ByteString, Digest};
 
 pub use authentication::{Authenticate, Authentication};
+pub use channel::{Channel, ChannelKind, ChannelUrl, MailAddress};
 pub use command::CommandPattern;
 pub use compiled::{Policy, PolicyCounts};
 pub use conditions::{Conditions, FlagCondition, FlagName, PermittedFlag};
 pub use confine::Confine;
 pub use diagnostic::Diagnostic;
 pub use document::{
-    BreakGlass, Channel, ChannelKind, DefaultEnvironment, Defaults, Document, Expectation, Group,
-    HostLabels, Requesters, Test, TestSituation, Threshold,
+    BreakGlass, DefaultEnvironment, Defaults, Document, Expectation, Group, HostLabels, Requesters,
+    Test, TestSituation, Threshold,
 };
 pub use error::PolicyError;
 pub use glob::{PathPattern, TokenPattern, VariablePattern};
 pub use listing::{Entry, Listing, Needs, Stricter, Who};
-pub use people::Demand;
+pub use people::{Demand, Emergency};
 pub use quantity::Quantity;
 pub use require::{ExpectedApprovers, Require, Requirement, required_in_words};
 pub use rule::{Examples, Raise, Rule, RuleEnvironment, Snapshot, Undo};
@@ -215,6 +217,8 @@ pub struct Verdict {
     pub risk: Risk,
     /// For a denial: whether break-glass can lift it.
     pub enforcement: Enforcement,
+    /// The ids of the rules that deny.
+    pub denied_by: Vec<String>,
     /// What the policy takes the requester for.
     pub requester_kind: RequesterKind,
     /// The first reason that spoke for this very decision, for whoever reads one only.

@@ -16,6 +16,15 @@ use super::{
 };
 use crate::invocation::RequesterKind;
 
+/// Whether denials with `enforcement: soft` count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Lifting {
+    /// They do.
+    Nothing,
+    /// Somebody has broken the glass: what else the policy says, counts.
+    SoftDenials,
+}
+
 /// A verdict in the making.
 pub(super) struct Judgement<'a> {
     document: &'a Document,
@@ -23,6 +32,12 @@ pub(super) struct Judgement<'a> {
     decision: Decision,
     risk: Risk,
     enforcement: Enforcement,
+    /// The rules that deny.
+    denied_by: Vec<String>,
+    /// Whether denials that can be lifted are.
+    lifting: Lifting,
+    /// The risk that thresholds look at: all of it but for that of rules whose denial is lifted.
+    risk_beside: Risk,
     /// With the decision that each speaks for.
     reasons: Vec<(Decision, Reason)>,
     required: Required,
@@ -32,13 +47,20 @@ pub(super) struct Judgement<'a> {
 }
 
 impl<'a> Judgement<'a> {
-    pub(super) fn new(document: &'a Document, requester_kind: RequesterKind) -> Self {
+    pub(super) fn new(
+        document: &'a Document,
+        requester_kind: RequesterKind,
+        lifting: Lifting,
+    ) -> Self {
         Self {
             document,
             requester_kind,
             decision: Decision::Allow,
             risk: Risk::Low,
             enforcement: Enforcement::Soft,
+            denied_by: Vec::new(),
+            lifting,
+            risk_beside: Risk::Low,
             reasons: Vec::new(),
             required: Required::default(),
             rules: BTreeMap::new(),
@@ -52,6 +74,13 @@ impl<'a> Judgement<'a> {
 
     pub(super) fn risk_at_least(&mut self, risk: Risk) {
         self.risk = self.risk.max(risk);
+        self.risk_beside = self.risk_beside.max(risk);
+    }
+
+    /// A denial that only a change of the policy, or of the machine, lifts.
+    pub(super) fn deny_for_good(&mut self) {
+        self.at_least(Decision::Deny);
+        self.enforcement = Enforcement::Hard;
     }
 
     /// A reason, and the decision that it speaks for.
@@ -84,16 +113,34 @@ impl<'a> Judgement<'a> {
             });
         }
         reasons.into_iter().for_each(|reason| self.add_reason(rule.decision, reason));
-        self.at_least(rule.decision);
-        self.risk_at_least(risk);
         if rule.decision == Decision::Deny {
-            self.enforcement = self.enforcement.max(rule.enforcement.unwrap_or(Enforcement::Hard));
+            let enforcement = rule.enforcement.unwrap_or(Enforcement::Hard);
+            self.denied(rule, risk, enforcement);
+        } else {
+            self.at_least(rule.decision);
+            self.risk_at_least(risk);
         }
         if rule.decision == Decision::Approve && rule.require.is_empty() {
             self.require(&self.document.defaults.require);
         }
         self.require(&rule.require);
         self.rules.entry(number).or_insert((rule, surely)).1 |= surely;
+    }
+
+    /// A rule denies. Where its denial is lifted it is still told of, and its risk shown; but the
+    /// thresholds look at what is left.
+    fn denied(&mut self, rule: &Rule, risk: Risk, enforcement: Enforcement) {
+        let id = rule.id.as_str();
+        if !self.denied_by.iter().any(|known| known == id) {
+            self.denied_by.push(id.to_owned());
+        }
+        if self.lifting == Lifting::SoftDenials && enforcement == Enforcement::Soft {
+            self.risk = self.risk.max(risk);
+            return;
+        }
+        self.enforcement = self.enforcement.max(enforcement);
+        self.at_least(Decision::Deny);
+        self.risk_at_least(risk);
     }
 
     /// The defaults count, for this reason.
@@ -121,7 +168,7 @@ impl<'a> Judgement<'a> {
 
     /// Lets every threshold up to the risk demand what it demands.
     pub(super) fn apply_thresholds(&mut self) {
-        let (document, risk) = (self.document, self.risk);
+        let (document, risk) = (self.document, self.risk_beside);
         for threshold in document.thresholds.iter().filter(|one| one.at <= risk) {
             if self.decision == Decision::Deny && threshold.decision != Decision::Deny {
                 continue;
@@ -168,6 +215,7 @@ impl<'a> Judgement<'a> {
             decision: self.decision,
             risk: self.risk,
             enforcement: self.enforcement,
+            denied_by: self.denied_by.clone(),
             requester_kind: self.requester_kind,
             rules: self.matched().map(|rule| rule.id.as_str().to_owned()).collect(),
             requirements: std::mem::take(&mut self.required).into_requirements(),
@@ -279,9 +327,13 @@ impl<'a> Judgement<'a> {
         }
     }
 
+    /// The defaults' channels are for what concerns others: what they are to decide, and what was
+    /// refused. Whoever wants to hear of more says so in the rule.
     fn notify(&self) -> Vec<String> {
         let of_rules = self.matched().flat_map(|rule| &rule.notify);
-        let all = self.document.defaults.notify.iter().chain(of_rules);
+        let concerns_others = matches!(self.decision, Decision::Approve | Decision::Deny);
+        let defaults = self.document.defaults.notify.iter().filter(|_| concerns_others);
+        let all = defaults.chain(of_rules);
         unique(all.map(|channel| channel.as_str().to_owned()))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use super::break_glass::{self, Lifted};
 use super::{ProtocolError, Purpose, Rooms, confining};
 use crate::authenticate::Proof;
 use crate::execute::{self, Environment, KernelConfinement};
@@ -33,6 +34,8 @@ pub struct Case<'r> {
     pub purpose: Purpose,
     /// What proved that it is the requester who asks, where that was asked for.
     pub proof: Option<Proof>,
+    /// The denial that its requester lifts, where they broke the glass.
+    pub(super) lifted: Option<Lifted>,
     /// With whose eyes it was looked at.
     sight: Sight,
 }
@@ -74,17 +77,8 @@ impl<'r> Case<'r> {
         invocation: Invocation,
         sight: Sight,
     ) -> Result<Self, ProtocolError> {
-        let verdict = rooms.policy.decide(&Facts {
-            reading: &invocation.reading,
-            requester_name: &invocation.requester.name,
-            requester_groups: &invocation.requester.groups,
-            requester_kind: invocation.requester.kind,
-            host: &rooms.host.name,
-            labels: &[],
-            directory: &invocation.directory,
-            run_as: &invocation.run_as.user,
-            paths: &Machine { requester_uid: invocation.requester.uid },
-        });
+        let machine = Machine { requester_uid: invocation.requester.uid };
+        let verdict = rooms.policy.decide(&facts(rooms, &invocation, &machine));
         let (affected, writable) = confining::affected(rooms, &invocation, &verdict)?;
         Ok(Self {
             rooms,
@@ -95,8 +89,22 @@ impl<'r> Case<'r> {
             writable,
             purpose,
             proof: None,
+            lifted: None,
             sight,
         })
+    }
+
+    /// What the policy says beside its soft denials.
+    pub(super) fn verdict_lifting_soft_denials(&self) -> Verdict {
+        let machine = Machine { requester_uid: self.invocation.requester.uid };
+        let facts = facts(self.rooms, &self.invocation, &machine);
+        let decide = || self.rooms.policy.decide_lifting_soft_denials(&facts);
+        // What the caller cannot see decides nothing that they are told.
+        if self.sight.is_whole() {
+            decide()
+        } else {
+            self.sight.through(decide).unwrap_or_else(|_| self.verdict.clone())
+        }
     }
 
     /// The arguments that are, or would be, files where whoever looks at the case cannot see.
@@ -166,7 +174,8 @@ impl<'r> Case<'r> {
                  add a group and \"defaults: require\" to the policy, or ask an administrator"
             )
         } else {
-            format!("{reason}; \"hitl check -- COMMAND\" shows the whole decision")
+            let hint = break_glass::hint(self).map_or_else(String::new, |hint| format!("; {hint}"));
+            format!("{reason}; \"hitl check -- COMMAND\" shows the whole decision{hint}")
         }
     }
 
@@ -236,6 +245,21 @@ impl<'r> Case<'r> {
     pub(super) fn capture_limits(&self) -> CaptureLimits {
         let default = CaptureLimits::default();
         CaptureLimits { bytes: self.verdict.snapshot.max_size.unwrap_or(default.bytes), ..default }
+    }
+}
+
+/// What is known about a command when it is judged.
+fn facts<'f>(rooms: &'f Rooms, invocation: &'f Invocation, machine: &'f Machine) -> Facts<'f> {
+    Facts {
+        reading: &invocation.reading,
+        requester_name: &invocation.requester.name,
+        requester_groups: &invocation.requester.groups,
+        requester_kind: invocation.requester.kind,
+        host: &rooms.host.name,
+        labels: &[],
+        directory: &invocation.directory,
+        run_as: &invocation.run_as.user,
+        paths: machine,
     }
 }
 

@@ -5,9 +5,9 @@ use super::case::Case;
 use super::confining;
 use super::record::OnRecord;
 use super::signing::Registry;
-use super::{ProtocolError, Rooms, editing, plans, record, told};
+use super::{ProtocolError, Rooms, break_glass, editing, notifying, plans, record, told};
 use crate::invocation::{self, BoundFile};
-use crate::policy::Policy;
+use crate::policy::{Decision, Policy};
 use crate::review::{
     Approval, Approver, Bound, BoundEnvironment, BoundRequester, Difference, Listing, Plan, Record,
     RequestId, RequestStore, Runner, Salt, Shown, Stock, StoreError,
@@ -18,18 +18,7 @@ use crate::system::{ByteString, Digest, Moment, Sight};
 
 /// Stores a new request, after it is on record.
 pub(super) fn request(rooms: &Rooms, case: &Case<'_>) -> Result<Record, ProtocolError> {
-    let now = Moment::now();
-    let salt = Salt::random()?;
-    let bound = bind(case, &salt, Bound::fresh_nonce()?, &now)?;
-    let record = Record::new(
-        rooms.requests.fresh_id()?,
-        bound,
-        salt,
-        shown(case)?,
-        now,
-        case.verdict.approval_expiry,
-        case.verdict.execution_expiry,
-    )?;
+    let record = make(rooms, case)?;
     editing::keep(rooms, &record.id, case)?;
     plans::keep(rooms, &record.id, &case.purpose)?;
     let on_record = OnRecord::new(case, &record.id, record.digest);
@@ -37,7 +26,24 @@ pub(super) fn request(rooms: &Rooms, case: &Case<'_>) -> Result<Record, Protocol
     entries.extend(on_record.proved());
     rooms.log.append(&entries, &Moment::now())?;
     rooms.requests.insert(&record)?;
+    notifying::pending(rooms, &record);
     Ok(record)
+}
+
+/// A new request, nowhere stored yet.
+pub(super) fn make(rooms: &Rooms, case: &Case<'_>) -> Result<Record, ProtocolError> {
+    let now = Moment::now();
+    let salt = Salt::random()?;
+    let bound = bind(case, &salt, Bound::fresh_nonce()?, &now)?;
+    Ok(Record::new(
+        rooms.requests.fresh_id()?,
+        bound,
+        salt,
+        shown(case)?,
+        now,
+        case.verdict.approval_expiry,
+        case.verdict.execution_expiry,
+    )?)
 }
 
 /// Everything that an approval of this case is bound to, as it is now.
@@ -91,6 +97,7 @@ fn describe(
         reason: case.purpose.reason.clone(),
         ticket: case.purpose.ticket.clone(),
         plan: case.purpose.plan.as_ref().map(Plan::digest),
+        break_glass: case.lifted.is_some(),
         nonce,
         expires_ms: 0,
     })
@@ -103,7 +110,7 @@ fn shown(case: &Case<'_>) -> Result<Shown, ProtocolError> {
     preview.say_that_there_is_more();
     let confined = confining::shown(case.writable.as_ref(), verdict.confine);
     Ok(Shown {
-        decision: verdict.decision,
+        decision: case.decision_shown(),
         risk: verdict.risk,
         reasons: verdict.reasons.clone(),
         requirements: verdict.requirements.clone(),
@@ -114,8 +121,10 @@ fn shown(case: &Case<'_>) -> Result<Shown, ProtocolError> {
         snapshot: preview.paths,
         not_covered: preview.not_covered,
         confined,
+        break_glass: break_glass::shown(case),
         edit: editing::shown(case),
         plan_was_input: case.purpose.plan_was_input,
+        notify: break_glass::channels(case),
         run_timeout_ms: verdict
             .run_timeout
             .map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
@@ -142,6 +151,10 @@ pub(super) fn take_again<'r>(
     let policy = Policy::load(&rooms.directories)?;
     let mut again = Case::open(rooms, case.asked.clone(), case.purpose.clone())?;
     again.proof = case.proof;
+    if record.bound.break_glass {
+        // Where that is no longer theirs to do, it is a difference.
+        let _ = again.lift();
+    }
     let nonce = record.bound.nonce.clone();
     let mut bound = bind(&again, &record.salt, nonce, &Moment::now())?;
     bound.policy = policy.identity().digest;
@@ -150,7 +163,9 @@ pub(super) fn take_again<'r>(
     bound.operands.iter_mut().for_each(|file| invocation::look_once_more(file, scope));
     let mut because = Difference::sentence(&record.bound.differences(&bound));
     let shown = &record.shown;
-    let stricter = again.verdict.decision > shown.decision
+    let decision = again.decision_shown();
+    let stricter = decision > shown.decision
+        || (shown.decision == Decision::Deny && decision != Decision::Deny)
         || again.verdict.risk > shown.risk
         || again.verdict.requirements != shown.requirements;
     if because.is_empty() && stricter {
@@ -215,7 +230,10 @@ pub(super) fn change(
     });
     match unrecorded {
         Some(error) => Err(error.into()),
-        None => Ok(changed.inspect(|record| editing::forget(rooms, record))?),
+        None => Ok(changed.inspect(|record| {
+            editing::forget(rooms, record);
+            notifying::changed(rooms, record);
+        })?),
     }
 }
 
@@ -234,6 +252,7 @@ pub(super) fn consume(rooms: &Rooms, id: &RequestId) -> Result<Record, ProtocolE
 pub(super) fn finish(rooms: &Rooms, id: &RequestId, ending: &str) -> Result<(), ProtocolError> {
     let record = rooms.requests.update(id, &mut |record| record.finish(ending, &Moment::now()))?;
     editing::forget(rooms, &record);
+    notifying::changed(rooms, &record);
     Ok(())
 }
 
@@ -250,6 +269,7 @@ pub fn note_overdue(rooms: &Rooms) -> Result<Listing, ProtocolError> {
         let entries: Vec<_> = closed.iter().map(|record| record::closed(record, &user)).collect();
         rooms.log.append(&entries, &Moment::now())?;
     }
+    closed.iter().for_each(|record| notifying::changed(rooms, record));
     Ok(live)
 }
 

@@ -126,6 +126,9 @@ pub enum ProtocolError {
     /// Somebody else's request.
     #[error("{0}")]
     NotYours(String),
+    /// The policy has no such channel.
+    #[error("the policy has no channel {0:?}: {known}", known = known_channels(.1))]
+    UnknownChannel(String, Vec<String>),
     /// The command has ended, but its end could not be recorded.
     #[error("the command ran ({ending}), but its end could not be recorded: {source}")]
     EndNotRecorded {
@@ -140,5 +143,12 @@ impl ProtocolError {
     /// Whether the command was never started.
     pub fn nothing_ran(&self) -> bool {
         !matches!(self, Self::EndNotRecorded { .. } | Self::Execute(ExecuteError::Watch(_)))
+    }
+}
+
+fn known_channels(known: &[String]) -> String {
+    match known {
+        [] => "it has none at all; add one under \"channels\"".to_owned(),
+        known => format!("it has {}", known.join(", ")),
     }
 }

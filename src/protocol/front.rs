@@ -13,6 +13,9 @@ use crate::snapshot::{Captured, Progress, SnapshotError};
 
 /// How a command is walked through: for [`super::run`] and [`super::resume`].
 pub struct Manner<'m> {
+    /// Whether the requester lifts a denial, where that is theirs to do. Their reason is of substance
+    /// then ([`super::is_a_reason`]).
+    pub break_glass: bool,
     /// What to do when a human is needed.
     pub patience: Patience,
     /// What the caller had before hitl settled in: the command gets it back.
@@ -112,6 +115,12 @@ pub enum Event<'a> {
     Decided(&'a Case<'a>),
     /// A human is needed; the request is stored.
     Pending(&'a Record),
+    /// The requester is about to lift the denial, and is asked for it.
+    BreakingGlass(&'a Record),
+    /// They have: that is on record.
+    GlassBroken(&'a Record),
+    /// They cannot, and what was decided counts: why.
+    GlassKept(&'a str),
     /// Everything needed was given.
     Approved(&'a Record),
     /// The state before the command is captured.

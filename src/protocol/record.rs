@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::case::Case;
 use super::confining::Confining;
-use crate::audit::{Claims, Command, Entry, EntryUser, Reference};
+use crate::audit::{Claims, Command, Entry, EntryUser, GlassBroken, Reference};
 use crate::execute::Ending;
 use crate::invocation::Requester;
-use crate::review::{Approval, Approver, Proof, Record, Rejection, RequestId, Signed, State};
+use crate::review::{
+    Approval, Approver, Proof, Record, Rejection, RequestId, Review, Signed, State,
+};
 use crate::snapshot::Captured;
 use crate::system::Digest;
 
@@ -38,7 +40,8 @@ impl<'c> OnRecord<'c> {
 
     /// Somebody asked, and the policy has spoken.
     pub(super) fn asked_and_decided(&self) -> [Entry; 2] {
-        let Case { verdict, purpose, .. } = self.case;
+        let verdict = self.case.verdict_of_the_policy();
+        let purpose = &self.case.purpose;
         [
             Entry::requested(
                 &self.reference,
@@ -58,6 +61,23 @@ impl<'c> OnRecord<'c> {
                 self.case.rooms.policy.identity(),
             ),
         ]
+    }
+
+    /// They lift the denial, where they broke the glass; what is still needed stands beside it.
+    pub(super) fn glass_broken(&self, record: &Record) -> Option<Entry> {
+        let glass = record.shown.break_glass.as_ref()?;
+        Some(Entry::glass_broken(
+            &self.reference,
+            &self.requester,
+            &GlassBroken {
+                verdict: &self.case.verdict,
+                lifted: &glass.lifted,
+                reason: record.bound.reason.as_deref().unwrap_or_default(),
+                review_by: &glass.review_by,
+                reviewers: &glass.reviewers,
+                channels: &record.shown.notify,
+            },
+        ))
     }
 
     /// The requester has proved to be who they are, where they had to.
@@ -124,6 +144,20 @@ fn proved(entry: Entry, proof: &Proof) -> Entry {
 
 fn entry_user(approver: &Approver) -> EntryUser {
     EntryUser { name: approver.name.clone(), uid: approver.uid, login_uid: approver.login_uid }
+}
+
+/// What a human says of a denial that was lifted.
+pub(super) fn reviewed(record: &Record, review: &Review) -> Entry {
+    let Review { reviewer, judgement, message, proof, .. } = review;
+    let entry = Entry::glass_reviewed(
+        &reference(record),
+        &entry_user(reviewer),
+        reviewer.kind,
+        &reviewer.groups,
+        *judgement,
+        message.as_deref(),
+    );
+    proved(entry, proof)
 }
 
 /// What ended a request without anybody's decision on it.

@@ -1,12 +1,12 @@
 //! A human's word on a request: yes or no, by their login or by a signature.
 
 use super::signing::{Proving, Registry, Sign, ToSign};
-use super::{ProtocolError, Rooms, decisions, record};
+use super::{ProtocolError, Rooms, break_glass, decisions, record};
 use crate::invocation::{self, Requester, RequesterKind};
 use crate::policy::Presence;
 use crate::review::{
-    Approval, Approver, Offer, Proof, Record, Rejection, RequestId, RequestStore, Ruling, State,
-    StoreError,
+    Approval, Approver, Judgement, Offer, Proof, Record, Rejection, RequestId, RequestStore,
+    Review, Ruling, State, StoreError,
 };
 use crate::system::Moment;
 use crate::system::identity::Account;
@@ -24,13 +24,64 @@ pub struct Word<'w> {
     pub sign: Sign<'w>,
 }
 
-/// A human says yes, from their own login.
+/// A human says yes, from their own login; of a run whose denial was lifted, that it was justified.
 ///
 /// # Errors
 /// [`ProtocolError::Store`] where it does not count; [`ProtocolError::NotSigned`] and its like where it
 /// needs a signature and there is none; [`ProtocolError::HostNotNamed`].
 pub fn approve(rooms: &Rooms, id: &RequestId, word: Word<'_>) -> Result<Record, ProtocolError> {
+    if break_glass::is_for_review(rooms, id)? {
+        return review(rooms, id, Judgement::Justified, word);
+    }
     yes(rooms, id, approver(rooms)?, word, false)
+}
+
+/// Another human says afterwards whether lifting a denial was justified.
+fn review(
+    rooms: &Rooms,
+    id: &RequestId,
+    judgement: Judgement,
+    word: Word<'_>,
+) -> Result<Record, ProtocolError> {
+    let reviewer = approver(rooms)?;
+    let mut review = Review::by_login(reviewer, judgement, word.message.clone(), &Moment::now());
+    let record = rooms.requests.load(id)?;
+    if !matches!(word.proving, Proving::Signature(_)) {
+        // Whose word does not count anyway is not asked to sign it.
+        record.clone().review(review.clone())?;
+    }
+    let wanted = presence_of_reviewer(rooms, &record, &review.reviewer);
+    let registry = Registry::new(rooms);
+    let who = review.reviewer.clone();
+    if let Some(signed) = sign(&registry, &record, &who, judgement.ruling(), wanted, word)? {
+        let proved = registry
+            .presence_of_signature(&record, &who.name, &signed, None, &review.at)
+            .map_err(ProtocolError::NotSigned)?;
+        if proved < wanted {
+            return Err(ProtocolError::NotSigned(format!(
+                "it proves {}, and your group has to prove {}",
+                proved.word(),
+                wanted.word()
+            )));
+        }
+        review.message.clone_from(&signed.offer.message);
+        review.proof = Proof::Signature { signed: Box::new(signed), at_requesters_terminal: false };
+    }
+    decisions::change(rooms, id, &mut |record, now| {
+        let review = Review { at: now.clone(), ..review.clone() };
+        record.review(review.clone())?;
+        Ok(record::reviewed(record, &review))
+    })
+}
+
+/// The least that a reviewer has to prove: what the most lenient of their groups asks for that review it.
+fn presence_of_reviewer(rooms: &Rooms, record: &Record, reviewer: &Approver) -> Presence {
+    let counts = |name: &str| {
+        reviewer.groups.iter().any(|group| group == name)
+            && record.reviewers().iter().any(|group| group == name)
+    };
+    let groups = rooms.policy.groups().iter().filter(|group| counts(group.name.as_str()));
+    groups.map(|group| group.presence).min().unwrap_or_default()
 }
 
 /// The requester's own human says yes at the terminal where they asked.
@@ -167,6 +218,9 @@ fn host_is_named(record: &Record, typed: Option<&str>) -> Result<(), ProtocolErr
 /// # Errors
 /// As [`approve`], and for an empty message.
 pub fn reject(rooms: &Rooms, id: &RequestId, word: Word<'_>) -> Result<Record, ProtocolError> {
+    if break_glass::is_for_review(rooms, id)? {
+        return review(rooms, id, Judgement::NotJustified, word);
+    }
     let approver = approver(rooms)?;
     let mut rejection = Rejection {
         approver,
@@ -214,7 +268,22 @@ pub fn offer(
     let approver = approver(rooms)?;
     let record = rooms.requests.load(id)?;
     let now = Moment::now();
+    let for_review = record.bound.break_glass && record.state.is_closed();
+    let ruling = match ruling {
+        Ruling::Approve if for_review => Ruling::Justified,
+        Ruling::Reject if for_review => Ruling::Unjustified,
+        ruling => ruling,
+    };
     let wanted = match ruling {
+        Ruling::Justified | Ruling::Unjustified => {
+            let judgement = match ruling {
+                Ruling::Justified => Judgement::Justified,
+                _ => Judgement::NotJustified,
+            };
+            let (who, message) = (approver.clone(), message.clone());
+            record.clone().review(Review::by_login(who, judgement, message, &now))?;
+            presence_of_reviewer(rooms, &record, &approver).max(Presence::Key)
+        }
         Ruling::Reject => {
             let rejection = Rejection {
                 approver: approver.clone(),
@@ -225,7 +294,7 @@ pub fn offer(
             record.clone().reject(rejection)?;
             Presence::Key
         }
-        _ => match record.presence_wanted(&approver) {
+        Ruling::Approve => match record.presence_wanted(&approver) {
             Some(wanted) if record.state == State::Pending => wanted,
             // The same refusal as that of the approval itself.
             _ => {
@@ -240,7 +309,7 @@ pub fn offer(
     let to_sign = ToSign { record: &record, approver: &approver, ruling, message, wanted };
     let offer = to_sign.offer(&registry, key)?;
     rooms.requests.update(id, &mut |record| {
-        if record.state == State::Pending {
+        if record.state == State::Pending || for_review {
             record.offer(approver.uid, offer.clone());
             return Ok(());
         }

@@ -77,6 +77,7 @@ impl Bound {
             reason: _,
             ticket: _,
             plan: _,
+            break_glass,
             nonce: _,
             expires_ms: _,
         } = self;
@@ -106,6 +107,9 @@ impl Bound {
         found.compare("the policy", policy, &now.policy, Digest::to_string);
         found.compare("the set of rules that match", rules, &now.rules, |rules| {
             if rules.is_empty() { "none".to_owned() } else { visible(&rules.join(", ")) }
+        });
+        found.compare("whether a denial is lifted", break_glass, &now.break_glass, |lifted| {
+            if *lifted { "it is lifted" } else { "it is not" }.to_owned()
         });
         found.0
     }

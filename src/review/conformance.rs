@@ -4,8 +4,10 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::samples::{approver, record_at};
-use super::{Approval, FileStore, Record, RequestStore, Runner, State, StoreError, Waited};
+use super::samples::{approver, lifted_at, record_at};
+use super::{
+    Approval, FileStore, Judgement, Record, RequestStore, Review, Runner, State, StoreError, Waited,
+};
 use crate::system::{BootId, Moment};
 
 /// Every promise, on an empty store.
@@ -18,6 +20,7 @@ fn keeps_its_promises(store: &(dyn RequestStore + Sync)) {
     twenty_racers_use_an_approval_once(store);
     one_at_a_time_starts_a_request(store);
     time_and_restarts_close_once(store);
+    a_lifted_denial_is_listed_until_it_is_reviewed(store);
     a_waiter_wakes_at_once(store);
     a_waiter_gives_up_when_told(store);
 }
@@ -162,6 +165,38 @@ fn one_at_a_time_starts_a_request(store: &dyn RequestStore) {
         })
         .unwrap();
     assert!(wrong_state(&record.id).starts_with("running: "));
+}
+
+fn a_lifted_denial_is_listed_until_it_is_reviewed(store: &dyn RequestStore) {
+    let ids = |store: &dyn RequestStore| {
+        store.unreviewed().unwrap().records.into_iter().map(|record| record.id).collect::<Vec<_>>()
+    };
+    let record = lifted_at(store.fresh_id().unwrap(), Moment::now());
+    store.insert(&record).unwrap();
+    assert_eq!(store.load(&record.id).unwrap().state, State::Approved);
+    assert_eq!(ids(store), []);
+    let runner = Runner::here(&Moment::now()).unwrap();
+    store
+        .update(&record.id, &mut |record| {
+            record.consume(runner.clone(), &Approval::as_given, &Moment::now())
+        })
+        .unwrap();
+    assert_eq!(ids(store), []);
+    store.update(&record.id, &mut |record| record.finish("exit 0", &Moment::now())).unwrap();
+    assert_eq!(ids(store), std::slice::from_ref(&record.id));
+    assert!(store.list(false).unwrap().records.iter().all(|live| live.id != record.id));
+    assert!(store.list(true).unwrap().records.iter().any(|one| one.id == record.id));
+    assert_eq!(store.find(&record.id.to_string(), &|_| true).unwrap(), record.id);
+    assert!(matches!(store.insert(&record), Err(StoreError::Clash(_))));
+    store
+        .update(&record.id, &mut |record| {
+            let bob = approver(1001, &["ops"]);
+            record.review(Review::by_login(bob, Judgement::Justified, None, &Moment::now()))
+        })
+        .unwrap();
+    assert_eq!(ids(store), []);
+    assert!(store.load(&record.id).unwrap().review.is_some());
+    assert!(store.list(true).unwrap().records.iter().any(|one| one.id == record.id));
 }
 
 fn time_and_restarts_close_once(store: &dyn RequestStore) {

@@ -5,8 +5,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::samples::{approver, record_at};
-use super::{Approval, FileStore, Record, RequestStore, Runner, State, StoreError};
+use super::samples::{approver, lifted_at, record_at};
+use super::{
+    Approval, FileStore, Judgement, Record, RequestStore, Review, Runner, State, StoreError,
+};
 use crate::system::Moment;
 
 /// Where a child process of these tests finds the store, and what it does there.
@@ -215,4 +217,36 @@ fn requests_are_for_their_owner_alone() {
     assert_eq!(mode("requests"), 0o700);
     assert_eq!(mode("requests/pending"), 0o700);
     assert_eq!(mode(&format!("requests/pending/{}.json", record.id.characters())), 0o600);
+}
+
+#[test]
+fn a_reviewed_run_that_a_killed_writer_left_among_the_unreviewed_is_moved_by_the_next() {
+    let (directory, store) = store();
+    let mut record = lifted_at(store.fresh_id().unwrap(), Moment::now());
+    store.insert(&record).unwrap();
+    record = consume(&store, &record).unwrap();
+    record.finish("exit 0", &Moment::now()).unwrap();
+    let name = format!("{}.json", record.id.characters());
+    let requests = directory.path().join("requests");
+    let write = |place: &str, record: &Record| {
+        let path = requests.join(place).join(&name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, serde_json::to_vec(record).unwrap()).unwrap();
+    };
+    // Ended, and killed before it was moved from the live ones.
+    write("pending", &record);
+    assert_eq!(store.unreviewed().unwrap().records, std::slice::from_ref(&record));
+    insert(&store);
+    assert!(!requests.join("pending").join(&name).exists());
+    assert!(requests.join("unreviewed").join(&name).exists());
+    assert_eq!(store.unreviewed().unwrap().records, std::slice::from_ref(&record));
+    // Reviewed, and killed before it was moved from the unreviewed ones.
+    let bob = approver(1001, &["ops"]);
+    record.review(Review::by_login(bob, Judgement::Justified, None, &Moment::now())).unwrap();
+    write("unreviewed", &record);
+    assert!(store.unreviewed().unwrap().records.is_empty());
+    assert_eq!(store.load(&record.id).unwrap(), record);
+    insert(&store);
+    assert!(!requests.join("unreviewed").join(&name).exists());
+    assert_eq!(store.load(&record.id).unwrap(), record);
 }

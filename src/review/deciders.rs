@@ -48,7 +48,9 @@ impl Record {
             Decision::Confirm => self.approvals.iter().any(|approval| {
                 approval.approver.is_human() && self.may_be_requester(&approval.approver)
             }),
-            Decision::Allow | Decision::Deny => false,
+            // Lifted by the requester, which is what its own digest says.
+            Decision::Deny => self.is_lifted_alone(),
+            Decision::Allow => false,
         }
     }
 
@@ -97,6 +99,7 @@ impl Record {
         uid == 0
             || uid == self.bound.requester.uid
             || self.shown.requirements.iter().any(|needed| needed.is_for(groups))
+            || self.reviewers().iter().any(|group| groups.contains(group))
     }
 
     /// The least that this approver would have to prove for their yes to count now; `None` where
@@ -203,7 +206,8 @@ impl Record {
         }
         self.check_not_requester(approver, "reject")?;
         let named = &self.shown.requirements;
-        if named.iter().any(|needed| needed.is_for(&approver.groups)) {
+        let reviews = self.reviewers().iter().any(|group| approver.groups.contains(group));
+        if reviews || named.iter().any(|needed| needed.is_for(&approver.groups)) {
             return Ok(());
         }
         let groups: BTreeSet<&String> = named.iter().flat_map(|needed| &needed.groups).collect();
@@ -245,12 +249,12 @@ impl Record {
         refused(format!("you cannot {verb} {}: {whose}; {next}", self.id))
     }
 
-    fn may_be_requester(&self, approver: &Approver) -> bool {
+    pub(super) fn may_be_requester(&self, approver: &Approver) -> bool {
         Person::from(approver).may_be(Person::from(&self.bound.requester))
     }
 }
 
-fn check_human(approver: &Approver) -> Result<(), StoreError> {
+pub(super) fn check_human(approver: &Approver) -> Result<(), StoreError> {
     if approver.is_human() {
         return Ok(());
     }
@@ -261,7 +265,7 @@ fn check_human(approver: &Approver) -> Result<(), StoreError> {
     ))
 }
 
-fn refused(sentence: String) -> Result<(), StoreError> {
+pub(super) fn refused(sentence: String) -> Result<(), StoreError> {
     Err(StoreError::NotAllowed(sentence))
 }
 
@@ -293,7 +297,7 @@ impl Approval {
     }
 }
 
-fn in_groups(approver: &Approver) -> String {
+pub(super) fn in_groups(approver: &Approver) -> String {
     if approver.groups.is_empty() {
         "; you count for none of the policy's groups".to_owned()
     } else {

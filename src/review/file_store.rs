@@ -1,10 +1,11 @@
-//! Requests as files: `pending/ID.json` while they live, `closed/YYYY-MM/ID.json` afterwards.
+//! Requests as files: `pending/ID.json` while they live, `closed/YYYY-MM/ID.json` afterwards; between
+//! the two, in `unreviewed/ID.json`, runs of a lifted denial that nobody has reviewed yet.
 //!
 //! Every write is made under one lock (`lock`), to a temporary file that takes the record's place
 //! by rename. Closing takes two steps, so that a crash at any point leaves one whole record: the
 //! closed record takes the place of the live one, then it is moved. Between the two it is closed
-//! and still lies in `pending/`; readers go by its state, and whoever takes stock next moves it.
-//! Readers take no lock.
+//! and still lies in `pending/` (or, reviewed, in `unreviewed/`); readers go by its state, and whoever
+//! takes stock next moves it. Readers take no lock.
 
 use std::fs::File;
 use std::io;
@@ -55,7 +56,13 @@ impl FileStore {
 
     /// Every place where the file of a closed request can be.
     fn closed_files(&self, id: &RequestId) -> Result<Vec<PathBuf>, StoreError> {
-        Ok(self.months()?.iter().map(|month| month.join(file_name(id))).collect())
+        // In the order in which a record moves, so that it is not missed on its way.
+        let places = std::iter::once(self.unreviewed_ones()).chain(self.months()?);
+        Ok(places.map(|place| place.join(file_name(id))).collect())
+    }
+
+    fn unreviewed_ones(&self) -> PathBuf {
+        self.directory.join("unreviewed")
     }
 
     fn months(&self) -> Result<Vec<PathBuf>, StoreError> {
@@ -101,27 +108,34 @@ impl FileStore {
     }
 
     fn move_if_closed(&self, path: &Path, record: &Record) -> Result<(), StoreError> {
-        if !record.state.is_closed() || path.parent() != Some(&self.pending()) {
+        let (here, unreviewed) = (path.parent(), self.unreviewed_ones());
+        let on_its_way = here == Some(&self.pending()) || here == Some(&unreviewed);
+        let place = if record.awaits_review() {
+            unreviewed
+        } else {
+            let date = record.changed.rfc3339();
+            self.directory.join("closed").join(date.get(..7).unwrap_or(&date))
+        };
+        if !record.state.is_closed() || !on_its_way || here == Some(&place) {
             return Ok(());
         }
-        let date = record.changed.rfc3339();
-        let month = self.directory.join("closed").join(date.get(..7).unwrap_or(&date));
-        durable::create_directory(&month)?;
-        durable::rename(path, &month.join(file_name(&record.id)))?;
+        durable::create_directory(&place)?;
+        durable::rename(path, &place.join(file_name(&record.id)))?;
         Ok(())
     }
 
     /// Takes away the temporary files that a killed writer left. Under the lock, so that none of them
     /// belongs to anybody.
     pub(super) fn sweep(&self) -> Result<(), StoreError> {
-        let pending = self.pending();
-        for name in names(&pending)?.iter().filter(|name| is_temporary(name)) {
-            let path = pending.join(name);
-            std::fs::remove_file(&path).map_err(|source| DurableError {
-                action: "remove",
-                path,
-                source,
-            })?;
+        for place in [self.pending(), self.unreviewed_ones()] {
+            for name in names(&place)?.iter().filter(|name| is_temporary(name)) {
+                let path = place.join(name);
+                std::fs::remove_file(&path).map_err(|source| DurableError {
+                    action: "remove",
+                    path,
+                    source,
+                })?;
+            }
         }
         Ok(())
     }
@@ -185,7 +199,7 @@ impl RequestStore for FileStore {
             // Whoever asks for it is told what is wrong with it.
             Err(_) => true,
         };
-        for places in [vec![self.pending()], self.months()?] {
+        for places in [vec![self.pending()], vec![self.unreviewed_ones()], self.months()?] {
             let mut found = Vec::new();
             for place in places {
                 found.extend(
@@ -221,7 +235,8 @@ impl RequestStore for FileStore {
     fn list(&self, closed: bool) -> Result<Listing, StoreError> {
         let mut places = vec![self.pending()];
         if closed {
-            // After the live ones: a record that is closed meanwhile is met twice, never missed.
+            // In the order in which records move: one that moves meanwhile is met twice, never missed.
+            places.push(self.unreviewed_ones());
             places.extend(self.months()?);
         }
         let now = Moment::now();
@@ -235,6 +250,32 @@ impl RequestStore for FileStore {
             }
         }
         Ok(stock::listing(read, closed))
+    }
+
+    fn unreviewed(&self) -> Result<Listing, StoreError> {
+        let mut listing = Listing::default();
+        // Those that have ended and were not moved yet first.
+        for place in [self.pending(), self.unreviewed_ones()] {
+            for (_, read) in stock::read_all(&place, ids(&place)?) {
+                let record = match read {
+                    Ok(Some(mut record)) => {
+                        record.stand_at(&Moment::now());
+                        record
+                    }
+                    Ok(None) => continue,
+                    Err(error) => {
+                        listing.damaged.push(error);
+                        continue;
+                    }
+                };
+                let known = listing.records.iter().any(|known| known.id == record.id);
+                if record.awaits_review() && !known {
+                    listing.records.push(record);
+                }
+            }
+        }
+        listing.records.sort_by_key(|record| record.created.wall_ms);
+        Ok(listing)
     }
 
     fn update(

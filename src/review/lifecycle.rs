@@ -48,6 +48,7 @@ impl Record {
             rejection: None,
             runner: None,
             ending: None,
+            review: None,
             closed_because: None,
         })
     }
@@ -194,6 +195,12 @@ impl Record {
                 until(&self.approval_deadline),
                 self.id
             ),
+            State::Approved if self.bound.break_glass => format!(
+                "{} lifted the denial; \"hitl run --resume {}\" starts it, until {}",
+                visible(&self.bound.requester.name),
+                self.id,
+                self.execution_deadline.as_ref().map(until).unwrap_or_default()
+            ),
             State::Approved => format!(
                 "everything needed was given; where {} does not wait for it already, \"hitl run --resume {}\" starts it, until {}",
                 visible(&self.bound.requester.name),
@@ -203,6 +210,11 @@ impl Record {
             State::Running => {
                 "its command was started, and an approval is for one start".to_owned()
             }
+            State::Finished if self.bound.break_glass => format!(
+                "its command has ended ({}); {}",
+                self.ending.as_deref().map(visible).unwrap_or_default(),
+                self.review_standing()
+            ),
             State::Finished => format!(
                 "its command has ended ({}); to run it again, ask anew with \"hitl run\"",
                 self.ending.as_deref().map(visible).unwrap_or_default()
@@ -217,6 +229,9 @@ impl Record {
             State::Expired | State::Cancelled | State::Void => {
                 format!("{because}; ask anew with \"hitl run\"")
             }
+            State::Unknown if self.bound.break_glass => {
+                format!("{because}; look at what the command did; {}", self.review_standing())
+            }
             State::Unknown => format!(
                 "{because}; look at what the command did before you ask anew with \"hitl run\""
             ),
@@ -229,7 +244,7 @@ impl Record {
     }
 
     /// Only in these states, and only while time has not changed them.
-    fn demand(&mut self, states: &[State], now: &Moment) -> Result<(), StoreError> {
+    pub(super) fn demand(&mut self, states: &[State], now: &Moment) -> Result<(), StoreError> {
         self.pass_time(now);
         if states.contains(&self.state) {
             return Ok(());

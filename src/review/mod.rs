@@ -5,9 +5,10 @@
 //! before the command starts. Records are kept by a [`RequestStore`], under one lock, each state
 //! change one atomic rename.
 //!
-//! Start with `lifecycle`, the steps that a request can take, and `deciders`, whose word counts in
-//! them; `overdue` is what happens to it while nobody acts. `file_store` keeps the records, `stock`
-//! reads all of them at once, `waiting` sleeps until one changes and `watching` until any does. `shown`, `queue` and `view` are what people and programs see,
+//! Start with `lifecycle`, the steps that a request can take, `deciders`, whose word counts in
+//! them, and `glass`, what is different where a denial is lifted; `overdue` is what happens to it while
+//! nobody acts. `file_store` keeps the records, `stock` reads all of them at once, `waiting` sleeps until
+//! one changes and `watching` until any does. `shown`, `queue` and `view` are what people and programs see,
 //! `viewer` is how much of it.
 
 mod bound;
@@ -16,6 +17,7 @@ mod commitment;
 mod deciders;
 mod error;
 mod file_store;
+mod glass;
 mod id;
 mod lifecycle;
 mod lines;
@@ -61,8 +63,9 @@ pub use claim::Claim;
 pub use commitment::Salt;
 pub use error::StoreError;
 pub use file_store::FileStore;
+pub use glass::is_a_reason;
 pub use plan::{Plan, PlanError, parse_ticket};
-pub use queue::rows;
+pub use queue::{review_rows, rows};
 pub use quorum::{Yes, missing};
 pub use search::Search;
 pub use shown::{describe, describe_with_plan};
@@ -116,6 +119,9 @@ pub struct Bound {
     pub ticket: Option<String>,
     /// The digest of the text in which they say what they intend, where they attached one.
     pub plan: Option<Digest>,
+    /// Whether the glass was broken: a soft denial is lifted, for this command alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
     /// 128 random bits in hex: two requests for the same thing have two digests.
     pub nonce: String,
     /// When humans no longer may decide, wall clock in milliseconds since the epoch.
@@ -209,6 +215,9 @@ pub struct Record {
     pub runner: Option<Runner>,
     /// How the command ended.
     pub ending: Option<String>,
+    /// What others say afterwards of a denial that was lifted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
     /// What closed it early: what changed (void), who cancelled.
     pub closed_because: Option<String>,
     /// When the state last changed.
@@ -219,7 +228,8 @@ pub struct Record {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shown {
-    /// What the policy decided: `confirm` or `approve`.
+    /// What the policy decided: `confirm` or `approve`; for a denial that is lifted `approve` where
+    /// humans are needed all the same, else `deny`.
     pub decision: Decision,
     /// The risk.
     pub risk: Risk,
@@ -246,15 +256,59 @@ pub struct Shown {
     /// What it may write, where it is confined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confined: Option<Confined>,
+    /// The denial that is lifted, where the glass was broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<BreakGlass>,
     /// What it writes, where it is an edit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edit: Option<Edited>,
     /// Whether its standard input was read for the plan, so that the command has none.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub plan_was_input: bool,
+    /// The channels of the policy that are told what becomes of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<String>,
     /// What the requester may know of the files, where that is not all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_requester: Option<Seen>,
+}
+
+/// A denial that is lifted in an emergency: what follows of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlass {
+    /// The rules that deny. Never empty.
+    pub lifted: Vec<String>,
+    /// The policy's groups whose members review it afterwards.
+    pub reviewers: Vec<String>,
+    /// Until when they should have.
+    pub review_by: Moment,
+}
+
+/// What another human says afterwards of a denial that was lifted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Review {
+    /// Who.
+    pub reviewer: Approver,
+    /// What they say.
+    pub judgement: Judgement,
+    /// What they wrote; never empty where it was not justified.
+    pub message: Option<String>,
+    /// How they proved that it was them.
+    pub proof: Proof,
+    /// When.
+    pub at: Moment,
+}
+
+/// Whether a lifted denial was justified.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Judgement {
+    /// It was.
+    Justified,
+    /// It was not.
+    NotJustified,
 }
 
 /// What a requester could see of the files by themselves when they asked.
@@ -483,6 +537,12 @@ pub trait RequestStore {
     /// # Errors
     /// [`StoreError`].
     fn list(&self, closed: bool) -> Result<Listing, StoreError>;
+
+    /// The runs of lifted denials that nobody has reviewed yet, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn unreviewed(&self) -> Result<Listing, StoreError>;
 
     /// Changes one request under the store's lock: reads it as it stands now, lets `change` change
     /// it, and writes it durably. Nothing is written where `change` fails, and what a request is

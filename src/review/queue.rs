@@ -23,8 +23,30 @@ pub fn rows<R: Borrow<Record>>(
 ) -> String {
     let records: Vec<&Record> = records.iter().map(Borrow::borrow).collect();
     let header = ["ID", "AGE", "RISK", "WHO", "NEEDS", "LEFT"].map(str::to_owned);
+    table(&records, header, &|record| row(record, now), width, colour)
+}
+
+/// The same for runs of lifted denials that wait for a review, with what is left of the time for it.
+pub fn review_rows<R: Borrow<Record>>(
+    records: &[R],
+    now: &Moment,
+    width: Option<usize>,
+    colour: Colour,
+) -> String {
+    let records: Vec<&Record> = records.iter().map(Borrow::borrow).collect();
+    let header = ["ID", "AGE", "RISK", "WHO", "LIFTED", "REVIEW"].map(str::to_owned);
+    table(&records, header, &|record| review_row(record, now), width, colour)
+}
+
+fn table(
+    records: &[&Record],
+    header: [String; 6],
+    row: &dyn Fn(&Record) -> [String; 6],
+    width: Option<usize>,
+    colour: Colour,
+) -> String {
     let columns: Vec<[String; 6]> =
-        std::iter::once(header).chain(records.iter().map(|record| row(record, now))).collect();
+        std::iter::once(header).chain(records.iter().map(|record| row(record))).collect();
     let mut widths = [0; 6];
     for cell_row in &columns {
         for (widest, cell) in widths.iter_mut().zip(cell_row) {
@@ -66,6 +88,21 @@ fn row(record: &Record, now: &Moment) -> [String; 6] {
             .deadline()
             .map_or_else(|| "-".to_owned(), |deadline| duration_text(deadline.remaining(now))),
     ]
+}
+
+fn review_row(record: &Record, now: &Moment) -> [String; 6] {
+    let glass = record.shown.break_glass.as_ref();
+    let lifted = glass.map(|glass| visible(&glass.lifted.join(", ")));
+    let left = glass.map(|glass| match record.review_is_overdue(now) {
+        true => "OVERDUE".to_owned(),
+        // After a restart only the wall clock counts on.
+        false => {
+            let left = glass.review_by.wall_ms.saturating_sub(now.wall_ms);
+            duration_text(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+        }
+    });
+    let [id, age, risk, who, ..] = row(record, now);
+    [id, age, risk, who, lifted.unwrap_or_default(), left.unwrap_or_default()]
 }
 
 fn needs(record: &Record) -> String {

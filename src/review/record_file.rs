@@ -25,11 +25,8 @@ pub(super) fn encode(path: &Path, record: &Record) -> Result<Vec<u8>, StoreError
     check(record, &record.id).map_err(|what| damaged(path, what))?;
     let mut bytes = serde_json::to_vec_pretty(record).map_err(CanonicalError::from)?;
     bytes.push(b'\n');
-    let limit = if record.approvals.is_empty() && record.state == State::Pending {
-        LARGEST_NEW
-    } else {
-        LARGEST
-    };
+    let is_new = matches!(record.state, State::Pending | State::Approved);
+    let limit = if record.approvals.is_empty() && is_new { LARGEST_NEW } else { LARGEST };
     if bytes.len() > limit {
         return Err(StoreError::TooLarge { size: bytes.len(), limit });
     }
@@ -120,7 +117,9 @@ fn check(record: &Record, id: &RequestId) -> Result<(), String> {
     if !whole {
         return Err(format!("it says {} and lacks what makes it so", record.state));
     }
-    if !matches!(record.shown.decision, Decision::Confirm | Decision::Approve) {
+    record.check_glass()?;
+    let alone = record.shown.decision == Decision::Deny && record.bound.break_glass;
+    if !alone && !matches!(record.shown.decision, Decision::Confirm | Decision::Approve) {
         return Err("it is for a decision that no human makes".to_owned());
     }
     Ok(())

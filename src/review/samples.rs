@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Proof, Record, Rejection,
-    RequestId, Runner, Salt, Shown,
+    Approval, Approver, Bound, BoundEnvironment, BoundRequester, BreakGlass, Proof, Record,
+    Rejection, RequestId, Runner, Salt, Shown,
 };
 use crate::invocation::{BoundFile, InputKind, RequesterKind, RunAs};
 use crate::policy::{Decision, Presence, Reason, Requirement, Risk};
@@ -54,6 +54,7 @@ pub(super) fn bound() -> Bound {
         reason: Some("release 4.2".into()),
         ticket: None,
         plan: None,
+        break_glass: false,
         nonce: "78377b525757b494427f89014f97d799".into(),
         expires_ms: 0,
     }
@@ -76,6 +77,8 @@ pub(super) fn shown() -> Shown {
         not_covered: vec!["what the script does over the network".into()],
         run_timeout_ms: Some(600_000),
         confined: None,
+        break_glass: None,
+        notify: Vec::new(),
         to_requester: None,
         edit: None,
         plan_was_input: false,
@@ -95,6 +98,26 @@ pub(super) fn record_at(id: RequestId, created: Moment) -> Record {
         Duration::from_secs(300),
     )
     .unwrap()
+}
+
+/// A soft denial that alice has lifted: to be reviewed by ops within two hours.
+pub(super) fn lifted_at(id: RequestId, created: Moment) -> Record {
+    let bound = Bound { boot_id: created.boot_id.clone(), break_glass: true, ..bound() };
+    let shown = Shown {
+        decision: Decision::Deny,
+        requirements: Vec::new(),
+        break_glass: Some(BreakGlass {
+            lifted: vec!["deploys".into()],
+            reviewers: vec!["ops".into()],
+            review_by: created.plus(Duration::from_secs(7200)),
+        }),
+        ..shown()
+    };
+    let (decide, use_it) = (Duration::from_secs(600), Duration::from_secs(300));
+    let salt = Salt::random().unwrap();
+    let mut record = Record::new(id, bound, salt, shown, created.clone(), decide, use_it).unwrap();
+    record.break_glass(&created).unwrap();
+    record
 }
 
 pub(super) fn moment(seconds: u64) -> Moment {

@@ -47,6 +47,7 @@ pub fn describe_with_plan(
         |reason| format!("\"{}\" (their words, not checked)", visible(reason)),
     );
     lines.field("their reason", &[claim]);
+    describe_glass(record, now, &mut lines);
     let ticket = record.bound.ticket.as_deref();
     let ticket = ticket.map(|ticket| format!("{} (their words, not checked)", visible(ticket)));
     lines.field("their ticket", &Vec::from_iter(ticket));
@@ -62,6 +63,7 @@ fn describe_risk(record: &Record, colour: Colour, lines: &mut Lines) {
     let risk = risk_text(shown.risk);
     let asks = match shown.decision {
         Decision::Confirm => "the requester's own human confirms",
+        Decision::Deny => "denied, and lifted in an emergency",
         _ => "other humans approve",
     };
     let label = paint::risk(colour, shown.risk, &risk.to_uppercase());
@@ -228,6 +230,30 @@ fn describe_plan(record: &Record, plan: Option<&Result<Plan, &'static str>>, lin
         None => format!("| {line}"),
     }));
     lines.field("their plan", &values);
+}
+
+/// The denial that is lifted, and what others say of it.
+fn describe_glass(record: &Record, now: &Moment, lines: &mut Lines) {
+    let Some(glass) = &record.shown.break_glass else { return };
+    let reviewers = visible(&glass.reviewers.join(", "));
+    let review = match &record.review {
+        Some(review) => format!(
+            "{} (uid {}) found it {}, {}",
+            visible(&review.reviewer.name),
+            review.reviewer.uid,
+            review.judgement,
+            review.at.rfc3339()
+        ),
+        None if record.review_is_overdue(now) => {
+            format!("OVERDUE: by the members of {reviewers}, until {}", glass.review_by.rfc3339())
+        }
+        None => format!("by the members of {reviewers}, until {}", glass.review_by.rfc3339()),
+    };
+    let message = record.review.as_ref().and_then(|review| review.message.as_deref());
+    let message = message.map(|text| format!("\"{}\"", visible(text)));
+    lines.field("break-glass", &[format!("lifts {}", visible(&glass.lifted.join(", ")))]);
+    let values: Vec<String> = std::iter::once(review).chain(message).collect();
+    lines.field("review", &values);
 }
 
 fn describe_rollback(record: &Record, lines: &mut Lines) {

@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::wording::input_text;
-use super::{BoundEnvironment, Record};
+use super::{BoundEnvironment, Judgement, Record};
 use crate::audit::{self, LogHead};
 use crate::invocation::{BoundFile, RunAs};
 use crate::policy::{Requirement, required_in_words};
@@ -32,6 +32,16 @@ pub enum Ruling {
     Justified,
     /// It was none.
     Unjustified,
+}
+
+impl Judgement {
+    /// What a statement calls it.
+    pub fn ruling(self) -> Ruling {
+        match self {
+            Self::Justified => Ruling::Justified,
+            Self::NotJustified => Ruling::Unjustified,
+        }
+    }
 }
 
 impl Ruling {

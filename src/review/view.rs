@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Approval, Bound, Record, Rejection, RequestId, Shown, State};
+use super::{Approval, Bound, Record, Rejection, RequestId, Review, Shown, State};
 use crate::policy::Requirement;
 use crate::system::{Digest, Moment};
 
@@ -24,6 +24,12 @@ struct View<'a> {
     approvals: &'a [Approval],
     rejection: Option<&'a Rejection>,
     ending: Option<&'a str>,
+    /// For a denial that was lifted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    review: Option<&'a Review>,
+    /// For one that nobody has reviewed: whether it should have been by now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    review_overdue: Option<bool>,
     closed_because: Option<&'a str>,
     changed: String,
 }
@@ -52,6 +58,8 @@ pub fn view(record: &Record, now: &Moment) -> Result<serde_json::Value, serde_js
         approvals: &record.approvals,
         rejection: record.rejection.as_ref(),
         ending: record.ending.as_deref(),
+        review: record.review.as_ref(),
+        review_overdue: record.awaits_review().then(|| record.review_is_overdue(now)),
         closed_because: record.closed_because.as_deref(),
         changed: record.changed.rfc3339(),
     })

@@ -107,6 +107,34 @@ pub fn start(work: impl FnOnce(&Channel)) -> io::Result<Apart> {
     }
 }
 
+/// Does work in a process that is nobody's child, set up as that of [`start`], and returns at once:
+/// whatever becomes of it, nobody waits for it, and it holds nothing open of what this process has
+/// open. The kernel ends it after so many seconds (at least 1).
+///
+/// # Errors
+/// What the system says; nothing was started then.
+pub fn detach(seconds: u32, work: impl FnOnce()) -> io::Result<()> {
+    // SAFETY: as in `start`.
+    match unsafe { fork() }? {
+        ForkResult::Parent { child } => {
+            // It ends at once.
+            let _ = waitpid(child, None);
+            Ok(())
+        }
+        ForkResult::Child => {
+            let _end = Ending;
+            // SAFETY: as in `start`.
+            if let Ok(ForkResult::Child) = unsafe { fork() } {
+                end_after(seconds.max(1));
+                if settle_alone().is_ok() {
+                    work();
+                }
+            }
+            end()
+        }
+    }
+}
+
 struct Ending;
 
 impl Drop for Ending {
@@ -118,6 +146,19 @@ impl Drop for Ending {
 fn end() -> ! {
     // SAFETY: ends the process without running anything that was registered by its parent.
     unsafe { libc::_exit(0) }
+}
+
+/// Sets a child up that has no channel.
+fn settle_alone() -> io::Result<()> {
+    let nothing: OwnedFd = std::fs::OpenOptions::new().read(true).open("/dev/null")?.into();
+    let settled = settle(&nothing);
+    // Closed already, with everything else.
+    std::mem::forget(nothing);
+    drop(settled?);
+    // Whoever it talks to may go: that is an error then, and no death.
+    // SAFETY: a system call on integers.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    Ok(())
 }
 
 /// Sets the child up.

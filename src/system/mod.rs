@@ -11,6 +11,7 @@ mod clock;
 mod colour;
 mod digest;
 pub mod durable;
+mod hmac;
 mod host;
 pub mod identity;
 pub mod installation;
@@ -23,6 +24,7 @@ mod secret;
 mod sight;
 pub mod text;
 pub mod trusted;
+pub mod unprivileged;
 
 pub use bytes::ByteString;
 pub use caller::{Caller, caller};

@@ -127,7 +127,7 @@ fn leaf(line: &str) -> String {
 }
 
 /// Numbers and chains entries anew, as somebody does who knows how.
-fn chained_again(entries: &[Value]) -> Vec<String> {
+pub fn chained_again(entries: &[Value]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for (sequence, entry) in entries.iter().enumerate() {
         let mut entry = entry.clone();

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use crate::world::HITL;
 
 /// Every command, as it is typed.
-const COMMANDS: [&str; 33] = [
+const COMMANDS: [&str; 36] = [
     "",
     "run",
     "edit",
@@ -25,6 +25,9 @@ const COMMANDS: [&str; 33] = [
     "snapshots show",
     "snapshots diff",
     "undo",
+    "notify",
+    "notify list",
+    "notify test",
     "audit",
     "audit show",
     "audit verify",

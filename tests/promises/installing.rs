@@ -65,6 +65,7 @@ fn make_install_puts_every_file_in_its_place_and_uninstall_takes_it_away() {
         found.unwrap_or_else(|| panic!("{name} is not in {installed:#?}")).1
     };
     assert_eq!(mode_of("usr/local/bin/hitl"), 0o4755);
+    assert_eq!(mode_of("usr/local/lib/hitl/hitl-notify"), 0o755);
     for name in [
         "etc/pam.d/hitl",
         "usr/local/lib/sysusers.d/hitl.conf",
@@ -81,7 +82,7 @@ fn make_install_puts_every_file_in_its_place_and_uninstall_takes_it_away() {
     let pages = |section: &str| installed.iter().filter(|(path, _)| path.contains(section)).count();
     let kept = fs::read_dir(Path::new(SOURCE).join("man")).unwrap().count();
     assert_eq!(pages("share/man/man"), kept, "every man page");
-    assert_eq!(installed.len(), 7 + kept, "and nothing else, no temporary file: {installed:#?}");
+    assert_eq!(installed.len(), 8 + kept, "and nothing else, no temporary file: {installed:#?}");
     if Uid::effective().is_root() {
         assert_eq!(fs::metadata(root.path().join("usr/local/bin/hitl")).unwrap().uid(), 0);
     }

@@ -9,7 +9,7 @@ use nix::unistd::Uid;
 use tempfile::TempDir;
 
 use crate::installing::{POLICY, SOURCE, files, temporary};
-use crate::world::HITL;
+use crate::world::{HITL, SENDER};
 
 /// A root directory with a package database of its own, and the package.
 struct Debian {
@@ -42,9 +42,11 @@ impl Debian {
         fs::write(root.path().join("root/etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n").unwrap();
         fs::write(root.path().join("root/etc/group"), "root:x:0:\n").unwrap();
         // cargo-deb takes what was built from the release directory of a target directory.
-        let program = root.path().join("build/release/hitl");
-        let stripped = Command::new("strip").arg("-o").arg(&program).arg(HITL).status().unwrap();
-        assert!(stripped.success());
+        for (name, built) in [("hitl", HITL), ("hitl-notify", SENDER)] {
+            let program = root.path().join("build/release").join(name);
+            let stripped = Command::new("strip").arg("-o").arg(&program).arg(built).status();
+            assert!(stripped.unwrap().success());
+        }
         let package = root.path().join("hitl.deb");
         let built = Command::new("cargo")
             .args(["deb", "--no-build", "--no-strip", "--fast", "--quiet", "-o"])

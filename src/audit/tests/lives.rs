@@ -1,6 +1,8 @@
 //! Nothing starts without what its rule needed.
 
 use super::*;
+use crate::audit::GlassBroken;
+use crate::review::Judgement;
 
 /// Appends the entries to a fresh log and says which sequence number is bad, and why.
 fn verdict_on(entries: Vec<Entry>) -> Option<(u64, String)> {
@@ -107,6 +109,70 @@ fn nothing_starts_before_a_requester_who_must_has_authenticated() {
         (vec![requested(1), decided(), failed(), started(1)], 4, "before the requester"),
         (vec![requested(1), decided(), proved(2), started(1)], 3, "another user"),
         (vec![proved(1)], 1, "not among those"),
+    ] {
+        let (bad, why) = verdict_on(entries).unwrap();
+        assert_eq!(bad, sequence, "{why}");
+        assert!(why.contains(what), "{why}");
+    }
+}
+
+/// A soft denial, and its lifting by user 1; beside it what `decision` says is needed of `sre`.
+fn lifted(decision: Decision) -> [Entry; 3] {
+    let denied =
+        decided(1, Decision::Deny, &[]).with(super::entry::field::ENFORCEMENT, "soft".into());
+    let needs: &[(&str, u32)] = if decision == Decision::Approve { &[("sre", 1)] } else { &[] };
+    let verdict = verdict(decision, needs);
+    let broken = GlassBroken {
+        verdict: &verdict,
+        lifted: &["some-rule".into()],
+        reason: "the site is down",
+        review_by: &at(3600),
+        reviewers: &["sre".into()],
+        channels: &[],
+    };
+    [requested(1), denied, Entry::glass_broken(&reference(1), &user(1), &broken)]
+}
+
+fn reviewed(uid: u32, groups: &[&str]) -> Entry {
+    let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
+    let (kind, judgement) = (RequesterKind::Human, Judgement::Justified);
+    Entry::glass_reviewed(&reference(1), &user(uid), kind, &groups, judgement, None)
+}
+
+#[test]
+fn a_lifted_denial_starts_with_what_is_needed_beside_it_and_is_noted_until_it_is_reviewed() {
+    let alone = || lifted(Decision::Allow).to_vec();
+    let ran = || [alone(), vec![started(1), finished(1)]].concat();
+    let waits = || lifted(Decision::Approve).to_vec();
+    let approved = || approved(1, 2, &["sre"]);
+    let void = || Entry::void(&reference(1), &user(1), "the executable changed");
+    for (entries, unreviewed) in [
+        (ran(), 1),
+        ([lifted(Decision::Confirm).to_vec(), vec![started(1)]].concat(), 1),
+        ([waits(), vec![approved(), started(1)]].concat(), 1),
+        ([ran(), vec![reviewed(2, &["sre"])]].concat(), 0),
+        // The first was killed before the store had it.
+        ([ran(), vec![reviewed(2, &["sre"]), reviewed(3, &["sre"])]].concat(), 0),
+        // Nothing ran: it was not in the store, was void, or was lost before its start.
+        (alone(), 0),
+        ([alone(), vec![void()]].concat(), 0),
+        ([alone(), vec![lost(1), reviewed(2, &["sre"])]].concat(), 0),
+    ] {
+        let fixture = Fixture::new();
+        fixture.append(&entries);
+        let verification = fixture.verify();
+        assert_eq!(verification.first_bad, None);
+        assert_eq!(verification.unreviewed, unreviewed, "{entries:?}");
+    }
+    for (entries, sequence, what) in [
+        ([waits(), vec![started(1)]].concat(), 4, "without the approvals"),
+        ([lifted(Decision::Allow)[..2].to_vec(), vec![started(1)]].concat(), 3, "was denied"),
+        ([alone()[..1].to_vec(), alone()[2..].to_vec()].concat(), 2, "a denial that is not there"),
+        ([alone(), alone()[2..].to_vec()].concat(), 4, "a denial that is not there"),
+        ([ran(), vec![reviewed(1, &["sre"])]].concat(), 6, "by whoever asked for it"),
+        ([ran(), vec![reviewed(2, &["dba"])]].concat(), 6, "by somebody who may not"),
+        ([alone(), vec![void(), reviewed(2, &["sre"])]].concat(), 5, "never ran"),
+        ([allowed_run(1).to_vec(), vec![reviewed(2, &["sre"])]].concat(), 5, "lifted no denial"),
     ] {
         let (bad, why) = verdict_on(entries).unwrap();
         assert_eq!(bad, sequence, "{why}");

@@ -108,11 +108,12 @@ fn requested(number: u32) -> Entry {
     )
 }
 
-fn decided(number: u32, decision: Decision, needs: &[(&str, u32)]) -> Entry {
-    let verdict = Verdict {
+fn verdict(decision: Decision, needs: &[(&str, u32)]) -> Verdict {
+    Verdict {
         decision,
         risk: Risk::Low,
         enforcement: Enforcement::Hard,
+        denied_by: Vec::new(),
         requester_kind: RequesterKind::Human,
         decisive: None,
         reasons: Vec::new(),
@@ -134,7 +135,11 @@ fn decided(number: u32, decision: Decision, needs: &[(&str, u32)]) -> Entry {
         confine: crate::policy::Confine::Off,
         environment: EnvironmentRules::default(),
         notify: Vec::new(),
-    };
+    }
+}
+
+fn decided(number: u32, decision: Decision, needs: &[(&str, u32)]) -> Entry {
+    let verdict = verdict(decision, needs);
     let policy =
         PolicyIdentity { name: "test".into(), sources: Vec::new(), digest: Digest::of(b"p") };
     Entry::decided(&reference(number), &user(1), &verdict, &policy)

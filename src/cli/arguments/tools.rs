@@ -111,3 +111,24 @@ pub struct TourArguments {
     #[arg(long)]
     pub keep: bool,
 }
+
+/// Commands of `hitl notify`.
+#[derive(Subcommand, Debug)]
+pub enum NotifyCommand {
+    /// List the channels of the policy, without their secrets.
+    #[command(after_help = help::NOTIFY_LIST)]
+    List {
+        /// Print one JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send a test by one channel, now, and say what came of it.
+    #[command(after_help = help::NOTIFY_TEST)]
+    Test {
+        /// The channel's name.
+        channel: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -189,7 +189,8 @@ impl Session<'_> {
         };
         let mut front = TerminalFront::new(self.output, self.caller, None)?;
         front.about("path", target.path.to_string_lossy());
-        let manner = Manner { patience, caller: self.caller, front: &mut front };
+        let manner =
+            Manner { break_glass: false, patience, caller: self.caller, front: &mut front };
         let purpose = self.purpose.clone();
         let outcome = protocol::edit(&self.rooms, target, content, &self.whom, purpose, manner)
             .map_err(failure)?;

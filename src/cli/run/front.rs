@@ -143,6 +143,26 @@ impl Front for TerminalFront {
                     "expires": record.approval_deadline.rfc3339(),
                 }));
             }
+            Event::BreakingGlass(record) => {
+                let text = review::describe(record, &Moment::now(), self.output.colour_on_stderr());
+                self.output.say(text.trim_end());
+                self.output.say(&report::about_sentence(record));
+                self.output.say(&report::breaking_sentence(record));
+                self.tell_value(&json!({"v": 1, "event": "breaking-glass", "id": record.id}));
+            }
+            Event::GlassBroken(record) => {
+                self.output.say(&report::broken_sentence(record));
+                let glass = record.shown.break_glass.as_ref();
+                self.tell_value(&json!({
+                    "v": 1, "event": "break-glass", "id": record.id,
+                    "lifted": glass.map(|glass| &glass.lifted),
+                    "review_by": glass.map(|glass| glass.review_by.rfc3339()),
+                }));
+            }
+            Event::GlassKept(why) => {
+                self.output.say(&format!("hitl: --break-glass changes nothing: {why}"));
+                self.tell_value(&json!({"v": 1, "event": "glass-kept", "why": why}));
+            }
             Event::Approved(record) => {
                 self.output.say(&format!("hitl: {}", report::approved_sentence(record)));
                 let by: Vec<_> =

@@ -35,6 +35,15 @@ fn attempt(
     output: &Output,
     front: &mut TerminalFront,
 ) -> Result<Exit, Failure> {
+    // Before anything else: what is on record later must say something.
+    if arguments.break_glass
+        && !arguments.purpose.reason.as_deref().is_some_and(protocol::is_a_reason)
+    {
+        return Err(Failure::new(
+            ExitCode::Usage,
+            "--break-glass needs a reason that says something, for those who review it: add --reason TEXT",
+        ));
+    }
     let rooms = rooms::open(global)?;
     let mut asked = asked(&arguments.target, &arguments.command);
     let purpose = purpose::settle(&arguments.purpose, output)?;
@@ -45,7 +54,8 @@ fn attempt(
     }
     let patience =
         if arguments.no_wait { Patience::NoWait } else { Patience::Wait(arguments.wait) };
-    let manner = Manner { patience, caller, front: &mut *front };
+    let break_glass = arguments.break_glass;
+    let manner = Manner { break_glass, patience, caller, front: &mut *front };
     let outcome = match &arguments.resume {
         Some(typed) => {
             let id = rooms.requests.find(typed, &protocol::may_see(&rooms)?)?;

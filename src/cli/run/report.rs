@@ -39,6 +39,7 @@ pub(crate) fn case_json(case: &Case<'_>) -> Result<Value, Failure> {
     let preview = case.preview()?;
     object.insert("v".into(), 1.into());
     object.insert("enforcement".into(), json!(case.verdict.enforcement));
+    object.insert("break_glass".into(), case.cannot_break_glass().is_none().into());
     object.insert("argv".into(), json!(invocation.argv));
     let executable = invocation.executable.names.real.as_ref();
     let executable = executable.filter(|_| case.executable_is_in_sight());
@@ -74,6 +75,9 @@ pub(crate) fn case_text(case: &Case<'_>) -> Result<String, Failure> {
     line("decision", &decision_words(case));
     if let Some(authentication) = verdict.authenticate {
         line("password", &password_words(case, authentication.cache));
+    }
+    if case.cannot_break_glass().is_none() {
+        line("break glass", &break_glass_words(case));
     }
     line("risk", word(&verdict.risk).as_str());
     line("command", &visible_command(&bytes(case)));
@@ -162,6 +166,18 @@ fn decision_words(case: &Case<'_>) -> String {
         Decision::Approve => format!("approve: it would wait for {needs}"),
         Decision::Deny => "deny: it would be refused".to_owned(),
     }
+}
+
+/// What the caller could do about a denial.
+fn break_glass_words(case: &Case<'_>) -> String {
+    let then = match case.needed_beside_the_denial() {
+        Some(needed) => format!("it would still wait for {needed}"),
+        None => "it would run".to_owned(),
+    };
+    format!(
+        "you could lift this denial, and {then}; on record, and reviewed by others: \
+         \"hitl run --break-glass --reason WHY\""
+    )
 }
 
 /// Whether the requester would be asked for their password.
@@ -285,6 +301,27 @@ pub(crate) fn pending_sentence(record: &Record) -> String {
             record.needed()
         ),
     }
+}
+
+/// What is at stake for whoever is about to lift a denial.
+pub(crate) fn breaking_sentence(record: &Record) -> String {
+    let lifted = record.shown.break_glass.as_ref().map(|glass| glass.lifted.join(", "));
+    format!(
+        "hitl: the policy denies this by {}; if you lift that, it is on record, told to others, and \
+         reviewed by them",
+        visible(&lifted.unwrap_or_default())
+    )
+}
+
+/// That they have lifted it.
+pub(crate) fn broken_sentence(record: &Record) -> String {
+    let by = record.shown.break_glass.as_ref().map(|glass| glass.review_by.rfc3339());
+    format!(
+        "hitl: {id} lifts the denial: that is on record, with your reason, and will be reviewed until {}; \
+         \"hitl pending --break-glass\" lists it until then",
+        by.unwrap_or_default(),
+        id = record.id
+    )
 }
 
 /// Who said yes.

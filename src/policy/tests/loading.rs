@@ -58,6 +58,49 @@ fn an_error_shows_the_line_and_what_to_write_instead() {
 }
 
 #[test]
+fn a_channel_has_what_its_kind_needs_and_nothing_else() {
+    let head = "version: 1\nname: t\ndefaults: {decision: deny}\nchannels:\n  - {name: c, kind: ";
+    let url = "url: \"https://x.example/y\"";
+    for (rest, part) in [
+        ("webhook, secret_file: /etc/k", "has no url"),
+        ("webhook, url: \"https://x.example/y\"", "has no secret_file"),
+        ("webhook, url: \"http://x.example/y\", secret_file: /etc/k", "write https://"),
+        ("webhook, url: \"https://me:it@x.example/\", secret_file: /etc/k", "write a secret_file"),
+        ("slack", "either a url or a secret_file"),
+        (
+            "slack, url: \"https://x.example/y\", secret_file: /etc/k",
+            "either a url or a secret_file",
+        ),
+        ("ntfy", "has no url"),
+        ("email", "has no to"),
+        ("email, to: [\"a@b, c@d\"]", "not a mail address"),
+        ("email, to: [a@b], secret_file: /etc/k", "which has no secret_file"),
+        ("command", "absolute path"),
+        ("command, run: [page]", "absolute path"),
+        ("wall, run: [/usr/bin/wall]", "which has no run"),
+        ("pigeon", "pigeon"),
+    ] {
+        let refused = refusal(&format!("{head}{rest}}}\n"));
+        assert!(refused.contains(part), "{rest}: {refused}");
+        assert!(refused.contains("policy.yaml:5:"), "{rest}: {refused}");
+    }
+    for rest in [
+        &format!("webhook, {url}, secret_file: /etc/k"),
+        "webhook, url: \"http://127.0.0.1:8080/\", secret_file: /etc/k",
+        &format!("slack, {url}"),
+        "slack, secret_file: /etc/k",
+        &format!("ntfy, {url}"),
+        "email, to: [a@b, root]",
+        "command, run: [/usr/bin/page, now]",
+        "wall",
+    ] {
+        load(&format!("{head}{rest}}}\n")).unwrap();
+    }
+    let unknown = format!("{head}wall}}\nbreak_glass: {{groups: [], notify: [d]}}\n");
+    assert!(refusal(&unknown).contains("unknown channel \"d\""));
+}
+
+#[test]
 fn what_is_wrong_is_refused_at_its_place() {
     let head = "version: 1\nname: t\ndefaults: {require: [{group: ops}]}\ngroups: [{name: ops, users: [bob]}]\n";
     for (rest, place, part) in [

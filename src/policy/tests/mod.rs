@@ -1,6 +1,7 @@
 //! What the room promises as a whole: loading, deciding, and that no text makes it fall over.
 
 mod deciding;
+mod lifting;
 mod listing;
 mod loading;
 mod properties;

@@ -18,7 +18,7 @@ use nix::sys::stat::Mode;
 use super::identity::{Identity, uid_of};
 use super::lacking::Lacking;
 use super::running::{Ran, Running, Waiting, finish, read_event};
-use super::{BUILT_HITL, HITL, World};
+use super::{BUILT_HITL, HITL, SENDER, SENDERS, World};
 
 /// A command about to be started in a world.
 pub struct Call<'w> {
@@ -128,14 +128,23 @@ impl Call<'_> {
             // Only where a test has made them.
             ("run", "/run"),
             ("var-tmp", "/var/tmp"),
+            ("usr-sbin", "/usr/sbin"),
         ];
         let covered = self.world.covered.iter();
-        let nothing = path_cstring(&self.world.outside("nothing"));
+        // The built one itself, where a test has made a place for it.
+        let sender = SENDERS.iter().filter(|place| self.world.outside(place).exists());
+        let sender = sender.map(|place| {
+            let at = place.replacen("bin/", "/usr/local/bin/", 1).replacen("home/", "/home/", 1);
+            (path_cstring(Path::new(SENDER)), CString::new(at).unwrap())
+        });
         let binds: Vec<(CString, CString)> = pairs
             .iter()
             .filter(|(from, _)| self.world.outside(from).exists())
             .map(|(from, to)| (path_cstring(&self.world.outside(from)), CString::new(*to).unwrap()))
-            .chain(covered.map(|path| (nothing.clone(), path_cstring(path))))
+            .chain(covered.map(|(path, inside)| {
+                (path_cstring(&self.world.outside(inside)), path_cstring(path))
+            }))
+            .chain(sender)
             .collect();
         let (hitl, here) = match self.hitl {
             Hitl::Setuid => (self.world.installed.path().join("hitl"), "/usr/local/bin/hitl"),

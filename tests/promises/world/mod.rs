@@ -31,9 +31,15 @@ pub use running::{Ran, Running, Waiting, finish};
 /// The built binary.
 pub const HITL: &str = env!("CARGO_BIN_EXE_hitl");
 
+/// The built program that tells people.
+pub const SENDER: &str = env!("CARGO_BIN_EXE_hitl-notify");
+
 /// Where a user has a hitl that they have built for themselves. (Where a host's programs are, a hitl
 /// without privileges is an installed one that has lost its setuid bit.)
 const BUILT_HITL: &str = "/home/.built/hitl";
+
+/// Where the program that tells people is, beside each hitl of the world.
+const SENDERS: [&str; 2] = ["bin/hitl-notify", "home/.built/hitl-notify"];
 
 /// Whether this test can have a world. Says loudly that it is skipped where it cannot, and fails in
 /// CI, where it always can.
@@ -67,8 +73,8 @@ pub struct World {
     root: TempDir,
     /// hitl as it is installed: setuid root.
     installed: Arc<TempDir>,
-    /// Files of the host in whose place an empty one stands.
-    covered: Vec<PathBuf>,
+    /// Files of the host in whose place one of the world stands.
+    covered: Vec<(PathBuf, String)>,
 }
 
 impl World {
@@ -140,7 +146,20 @@ impl World {
     /// Lets an empty file stand where the host has this one.
     pub fn covers(&mut self, path: &Path) {
         self.write("nothing", "");
-        self.covered.push(path.to_owned());
+        self.replaces(path, "nothing");
+    }
+
+    /// Lets a file of the world stand where the host has this one.
+    pub fn replaces(&mut self, path: &Path, inside: &str) {
+        self.covered.push((path.to_owned(), inside.to_owned()));
+    }
+
+    /// Installs what tells people, beside hitl.
+    pub fn install_sender(&self) {
+        for place in SENDERS {
+            self.write(place, "");
+            self.mode(place, 0o755);
+        }
     }
 
     /// A program of the world: `/usr/local/bin/NAME`.
