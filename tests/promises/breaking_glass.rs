@@ -223,7 +223,13 @@ fn what_humans_must_approve_beside_the_denial_waits_for_them() {
     world.approve("alice", &id).exits(77);
     world.approve("bob", &id).exits(77).says("1 of group security");
     assert_eq!(world.read("srv/schema"), "old\n");
-    world.approve("carol", &id).exits(0);
+    // Its risk is critical: carol says where it would run.
+    world.approve("carol", &id).exits(77).says("--host NAME");
+    let elsewhere = world.hitl("carol", &["approve", &id, "--host", "elsewhere"]).run();
+    elsewhere.exits(77).says("is for another host than elsewhere");
+    let shown = world.hitl("carol", &["show", "--json", &id]).run().exits(0).json();
+    let host = shown["bound"]["host"]["name"].as_str().unwrap();
+    world.hitl("carol", &["approve", &id, "--host", host]).run().exits(0);
     running.end().1.exits(0);
     assert_eq!(world.read("srv/schema"), "new\n");
     world.audited(&id, "approval-recorded", 1);
@@ -589,7 +595,7 @@ fn a_log_that_was_chained_again_without_its_break_glass_entry_or_with_another_do
         (
             changed(broke, &|it| {
                 it["hitl"]["decision"] = "approve".into();
-                it["hitl"]["requirements"] = serde_json::json!([{"count": 1, "group": "security"}]);
+                it["hitl"]["requirements"] = serde_json::json!([{"count": 1, "groups": ["security"], "presence": "uid"}]);
             }),
             "without the approvals",
         ),
