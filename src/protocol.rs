@@ -23,6 +23,7 @@ mod front;
 mod in_place;
 mod pause;
 mod record;
+mod steps;
 mod told;
 mod undo;
 
@@ -38,12 +39,13 @@ use crate::system::{Digest, Directories, Host, Moment, Sight};
 
 pub use case::Case;
 use confining::Confining;
-pub use decisions::{approve, cancel, may_decide, may_see, note_overdue, reject};
+pub use decisions::{approve, cancel, may_decide, may_see, reject};
 pub use editing::{AsWhom, Judged, Proposal, edit, judge_edit, proposal};
 pub use error::ProtocolError;
 pub use front::{Event, Front, Manner, Outcome, Patience};
 use pause::{pause, wait_begins};
 use record::OnRecord;
+pub use steps::note_overdue;
 pub use told::viewer;
 pub use undo::{UndoReport, find_run, runs, undo};
 
@@ -114,7 +116,7 @@ pub fn resume(
     asked: Asked,
     mut manner: Manner<'_>,
 ) -> Result<Outcome, ProtocolError> {
-    decisions::note_overdue(rooms)?;
+    note_overdue(rooms)?;
     let record = rooms.requests.load(id)?;
     decisions::only_the_requester(&record)?;
     let mut asked = case::asked_again(&record, asked);

@@ -4,6 +4,7 @@
 use super::case::Case;
 use super::confining;
 use super::record::OnRecord;
+use super::steps::{change, close};
 use super::{ProtocolError, Rooms, editing, record, told};
 use crate::invocation::{self, BoundFile, Requester, RequesterKind};
 use crate::policy::{Policy, Presence};
@@ -215,7 +216,7 @@ pub(super) fn confirm_in_place(rooms: &Rooms, id: &RequestId) -> Result<Record, 
 pub fn reject(rooms: &Rooms, id: &RequestId, message: &str) -> Result<Record, ProtocolError> {
     let approver = approver(rooms)?;
     let unprovable = unprovable_groups(rooms, &approver);
-    change(rooms, id, &mut |record, now| {
+    close(rooms, id, &mut |record, now| {
         record
             .reject(approver.clone(), message, now)
             .map_err(|error| unproven(error, record, &unprovable))?;
@@ -229,9 +230,9 @@ pub fn reject(rooms: &Rooms, id: &RequestId, message: &str) -> Result<Record, Pr
 /// [`ProtocolError::Store`] where it is not theirs, or too late.
 pub fn cancel(rooms: &Rooms, id: &RequestId) -> Result<Record, ProtocolError> {
     let person = invocation::requester()?;
-    change(rooms, id, &mut |record, now| {
+    close(rooms, id, &mut |record, now| {
         record.cancel(person.uid, &person.name, now)?;
-        Ok(record::closed(record, &record::user(&person)))
+        Ok(record::cancelled(record, &record::user(&person)))
     })
 }
 
@@ -242,34 +243,11 @@ pub(super) fn void(
     to_requester: &str,
 ) -> Result<Record, ProtocolError> {
     let person = invocation::requester()?;
-    change(rooms, id, &mut |record, now| {
+    close(rooms, id, &mut |record, now| {
         record.void(because, now)?;
         record.tell_requester(to_requester);
         Ok(record::closed(record, &record::user(&person)))
     })
-}
-
-/// One change of a request: on record, then in the store, both under the store's lock, so that
-/// whoever wakes up on the change finds it in the log.
-fn change(
-    rooms: &Rooms,
-    id: &RequestId,
-    step: &mut dyn FnMut(&mut Record, &Moment) -> Result<crate::audit::Entry, StoreError>,
-) -> Result<Record, ProtocolError> {
-    note_overdue(rooms)?;
-    let mut unrecorded = None;
-    let changed = rooms.requests.update(id, &mut |record| {
-        let entry = step(record, &Moment::now())?;
-        rooms.log.append(&[entry], &Moment::now()).map(drop).map_err(|error| {
-            let sentence = error.to_string();
-            unrecorded = Some(error);
-            StoreError::NotAllowed(sentence)
-        })
-    });
-    match unrecorded {
-        Some(error) => Err(error.into()),
-        None => Ok(changed.inspect(|record| editing::forget(rooms, record))?),
-    }
 }
 
 /// Uses the approval, once, durably.
@@ -286,23 +264,6 @@ pub(super) fn consume(rooms: &Rooms, id: &RequestId) -> Result<Record, ProtocolE
 pub(super) fn finish(rooms: &Rooms, id: &RequestId, ending: &str) -> Result<(), ProtocolError> {
     let record = rooms.requests.update(id, &mut |record| record.finish(ending, &Moment::now()))?;
     editing::forget(rooms, &record);
-    Ok(())
-}
-
-/// Puts on record what time, a reboot or a killed process has done to requests since anybody
-/// looked.
-///
-/// # Errors
-/// [`ProtocolError::Store`], [`ProtocolError::Audit`].
-pub fn note_overdue(rooms: &Rooms) -> Result<(), ProtocolError> {
-    let overdue = rooms.requests.close_overdue()?;
-    overdue.iter().for_each(|record| editing::forget(rooms, record));
-    let person = invocation::requester()?;
-    let entries: Vec<_> =
-        overdue.iter().map(|record| record::closed(record, &record::user(&person))).collect();
-    if !entries.is_empty() {
-        rooms.log.append(&entries, &Moment::now())?;
-    }
     Ok(())
 }
 

@@ -4,7 +4,8 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use super::{
-    Case, Event, Manner, Outcome, Patience, ProtocolError, Rooms, decisions, in_place, proceed,
+    Case, Event, Manner, Outcome, Patience, ProtocolError, Rooms, decisions, in_place,
+    note_overdue, proceed,
 };
 use crate::front::Said;
 use crate::review::{Record, RequestStore, State, Waited};
@@ -76,7 +77,7 @@ pub(super) fn pause(
             proceed(rooms, case, Some(*record), manner)
         }
         (_, Waited::Decided(record)) => {
-            decisions::note_overdue(rooms)?;
+            note_overdue(rooms)?;
             Ok(Outcome::Closed(record))
         }
     }

@@ -2,9 +2,9 @@
 //!
 //! Every write is made under one lock (`lock`), to a temporary file that takes the record's place
 //! by rename. Closing takes two steps, so that a crash at any point leaves one whole record: the
-//! closed record takes the place of the live one, then it is moved. Between the two it is closed
-//! and still lies in `pending/`; readers go by its state, and the next writer moves it. Readers
-//! take no lock.
+//! closed record takes the place of the live one, then, once that is on record, it is moved. Between
+//! the two it is closed and still lies in `pending/`: readers go by its state, and the next
+//! [`close_overdue`](RequestStore::close_overdue) has it recorded and moves it. Readers take no lock.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -93,13 +93,7 @@ impl FileStore {
         }
     }
 
-    /// Writes a record to its place, and moves it from the live ones where it is closed. Under the
-    /// lock.
-    fn write(&self, path: &Path, record: &Record) -> Result<(), StoreError> {
-        durable::write(path, &record_file::encode(path, record)?)?;
-        self.move_if_closed(path, record)
-    }
-
+    /// Moves a record from the live ones where it is closed. Under the lock.
     fn move_if_closed(&self, path: &Path, record: &Record) -> Result<(), StoreError> {
         if !record.state.is_closed() || path.parent() != Some(&self.pending()) {
             return Ok(());
@@ -111,8 +105,8 @@ impl FileStore {
         Ok(())
     }
 
-    /// Puts right what a killed writer left: closed records among the live ones, temporary files.
-    /// Under the lock, so that no temporary file belongs to anybody. Damaged files stay as they are.
+    /// Removes the temporary files that killed writers left. Under the lock, so that none of them
+    /// belongs to anybody.
     fn tidy(&self) -> Result<(), StoreError> {
         let pending = self.pending();
         for name in names(&pending)? {
@@ -126,12 +120,25 @@ impl FileStore {
                 })?;
             }
         }
-        for (path, read) in read_all(&pending)? {
-            if let Ok(Some(record)) = read {
-                self.move_if_closed(&path, &record)?;
-            }
-        }
         Ok(())
+    }
+
+    /// Changes a request under the lock, and writes it where it lies.
+    fn change(
+        &self,
+        id: &RequestId,
+        change: &mut dyn FnMut(&mut Record) -> Result<(), StoreError>,
+    ) -> Result<(PathBuf, Record), StoreError> {
+        let (path, record) = self.stored(id)?;
+        let digest = record.digest;
+        let (mut record, _) = record.standing_at(&Moment::now());
+        change(&mut record)?;
+        if record.digest != digest || record.id != *id {
+            let what = "the change would make it another request".to_owned();
+            return Err(StoreError::Damaged { path, what });
+        }
+        write(&path, &record)?;
+        Ok((path, record))
     }
 }
 
@@ -239,15 +246,23 @@ impl RequestStore for FileStore {
         let Some(_lock) = self.locked()? else {
             return Err(StoreError::Unknown(id.to_string()));
         };
-        let (path, record) = self.stored(id)?;
-        let digest = record.digest;
-        let (mut record, _) = record.standing_at(&Moment::now());
-        change(&mut record)?;
-        if record.digest != digest || record.id != *id {
-            let what = "the change would make it another request".to_owned();
-            return Err(StoreError::Damaged { path, what });
-        }
-        self.write(&path, &record)?;
+        let (path, record) = self.change(id, change)?;
+        self.move_if_closed(&path, &record)?;
+        Ok(record)
+    }
+
+    fn close(
+        &self,
+        id: &RequestId,
+        change: &mut dyn FnMut(&mut Record) -> Result<(), StoreError>,
+        recorded: &mut dyn FnMut(&Record) -> Result<(), StoreError>,
+    ) -> Result<Record, StoreError> {
+        let Some(_lock) = self.locked()? else {
+            return Err(StoreError::Unknown(id.to_string()));
+        };
+        let (path, record) = self.change(id, change)?;
+        recorded(&record)?;
+        self.move_if_closed(&path, &record)?;
         Ok(record)
     }
 
@@ -263,18 +278,36 @@ impl RequestStore for FileStore {
         Err(StoreError::WrongState { id: id.clone(), state: record.state.to_string(), sentence })
     }
 
-    fn close_overdue(&self) -> Result<Vec<Record>, StoreError> {
+    fn close_overdue(
+        &self,
+        recorded: &mut dyn FnMut(&[Record]) -> Result<(), StoreError>,
+    ) -> Result<Vec<Record>, StoreError> {
         let Some(_lock) = self.locked()? else { return Ok(Vec::new()) };
         self.tidy()?;
         let now = Moment::now();
-        let mut closed = Vec::new();
+        let (mut places, mut closed) = (Vec::new(), Vec::new());
+        // Damaged files stay as they are.
         for (path, read) in read_all(&self.pending())? {
-            if let Ok(Some(record)) = read
-                && let (record, true) = record.standing_at(&now)
-            {
-                self.write(&path, &record)?;
-                closed.push(record);
+            let Ok(Some(record)) = read else { continue };
+            let (record, has_changed) = record.standing_at(&now);
+            if has_changed {
+                write(&path, &record)?;
             }
+            match record.state {
+                // Its end was on record before it was written here.
+                State::Finished => self.move_if_closed(&path, &record)?,
+                state if state.is_closed() => {
+                    places.push(path);
+                    closed.push(record);
+                }
+                _ => {}
+            }
+        }
+        if !closed.is_empty() {
+            recorded(&closed)?;
+        }
+        for (path, record) in places.iter().zip(&closed) {
+            self.move_if_closed(path, record)?;
         }
         Ok(closed)
     }
@@ -288,6 +321,11 @@ impl RequestStore for FileStore {
     ) -> Result<Waited, StoreError> {
         super::waiting::wait(self, id, patience, also, tick)
     }
+}
+
+/// Writes a record to its place. Under the lock.
+fn write(path: &Path, record: &Record) -> Result<(), StoreError> {
+    Ok(durable::write(path, &record_file::encode(path, record)?)?)
 }
 
 pub(super) fn file_name(id: &RequestId) -> String {

@@ -417,12 +417,30 @@ pub trait RequestStore {
     /// [`StoreError::WrongState`] where it is not approved, or another process is starting it.
     fn claim(&self, id: &RequestId) -> Result<Claim, StoreError>;
 
-    /// Writes down what time, a reboot or a dead runner has done, and returns those requests as they
-    /// are written now. Each is returned by one call only, so that it is audited once.
+    /// Closes one request, as [`RequestStore::update`] changes it. `recorded` puts it on record, under
+    /// the lock as well, once it is closed for good. Where that fails, or dies, the request stays
+    /// closed, and the next [`close_overdue`](RequestStore::close_overdue) puts it on record: a no
+    /// that is on record and does not count would be worse than one that counts and is not yet.
     ///
     /// # Errors
-    /// [`StoreError`].
-    fn close_overdue(&self) -> Result<Vec<Record>, StoreError>;
+    /// [`StoreError`], and what `change` and `recorded` fail with.
+    fn close(
+        &self,
+        id: &RequestId,
+        change: &mut dyn FnMut(&mut Record) -> Result<(), StoreError>,
+        recorded: &mut dyn FnMut(&Record) -> Result<(), StoreError>,
+    ) -> Result<Record, StoreError>;
+
+    /// Writes down what time, a reboot or a dead runner has done, and returns those requests as they
+    /// are written now. Before that they are `recorded`, together with those that a killed process
+    /// closed and did not record: each once, and twice only where hitl dies just after it.
+    ///
+    /// # Errors
+    /// [`StoreError`], and what `recorded` fails with.
+    fn close_overdue(
+        &self,
+        recorded: &mut dyn FnMut(&[Record]) -> Result<(), StoreError>,
+    ) -> Result<Vec<Record>, StoreError>;
 
     /// Sleeps until the request is no longer pending, or `patience` is over (`None`: until its own
     /// deadline). `tick` is called at once, about once a second, whenever the request has changed
