@@ -14,6 +14,7 @@
 //!    is consumed: the last thing before the point of no return.
 
 mod authentication;
+mod candidates;
 mod case;
 mod confining;
 mod decisions;
@@ -37,12 +38,13 @@ use crate::review::{FileStore, Record, RequestId, RequestStore, State};
 use crate::snapshot::{Captured, SnapshotStore};
 use crate::system::{Digest, Directories, Host, Moment, Sight};
 
+pub use candidates::candidates;
 pub use case::Case;
 use confining::Confining;
 pub use decisions::{approve, cancel, may_decide, may_see, reject};
 pub use editing::{AsWhom, Judged, Proposal, edit, judge_edit, proposal};
 pub use error::ProtocolError;
-pub use front::{Event, Front, Manner, Outcome, Patience};
+pub use front::{Event, Front, Manner, Outcome, Patience, Waiting};
 use pause::{pause, wait_begins};
 use record::OnRecord;
 pub use steps::note_overdue;
@@ -99,8 +101,9 @@ pub fn run(
             wait_begins(&mut manner)?;
             // The pause: it is on record and on disk before anybody hears of it.
             let record = decisions::request(rooms, &case)?;
-            manner.front.event(&Event::Pending(&told::record(&record)?));
-            pause(rooms, &case, record, &mut manner)
+            let candidates = candidates(rooms, &record);
+            manner.front.event(&Event::Pending(&told::record(&record)?, &candidates));
+            pause(rooms, &case, record, &candidates, &mut manner)
         }
     };
     told::outcome(outcome?)
@@ -130,7 +133,8 @@ pub fn resume(
     let outcome = match record.state {
         State::Pending => {
             wait_begins(&mut manner)?;
-            pause(rooms, &case, record, &mut manner)
+            let candidates = candidates(rooms, &record);
+            pause(rooms, &case, record, &candidates, &mut manner)
         }
         State::Approved => proceed(rooms, &case, Some(record), &mut manner),
         _ => Ok(Outcome::Closed(Box::new(record))),

@@ -24,6 +24,7 @@ mod snapshots;
 mod tour;
 mod undo;
 mod wait;
+mod waiting;
 
 use std::rc::Rc;
 

@@ -11,6 +11,7 @@
 //! `viewer` is how much of it.
 
 mod bound;
+mod candidates;
 mod claim;
 mod commitment;
 mod deciders;
@@ -41,6 +42,7 @@ mod lives;
 #[cfg(test)]
 mod samples;
 
+use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -338,6 +340,22 @@ pub struct Runner {
     pub start_ticks: u64,
     /// The boot it runs in.
     pub boot_id: BootId,
+}
+
+/// Who could decide a request, for people: never part of any decision.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Candidates {
+    /// By the names of the policy's groups.
+    groups: BTreeMap<String, Group>,
+}
+
+/// The people of one of the policy's groups who could decide.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Group {
+    /// Some of them, by login name.
+    pub people: Vec<String>,
+    /// How many there are beside them.
+    pub more: usize,
 }
 
 /// What a wait for decisions ended with.

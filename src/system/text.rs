@@ -120,6 +120,29 @@ pub fn wrapped(text: &str, room: usize) -> Vec<&str> {
     }
 }
 
+/// A text that fits into `room` terminal cells: where it is longer, its middle is left out, and that
+/// is marked.
+pub fn cut_in_the_middle(text: &str, room: usize) -> String {
+    if cells(text) <= room {
+        return text.to_owned();
+    }
+    const MARK: &str = "…";
+    let left = room.saturating_sub(cells(MARK));
+    let head = as_many_as_fit(text.chars(), left - left / 2);
+    let tail: String = as_many_as_fit(text.chars().rev(), left / 2).chars().rev().collect();
+    format!("{head}{MARK}{tail}")
+}
+
+/// As many of these characters as fit.
+fn as_many_as_fit(characters: impl Iterator<Item = char>, room: usize) -> String {
+    let mut used = 0;
+    let fits = |character: &char| {
+        used += if character.is_ascii() { 1 } else { 2 };
+        used <= room
+    };
+    characters.take_while(fits).collect()
+}
+
 /// A text that begins in column `indent` and goes on there: on a terminal of that many columns no
 /// word is torn apart and no line falls back to its left edge. Where there is no terminal (`None`),
 /// as it is, for programs to read.
