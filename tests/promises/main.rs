@@ -56,5 +56,6 @@ mod undoing;
 mod user_scope;
 mod verdicts;
 mod waiting;
+mod waiting_line;
 mod world;
 mod wrong_policy;
