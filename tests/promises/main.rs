@@ -41,6 +41,7 @@ mod office;
 mod packaged;
 mod policies;
 mod processes;
+mod replaying;
 mod running;
 mod seeing;
 mod snapshots;

@@ -399,7 +399,7 @@ fn a_waiter_that_is_stopped_and_continued_goes_on_where_it_was() {
         // What is typed before belongs to the command.
         terminal.shows("prompt> ");
         terminal.types("echo saw $?\n");
-        terminal.shows("\nsaw 0");
+        terminal.shows("saw 0");
         terminal.types("exit\n");
         shell.wait().unwrap();
         assert_eq!(world.times_run(), before + 1);

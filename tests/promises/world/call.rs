@@ -138,12 +138,11 @@ impl Call<'_> {
             ("var-tmp", "/var/tmp"),
         ];
         let covered = self.world.covered.iter();
-        let nothing = path_cstring(&self.world.outside("nothing"));
         let binds: Vec<(CString, CString)> = pairs
             .iter()
             .filter(|(from, _)| self.world.outside(from).exists())
             .map(|(from, to)| (path_cstring(&self.world.outside(from)), CString::new(*to).unwrap()))
-            .chain(covered.map(|path| (nothing.clone(), path_cstring(path))))
+            .chain(covered.map(|(path, instead)| (path_cstring(instead), path_cstring(path))))
             .collect();
         let (hitl, here) = match self.hitl {
             Hitl::Setuid => (self.world.installed.path().join("hitl"), "/usr/local/bin/hitl"),

@@ -67,8 +67,8 @@ pub struct World {
     root: TempDir,
     /// hitl as it is installed: setuid root.
     installed: Arc<TempDir>,
-    /// Files of the host in whose place an empty one stands.
-    covered: Vec<PathBuf>,
+    /// Files of the host in whose place another stands, with that one.
+    covered: Vec<(PathBuf, PathBuf)>,
 }
 
 impl World {
@@ -139,8 +139,14 @@ impl World {
 
     /// Lets an empty file stand where the host has this one.
     pub fn covers(&mut self, path: &Path) {
-        self.write("nothing", "");
-        self.covered.push(path.to_owned());
+        self.stands_for(path, "");
+    }
+
+    /// Lets a file with this content stand where the host has this one, also in `/proc`.
+    pub fn stands_for(&mut self, path: &Path, content: &str) {
+        let place = format!("instead-{}", self.covered.len());
+        self.write(&place, content);
+        self.covered.push((path.to_owned(), self.outside(&place)));
     }
 
     /// A program of the world: `/usr/local/bin/NAME`.
