@@ -40,6 +40,10 @@ impl WaitingLine {
         let news = self.news(waiting);
         if let Some(sentence) = &news {
             line.clear();
+            if silent {
+                // A question stands there, and its line is not ended.
+                self.output.say("");
+            }
             self.output.say(sentence);
         }
         if !silent {

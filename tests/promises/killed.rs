@@ -363,6 +363,23 @@ fn what_has_expired_has_expired_for_good() {
     );
 }
 
+#[test]
+fn a_no_that_cannot_be_recorded_counts_and_is_recorded_as_soon_as_it_can_be() {
+    let world = office_or_skip!();
+    let id = approved(&world).unwrap();
+    // The log is what is synchronised so; the store is not.
+    let no = world.hitl("carol", &["reject", &id, "-m", "not today"]);
+    no.where_fails(libc::SYS_fdatasync, libc::EIO).run().exits(125);
+    world.resume("alice", &id).exits(77).says("not today");
+    assert_eq!(world.times_run(), 0);
+    assert_eq!(world.state(&id), "rejected");
+    on_record(&world, &id, "rejected", "after a failure of the log");
+    let entries = world.audit();
+    let no = entries.iter().find(|entry| entry["event"]["action"] == "approval-rejected").unwrap();
+    assert_eq!(no["user"]["name"], "carol", "whoever records it, it is carol's");
+    world.hitl("root", &["audit", "verify"]).run().exits(0);
+}
+
 /// A request of alice's that bob has approved.
 fn approved(world: &World) -> Option<String> {
     let id = world.ask("alice", &DEPLOY);
