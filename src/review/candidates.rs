@@ -45,7 +45,14 @@ impl Candidates {
 
     /// The line of somebody who waits.
     pub fn line(&self, record: &Record, left: Duration) -> String {
-        format!("waiting for {}: {}, {} left", record.id, self.needed(record), countdown(left))
+        let needed = match record.shown.decision {
+            // Without a word too many: with what can be done about it, this just fits into 80 columns.
+            Decision::Confirm => {
+                format!("a confirmation by {}", visible(&record.bound.requester.name))
+            }
+            _ => self.needed(record),
+        };
+        format!("waiting for {}: {needed}, {} left", record.id, countdown(left))
     }
 }
 
