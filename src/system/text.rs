@@ -198,6 +198,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn what_is_too_long_for_a_line_loses_its_middle_and_says_so() {
+        assert_eq!(cut_in_the_middle("it fits", 7), "it fits");
+        assert_eq!(cut_in_the_middle("0123456789", 8), "012…789");
+        // Wide characters take two cells: none is cut in half, and it never takes more room.
+        for room in 2..20 {
+            let cut = cut_in_the_middle("日本語 is wide, and so is 日本語", room);
+            assert!(cells(&cut) <= room && cut.contains('…'), "{room}: {cut}");
+        }
+    }
+
     proptest! {
         #[test]
         fn wrapping_loses_nothing_and_every_piece_fits(text in "[ a-z日é]{0,300}") {
