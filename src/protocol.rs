@@ -15,6 +15,7 @@
 
 mod authentication;
 mod break_glass;
+mod candidates;
 mod case;
 mod confining;
 mod decisions;
@@ -29,6 +30,7 @@ mod record;
 mod ruling;
 mod signers;
 mod signing;
+mod steps;
 mod told;
 mod undo;
 
@@ -43,12 +45,13 @@ use crate::snapshot::{Captured, SnapshotStore};
 use crate::system::{Digest, Directories, Host, Moment, Sight};
 
 pub use break_glass::{is_a_reason, unreviewed};
+pub use candidates::candidates;
 pub use case::Case;
 use confining::Confining;
-pub use decisions::{cancel, may_decide, may_see, note_overdue};
+pub use decisions::{cancel, may_decide, may_see};
 pub use editing::{AsWhom, Judged, Proposal, edit, judge_edit, proposal};
 pub use error::ProtocolError;
-pub use front::{Event, Front, Manner, Outcome, Patience};
+pub use front::{Event, Front, Manner, Outcome, Patience, Waiting};
 pub use notifying::test_channel;
 use pause::{pause, wait_begins};
 pub use plans::{Purpose, plan};
@@ -56,6 +59,7 @@ use record::OnRecord;
 pub use ruling::{Word, approve, offer, reject};
 pub use signers::{ChangedSigner, add_signer, remove_signers, revoke_signers};
 pub use signing::{Proving, Sign};
+pub use steps::note_overdue;
 pub use told::viewer;
 pub use undo::{UndoReport, find_run, runs, undo};
 
@@ -115,8 +119,9 @@ pub fn run(
             wait_begins(&mut manner)?;
             // The pause: it is on record and on disk before anybody hears of it.
             let record = decisions::request(rooms, &case)?;
-            manner.front.event(&Event::Pending(&told::record(&record)?));
-            pause(rooms, &case, record, &mut manner)
+            let candidates = candidates(rooms, &record);
+            manner.front.event(&Event::Pending(&told::record(&record)?, &candidates));
+            pause(rooms, &case, record, &candidates, &mut manner)
         }
     };
     told::outcome(outcome?)
@@ -132,7 +137,7 @@ pub fn resume(
     asked: Asked,
     mut manner: Manner<'_>,
 ) -> Result<Outcome, ProtocolError> {
-    decisions::note_overdue(rooms)?;
+    note_overdue(rooms)?;
     let record = rooms.requests.load(id)?;
     decisions::only_the_requester(&record)?;
     let mut asked = case::asked_again(&record, asked);
@@ -150,7 +155,8 @@ pub fn resume(
     let outcome = match record.state {
         State::Pending => {
             wait_begins(&mut manner)?;
-            pause(rooms, &case, record, &mut manner)
+            let candidates = candidates(rooms, &record);
+            pause(rooms, &case, record, &candidates, &mut manner)
         }
         State::Approved => proceed(rooms, &case, Some(record), &mut manner),
         _ => Ok(Outcome::Closed(Box::new(record))),

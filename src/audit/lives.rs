@@ -204,6 +204,11 @@ impl Lives {
     }
 
     fn finished(&mut self, digest: Digest, outcome: Outcome) -> Result<(), String> {
+        // Whoever was killed between an entry and what follows from it in the store leaves a command
+        // that looks lost, or is told of twice: neither changes what came before.
+        if outcome == Outcome::Unknown && self.closed.contains_key(&digest) {
+            return Ok(());
+        }
         let life = self.life(&digest)?;
         match (outcome, life.started) {
             // Lost, not ended: its end may still become known.

@@ -28,6 +28,7 @@ mod snapshots;
 mod tour;
 mod undo;
 mod wait;
+mod waiting;
 mod watch;
 
 use std::rc::Rc;

@@ -68,6 +68,17 @@ impl Output {
         columns(io::stdout())
     }
 
+    /// The width of the terminal that standard error is, in cells; `None` where it is none, or does
+    /// not say.
+    pub fn columns_of_stderr(&self) -> Option<usize> {
+        columns(io::stderr())
+    }
+
+    /// Whether people read standard error on a terminal.
+    pub fn stderr_is_terminal(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
     fn uses_colour(&self, terminal: bool) -> bool {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         match self.color {

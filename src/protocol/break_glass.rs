@@ -11,7 +11,7 @@ use super::record::OnRecord;
 use super::{
     Event, Front, Manner, Outcome, ProtocolError, Rooms, decisions, deny_because, editing,
 };
-use super::{notifying, plans, proceed, told};
+use super::{candidates, notifying, plans, proceed, told};
 use crate::invocation::RequesterKind;
 use crate::notify;
 use crate::policy::{Decision, Emergency, Enforcement, Verdict, required_in_words};
@@ -137,8 +137,9 @@ pub(super) fn run(
         return proceed(rooms, case, Some(record), manner);
     }
     notifying::pending(rooms, &record);
-    manner.front.event(&Event::Pending(&told::record(&record)?));
-    pause(rooms, case, record, manner)
+    let candidates = candidates(rooms, &record);
+    manner.front.event(&Event::Pending(&told::record(&record)?, &candidates));
+    pause(rooms, case, record, &candidates, manner)
 }
 
 /// Asks at the requester's terminal. What was typed before the question is no answer to it.

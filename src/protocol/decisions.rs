@@ -5,12 +5,13 @@ use super::case::Case;
 use super::confining;
 use super::record::OnRecord;
 use super::signing::Registry;
+use super::steps::close;
 use super::{ProtocolError, Rooms, break_glass, editing, notifying, plans, record, told};
 use crate::invocation::{self, BoundFile};
 use crate::policy::{Decision, Policy};
 use crate::review::{
-    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Difference, Listing, Plan, Record,
-    RequestId, RequestStore, Runner, Salt, Shown, Stock, StoreError,
+    Approval, Approver, Bound, BoundEnvironment, BoundRequester, Difference, Plan, Record,
+    RequestId, RequestStore, Runner, Salt, Shown,
 };
 use crate::system::identity::Account;
 use crate::system::text::visible;
@@ -189,9 +190,9 @@ pub(super) fn take_again<'r>(
 /// [`ProtocolError::Store`] where it is not theirs, or too late.
 pub fn cancel(rooms: &Rooms, id: &RequestId) -> Result<Record, ProtocolError> {
     let person = invocation::requester()?;
-    change(rooms, id, &mut |record, now| {
+    close(rooms, id, &mut |record, now| {
         record.cancel(person.uid, &person.name, now)?;
-        Ok(record::closed(record, &record::user(&person)))
+        Ok(record::cancelled(record, &record::user(&person)))
     })
 }
 
@@ -202,39 +203,11 @@ pub(super) fn void(
     to_requester: &str,
 ) -> Result<Record, ProtocolError> {
     let person = invocation::requester()?;
-    change(rooms, id, &mut |record, now| {
+    close(rooms, id, &mut |record, now| {
         record.void(because, now)?;
         record.tell_requester(to_requester);
         Ok(record::closed(record, &record::user(&person)))
     })
-}
-
-/// One change of a request: on record, then in the store, both under the store's lock, so that
-/// whoever wakes up on the change finds it in the log.
-pub(super) fn change(
-    rooms: &Rooms,
-    id: &RequestId,
-    step: &mut dyn FnMut(&mut Record, &Moment) -> Result<crate::audit::Entry, StoreError>,
-) -> Result<Record, ProtocolError> {
-    note_overdue(rooms)?;
-    let mut unrecorded = None;
-    let changed = rooms.requests.update(id, &mut |record| {
-        let entry = step(record, &Moment::now())?;
-        let appended = rooms.log.append(&[entry], &Moment::now()).map_err(|error| {
-            let sentence = error.to_string();
-            unrecorded = Some(error);
-            StoreError::NotAllowed(sentence)
-        })?;
-        record.recorded_at(appended.last);
-        Ok(())
-    });
-    match unrecorded {
-        Some(error) => Err(error.into()),
-        None => Ok(changed.inspect(|record| {
-            editing::forget(rooms, record);
-            notifying::changed(rooms, record);
-        })?),
-    }
 }
 
 /// Uses the approval, once, durably.
@@ -254,23 +227,6 @@ pub(super) fn finish(rooms: &Rooms, id: &RequestId, ending: &str) -> Result<(), 
     editing::forget(rooms, &record);
     notifying::changed(rooms, &record);
     Ok(())
-}
-
-/// Puts on record what time, a reboot or a killed process has done to requests since anybody
-/// looked: the requests that are not closed.
-///
-/// # Errors
-/// [`ProtocolError::Store`], [`ProtocolError::Audit`].
-pub fn note_overdue(rooms: &Rooms) -> Result<Listing, ProtocolError> {
-    let Stock { live, closed } = rooms.requests.take_stock()?;
-    if !closed.is_empty() {
-        closed.iter().for_each(|record| editing::forget(rooms, record));
-        let user = record::user(&invocation::requester()?);
-        let entries: Vec<_> = closed.iter().map(|record| record::closed(record, &user)).collect();
-        rooms.log.append(&entries, &Moment::now())?;
-    }
-    closed.iter().for_each(|record| notifying::changed(rooms, record));
-    Ok(live)
 }
 
 /// Goes on only for whoever made the request.

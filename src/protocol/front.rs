@@ -8,7 +8,7 @@ use super::Case;
 use crate::authenticate::{Conversation, Seat};
 use crate::execute::{CallerState, Ending};
 use crate::front::{Said, Signable, Unsigned};
-use crate::review::{Record, RequestId};
+use crate::review::{Candidates, Record, RequestId};
 use crate::snapshot::{Captured, Progress, SnapshotError};
 
 /// How a command is walked through: for [`super::run`] and [`super::resume`].
@@ -87,8 +87,8 @@ pub trait Front {
     /// requester's own human whether it is meant, for `approve` whether another is there who may approve.
     fn ask(&mut self, record: &Record);
 
-    /// The wait goes on: called at once, about once a second and after every signal.
-    fn waiting(&mut self, record: &Record);
+    /// The wait goes on: called at once, about once a second, at every change and after every signal.
+    fn waiting(&mut self, waiting: &Waiting<'_>);
 
     /// What becomes readable when the person has said something.
     ///
@@ -109,12 +109,22 @@ pub trait Front {
     fn progress(&mut self, progress: Progress<'_>);
 }
 
+/// How a wait goes.
+pub struct Waiting<'a> {
+    /// The request, as it stands.
+    pub record: &'a Record,
+    /// Who could decide it.
+    pub candidates: &'a Candidates,
+    /// How long the wait goes on: until nobody may decide any more, or the caller waits no longer.
+    pub left: Duration,
+}
+
 /// The steps, as they are told.
 pub enum Event<'a> {
     /// The policy has given its verdict.
     Decided(&'a Case<'a>),
-    /// A human is needed; the request is stored.
-    Pending(&'a Record),
+    /// A human is needed, one of these; the request is stored.
+    Pending(&'a Record, &'a Candidates),
     /// The requester is about to lift the denial, and is asked for it.
     BreakingGlass(&'a Record),
     /// They have: that is on record.

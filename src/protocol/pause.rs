@@ -4,11 +4,12 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use super::{
-    Case, Event, Manner, Outcome, Patience, ProtocolError, Rooms, decisions, in_place, proceed,
-    ruling,
+    Case, Event, Manner, Outcome, Patience, ProtocolError, Rooms, Waiting, decisions, in_place,
+    note_overdue, proceed, ruling,
 };
 use crate::front::Said;
-use crate::review::{Record, RequestStore, State, Waited};
+use crate::review::{Candidates, Record, RequestStore, State, Waited};
+use crate::system::Moment;
 
 /// From here on ^C is an answer, where anybody waits.
 pub(super) fn wait_begins(manner: &mut Manner<'_>) -> Result<(), ProtocolError> {
@@ -23,6 +24,7 @@ pub(super) fn pause(
     rooms: &Rooms,
     case: &Case<'_>,
     record: Record,
+    candidates: &Candidates,
     manner: &mut Manner<'_>,
 ) -> Result<Outcome, ProtocolError> {
     let Patience::Wait(time) = manner.patience else {
@@ -38,7 +40,10 @@ pub(super) fn pause(
         let mut tick = |record: &Record, _readable: bool| {
             said = manner.front.said();
             if said == Said::Nothing {
-                manner.front.waiting(record);
+                let until_deadline = record.approval_deadline.remaining(&Moment::now());
+                let patience = time.map(|time| time.saturating_sub(begun.elapsed()));
+                let left = until_deadline.min(patience.unwrap_or(until_deadline));
+                manner.front.waiting(&Waiting { record, candidates, left });
             }
             said == Said::Nothing
         };
@@ -77,7 +82,7 @@ pub(super) fn pause(
             proceed(rooms, case, Some(*record), manner)
         }
         (_, Waited::Decided(record)) => {
-            decisions::note_overdue(rooms)?;
+            note_overdue(rooms)?;
             Ok(Outcome::Closed(record))
         }
     }

@@ -8,7 +8,7 @@ use crate::audit::{Claims, Command, Entry, EntryUser, GlassBroken, Reference};
 use crate::execute::Ending;
 use crate::invocation::Requester;
 use crate::review::{
-    Approval, Approver, Proof, Record, Rejection, RequestId, Review, Signed, State,
+    Approval, Approver, BoundRequester, Proof, Record, Rejection, RequestId, Review, Signed, State,
 };
 use crate::snapshot::Captured;
 use crate::system::Digest;
@@ -160,21 +160,31 @@ pub(super) fn reviewed(record: &Record, review: &Review) -> Entry {
     proved(entry, proof)
 }
 
-/// What ended a request without anybody's decision on it.
+/// The requester, or root, took it back.
+pub(super) fn cancelled(record: &Record, by: &EntryUser) -> Entry {
+    Entry::cancelled(&reference(record), by)
+}
+
+/// What ended a request, as the record says it. `by` has noticed it, where it was nobody's doing.
 pub(super) fn closed(record: &Record, by: &EntryUser) -> Entry {
     let reference = reference(record);
     let because = record.closed_because.as_deref().unwrap_or_default();
-    match record.state {
-        State::Cancelled => Entry::cancelled(&reference, by),
-        State::Void => Entry::void(&reference, by, because),
-        State::Unknown => Entry::lost(&reference, by, because),
-        State::Expired
-        | State::Pending
-        | State::Approved
-        | State::Running
-        | State::Finished
-        | State::Rejected => Entry::expired(&reference, by),
+    match (record.state, &record.rejection) {
+        (State::Rejected, Some(no)) => rejection(record, no),
+        (State::Cancelled, _) => cancelled(record, &who_cancelled(record)),
+        (State::Void, _) => Entry::void(&reference, by, because),
+        (State::Unknown, _) => Entry::lost(&reference, by, because),
+        _ => Entry::expired(&reference, by),
     }
+}
+
+/// Whoever took a request back: its requester, or root.
+fn who_cancelled(record: &Record) -> EntryUser {
+    let BoundRequester { uid, name, login_uid, .. } = &record.bound.requester;
+    if record.was_cancelled_by(name) {
+        return EntryUser { name: name.clone(), uid: *uid, login_uid: *login_uid };
+    }
+    EntryUser { name: "root".to_owned(), uid: 0, login_uid: None }
 }
 
 /// How the log names a person of this host.

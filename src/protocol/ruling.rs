@@ -1,7 +1,7 @@
 //! A human's word on a request: yes or no, by their login or by a signature.
 
 use super::signing::{Proving, Registry, Sign, ToSign};
-use super::{ProtocolError, Rooms, break_glass, decisions, record};
+use super::{ProtocolError, Rooms, break_glass, note_overdue, record, steps};
 use crate::invocation::{self, Requester, RequesterKind};
 use crate::policy::Presence;
 use crate::review::{
@@ -67,7 +67,7 @@ fn review(
         review.message.clone_from(&signed.offer.message);
         review.proof = Proof::Signature { signed: Box::new(signed), at_requesters_terminal: false };
     }
-    decisions::change(rooms, id, &mut |record, now| {
+    steps::change(rooms, id, &mut |record, now| {
         let review = Review { at: now.clone(), ..review.clone() };
         record.review(review.clone())?;
         Ok(record::reviewed(record, &review))
@@ -158,7 +158,7 @@ fn too_weak(error: ProtocolError, record: &Record, approver: &Approver) -> Proto
 }
 
 fn store(rooms: &Rooms, id: &RequestId, approval: Approval) -> Result<Record, ProtocolError> {
-    decisions::change(rooms, id, &mut |record, now| {
+    steps::change(rooms, id, &mut |record, now| {
         let approval = Approval { at: now.clone(), ..approval.clone() };
         let approval = record.approve_with(approval)?;
         Ok(record::approval(record, &approval))
@@ -246,7 +246,7 @@ pub fn reject(rooms: &Rooms, id: &RequestId, word: Word<'_>) -> Result<Record, P
                 Proof::Signature { signed: Box::new(signed), at_requesters_terminal: false };
         }
     }
-    decisions::change(rooms, id, &mut |record, now| {
+    steps::close(rooms, id, &mut |record, now| {
         record.reject(Rejection { at: now.clone(), ..rejection.clone() })?;
         Ok(record::rejection(record, &rejection))
     })
@@ -264,7 +264,7 @@ pub fn offer(
     message: Option<String>,
     key: Option<&str>,
 ) -> Result<(Offer, String), ProtocolError> {
-    decisions::note_overdue(rooms)?;
+    note_overdue(rooms)?;
     let approver = approver(rooms)?;
     let record = rooms.requests.load(id)?;
     let now = Moment::now();

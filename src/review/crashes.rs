@@ -1,18 +1,14 @@
-//! The file store under kill -9, damage and many processes.
+//! The file store under damage, and after writers that were killed at a known place. (Killed at every
+//! place, by the built binary: `tests/promises/killed.rs`.)
 
-use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
+use super::file_store::file_name;
 use super::samples::{approver, lifted_at, record_at};
 use super::{
     Approval, FileStore, Judgement, Record, RequestStore, Review, Runner, State, StoreError,
 };
 use crate::system::Moment;
-
-/// Where a child process of these tests finds the store, and what it does there.
-const STORE: &str = "HITL_TEST_REVIEW_STORE";
 
 fn store() -> (tempfile::TempDir, FileStore) {
     let directory = tempfile::tempdir().unwrap();
@@ -35,134 +31,11 @@ fn approve(store: &FileStore, record: &Record) {
         .unwrap();
 }
 
-fn consume(store: &FileStore, record: &Record) -> Result<Record, StoreError> {
-    let runner = Runner::here(&Moment::now()).unwrap();
-    store.update(&record.id, &mut |record| {
-        record.consume(runner.clone(), &Approval::as_given, &Moment::now())
-    })
-}
-
-/// This test binary again, running one of the `child_…` tests below on a store.
-fn child(test: &str, directory: &Path) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("review::crashes::{test}"), "--nocapture", "--test-threads=1"])
-        .env(STORE, directory.join("requests"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-/// What a child tells the test, on a line of its own: the test runner writes there too.
-fn say(line: &str) {
-    writeln!(std::io::stdout(), "\n{line}").unwrap();
-}
-
-/// Waits until the child writes such a line.
-fn await_line(lines: &mut impl Iterator<Item = std::io::Result<String>>, line: &str) {
-    assert!(lines.any(|read| read.unwrap().ends_with(line)), "the child ended before {line:?}");
-}
-
-#[test]
-fn child_consumes_the_one_approved_request() {
-    let Some(directory) = std::env::var_os(STORE) else { return };
-    let store = FileStore::open(directory);
-    let record = store.list(false).unwrap().records.remove(0);
-    say("ready");
-    std::io::stdin().read_line(&mut String::new()).unwrap();
-    match consume(&store, &record) {
-        Ok(_) => say("won"),
-        Err(error) => say(&format!("lost: {error}")),
-    }
-    // Alive until all have tried: the winner's end would make the request unknown.
-    std::io::stdin().read_line(&mut String::new()).unwrap();
-}
-
-#[test]
-fn twenty_processes_use_an_approval_once() {
-    let (directory, store) = store();
-    let record = insert(&store);
-    approve(&store, &record);
-    let mut children: Vec<_> = (0..20)
-        .map(|_| {
-            let mut child = child("child_consumes_the_one_approved_request", directory.path());
-            let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-            (child, lines)
-        })
-        .collect();
-    for (_, lines) in &mut children {
-        await_line(lines, "ready");
-    }
-    for (child, _) in &mut children {
-        child.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
-    }
-    let mut won = 0;
-    for (_, lines) in &mut children {
-        let outcome = lines
-            .map(Result::unwrap)
-            .find(|line| line == "won" || line.starts_with("lost"))
-            .unwrap();
-        match outcome.as_str() {
-            "won" => won += 1,
-            lost => assert!(lost.contains("was started"), "{lost}"),
-        }
-    }
-    assert_eq!(won, 1);
-    assert_eq!(store.load(&record.id).unwrap().state, State::Running);
-    for (mut child, _) in children {
-        drop(child.stdin.take());
-        child.wait().unwrap();
-    }
-    assert_eq!(store.load(&record.id).unwrap().state, State::Unknown);
-}
-
-#[test]
-fn child_lives_many_lives() {
-    let Some(directory) = std::env::var_os(STORE) else { return };
-    let store = FileStore::open(directory);
-    loop {
-        let record = insert(&store);
-        say("inserted");
-        approve(&store, &record);
-        say("approved");
-        consume(&store, &record).unwrap();
-        say("consumed");
-        store.update(&record.id, &mut |record| record.finish("exit 0", &Moment::now())).unwrap();
-        say("finished");
-    }
-}
-
-#[test]
-fn a_store_whose_writer_was_killed_is_whole_and_goes_on() {
-    let (directory, store) = store();
-    // The line is written between two steps, so that the kill lands somewhere in the next one.
-    for step in ["inserted", "approved", "consumed", "finished"].repeat(5) {
-        let mut child = child("child_lives_many_lives", directory.path());
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        await_line(&mut lines, step);
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let listing = store.list(true).unwrap();
-        assert!(listing.damaged.is_empty(), "{:?}", listing.damaged);
-        assert!(listing.records.iter().all(|record| record.state != State::Running));
-        // The lock died with its holder.
-        let next = insert(&store);
-        approve(&store, &next);
-    }
-    store.close_overdue().unwrap();
-    let names: Vec<String> = std::fs::read_dir(directory.path().join("requests/pending"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    assert!(names.iter().all(|name| !name.starts_with('.')), "{names:?}");
-}
-
 #[test]
 fn a_writer_killed_between_closing_and_moving_leaves_a_closed_request() {
     let (directory, store) = store();
     let record = insert(&store);
-    let live =
-        directory.path().join("requests/pending").join(super::file_store::file_name(&record.id));
+    let live = directory.path().join("requests/pending").join(file_name(&record.id));
     let mut closed = record.clone();
     closed.cancel(1000, "alice", &Moment::now()).unwrap();
     std::fs::write(&live, super::record_file::encode(&live, &closed).unwrap()).unwrap();
@@ -172,20 +45,40 @@ fn a_writer_killed_between_closing_and_moving_leaves_a_closed_request() {
     assert!(store.list(false).unwrap().records.is_empty());
     assert_eq!(store.list(true).unwrap().records, [closed.clone()]);
     assert!(matches!(store.insert(&record), Err(StoreError::Clash(_))));
-    // That writer has swept up, and whoever looks at all of them puts the closed one in its place.
-    assert!(!live.with_file_name(".left.json.1.abc").exists());
-    let stock = store.take_stock().unwrap();
-    assert!(stock.live.records.is_empty() && stock.closed.is_empty());
-    assert!(!live.exists());
+    assert!(live.exists(), "it may not be on record yet");
+    // As long as it cannot be recorded, it stays where the next one looks.
+    let refused = store.close_overdue(&mut |_| Err(StoreError::Unknown("no log".to_owned())));
+    assert!(refused.is_err() && live.exists());
+    let mut recorded = Vec::new();
+    let mut record_them = |closed: &[Record]| {
+        recorded.extend_from_slice(closed);
+        Ok(())
+    };
+    store.close_overdue(&mut record_them).unwrap();
+    store.close_overdue(&mut record_them).unwrap();
+    assert_eq!(recorded, [closed.clone()], "recorded once");
+    assert!(!live.exists() && !live.with_file_name(".left.json.1.abc").exists());
     assert_eq!(store.load(&record.id).unwrap(), closed);
+}
+
+#[test]
+fn a_command_whose_end_is_on_record_is_not_recorded_again() {
+    let (directory, store) = store();
+    let record = insert(&store);
+    let live = directory.path().join("requests/pending").join(file_name(&record.id));
+    let finished = Record { ending: Some("exited with status 0".to_owned()), ..record };
+    let finished = Record { state: State::Finished, ..finished };
+    std::fs::write(&live, super::record_file::encode(&live, &finished).unwrap()).unwrap();
+    assert!(store.close_overdue(&mut |_| panic!("recorded")).unwrap().is_empty());
+    assert!(!live.exists());
+    assert_eq!(store.load(&finished.id).unwrap(), finished);
 }
 
 #[test]
 fn a_damaged_file_hides_no_other_and_is_left_as_it_is() {
     let (directory, store) = store();
     let (kept, damaged) = (insert(&store), insert(&store));
-    let path =
-        directory.path().join("requests/pending").join(super::file_store::file_name(&damaged.id));
+    let path = directory.path().join("requests/pending").join(file_name(&damaged.id));
     let link = path.with_file_name("00000000.json");
     symlink("/etc/passwd", &link).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
@@ -204,7 +97,7 @@ fn a_damaged_file_hides_no_other_and_is_left_as_it_is() {
     });
     assert!(matches!(approved, Err(StoreError::Damaged { .. })));
     approve(&store, &kept);
-    assert!(store.close_overdue().unwrap().is_empty());
+    assert!(store.close_overdue(&mut |_| Ok(())).unwrap().is_empty());
     assert!(path.exists() && link.is_symlink());
 }
 
@@ -224,7 +117,8 @@ fn a_reviewed_run_that_a_killed_writer_left_among_the_unreviewed_is_moved_by_the
     let (directory, store) = store();
     let mut record = lifted_at(store.fresh_id().unwrap(), Moment::now());
     store.insert(&record).unwrap();
-    record = consume(&store, &record).unwrap();
+    let runner = Runner::here(&Moment::now()).unwrap();
+    record.consume(runner, &Approval::as_given, &Moment::now()).unwrap();
     record.finish("exit 0", &Moment::now()).unwrap();
     let name = format!("{}.json", record.id.characters());
     let requests = directory.path().join("requests");
@@ -236,7 +130,7 @@ fn a_reviewed_run_that_a_killed_writer_left_among_the_unreviewed_is_moved_by_the
     // Ended, and killed before it was moved from the live ones.
     write("pending", &record);
     assert_eq!(store.unreviewed().unwrap().records, std::slice::from_ref(&record));
-    insert(&store);
+    assert!(store.close_overdue(&mut |_| Ok(())).unwrap().is_empty(), "its end is on record");
     assert!(!requests.join("pending").join(&name).exists());
     assert!(requests.join("unreviewed").join(&name).exists());
     assert_eq!(store.unreviewed().unwrap().records, std::slice::from_ref(&record));

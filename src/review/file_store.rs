@@ -3,9 +3,9 @@
 //!
 //! Every write is made under one lock (`lock`), to a temporary file that takes the record's place
 //! by rename. Closing takes two steps, so that a crash at any point leaves one whole record: the
-//! closed record takes the place of the live one, then it is moved. Between the two it is closed
-//! and still lies in `pending/` (or, reviewed, in `unreviewed/`); readers go by its state, and whoever
-//! takes stock next moves it. Readers take no lock.
+//! closed record takes the place of the live one, then, once that is on record, it is moved. Between
+//! the two it is closed and still lies in `pending/` (or, reviewed, in `unreviewed/`): readers go by its
+//! state, and whoever takes stock next has it recorded and moves it. Readers take no lock.
 
 use std::fs::File;
 use std::io;
@@ -100,13 +100,8 @@ impl FileStore {
         }
     }
 
-    /// Writes a record to its place, and moves it from the live ones where it is closed. Under the
-    /// lock.
-    fn write(&self, path: &Path, record: &Record) -> Result<(), StoreError> {
-        durable::write(path, &record_file::encode(path, record)?)?;
-        self.move_if_closed(path, record)
-    }
-
+    /// Moves a record from the live ones where it is closed, and from the unreviewed ones where it is
+    /// reviewed. Under the lock.
     fn move_if_closed(&self, path: &Path, record: &Record) -> Result<(), StoreError> {
         let (here, unreviewed) = (path.parent(), self.unreviewed_ones());
         let on_its_way = here == Some(&self.pending()) || here == Some(&unreviewed);
@@ -124,8 +119,8 @@ impl FileStore {
         Ok(())
     }
 
-    /// Takes away the temporary files that a killed writer left. Under the lock, so that none of them
-    /// belongs to anybody.
+    /// Takes away the temporary files that killed writers left, and moves what they had reviewed. Under
+    /// the lock, so that none of them belongs to anybody.
     pub(super) fn sweep(&self) -> Result<(), StoreError> {
         for place in [self.pending(), self.unreviewed_ones()] {
             for name in names(&place)?.iter().filter(|name| is_temporary(name)) {
@@ -137,30 +132,67 @@ impl FileStore {
                 })?;
             }
         }
+        let unreviewed = self.unreviewed_ones();
+        for (id, read) in stock::read_all(&unreviewed, ids(&unreviewed)?) {
+            if let Ok(Some(record)) = read {
+                self.move_if_closed(&unreviewed.join(file_name(&id)), &record)?;
+            }
+        }
         Ok(())
     }
 
+    /// Changes a request under the lock, and writes it where it lies.
+    fn change(
+        &self,
+        id: &RequestId,
+        change: &mut dyn FnMut(&mut Record) -> Result<(), StoreError>,
+    ) -> Result<(PathBuf, Record), StoreError> {
+        let (path, record) = self.stored(id)?;
+        let digest = record.digest;
+        let (mut record, _) = record.standing_at(&Moment::now());
+        change(&mut record)?;
+        if record.digest != digest || record.id != *id {
+            let what = "the change would make it another request".to_owned();
+            return Err(StoreError::Damaged { path, what });
+        }
+        write(&path, &record)?;
+        Ok((path, record))
+    }
+
     /// Writes down how these requests stand at `now`, and moves those that are closed from the live
-    /// ones. Under the lock: what another process has done with them meanwhile is seen. The requests
-    /// whose state was changed by this; damaged files stay as they are.
+    /// ones, after they are `recorded`. Under the lock: what another process has done with them meanwhile
+    /// is seen. Those that were recorded; damaged files stay as they are.
     pub(super) fn write_down(
         &self,
         ids: &[RequestId],
         now: &Moment,
+        recorded: &mut dyn FnMut(&[Record]) -> Result<(), StoreError>,
     ) -> Result<Vec<Record>, StoreError> {
-        let mut changed = Vec::new();
+        let (mut places, mut closed) = (Vec::new(), Vec::new());
         for id in ids {
             let path = self.pending_file(id);
             let Ok(Some(record)) = record_file::read(&path, id) else { continue };
-            match record.standing_at(now) {
-                (record, true) => {
-                    self.write(&path, &record)?;
-                    changed.push(record);
+            let (record, has_changed) = record.standing_at(now);
+            if has_changed {
+                write(&path, &record)?;
+            }
+            match record.state {
+                // Its end was on record before it was written here.
+                State::Finished => self.move_if_closed(&path, &record)?,
+                state if state.is_closed() => {
+                    places.push(path);
+                    closed.push(record);
                 }
-                (record, false) => self.move_if_closed(&path, &record)?,
+                _ => {}
             }
         }
-        Ok(changed)
+        if !closed.is_empty() {
+            recorded(&closed)?;
+        }
+        for (path, record) in places.iter().zip(&closed) {
+            self.move_if_closed(path, record)?;
+        }
+        Ok(closed)
     }
 }
 
@@ -286,15 +318,23 @@ impl RequestStore for FileStore {
         let Some(_lock) = self.locked()? else {
             return Err(StoreError::Unknown(id.to_string()));
         };
-        let (path, record) = self.stored(id)?;
-        let digest = record.digest;
-        let (mut record, _) = record.standing_at(&Moment::now());
-        change(&mut record)?;
-        if record.digest != digest || record.id != *id {
-            let what = "the change would make it another request".to_owned();
-            return Err(StoreError::Damaged { path, what });
-        }
-        self.write(&path, &record)?;
+        let (path, record) = self.change(id, change)?;
+        self.move_if_closed(&path, &record)?;
+        Ok(record)
+    }
+
+    fn close(
+        &self,
+        id: &RequestId,
+        change: &mut dyn FnMut(&mut Record) -> Result<(), StoreError>,
+        recorded: &mut dyn FnMut(&Record) -> Result<(), StoreError>,
+    ) -> Result<Record, StoreError> {
+        let Some(_lock) = self.locked()? else {
+            return Err(StoreError::Unknown(id.to_string()));
+        };
+        let (path, record) = self.change(id, change)?;
+        recorded(&record)?;
+        self.move_if_closed(&path, &record)?;
         Ok(record)
     }
 
@@ -310,8 +350,11 @@ impl RequestStore for FileStore {
         Err(StoreError::WrongState { id: id.clone(), state: record.state.to_string(), sentence })
     }
 
-    fn take_stock(&self) -> Result<Stock, StoreError> {
-        stock::take(self)
+    fn take_stock(
+        &self,
+        recorded: &mut dyn FnMut(&[Record]) -> Result<(), StoreError>,
+    ) -> Result<Stock, StoreError> {
+        stock::take(self, recorded)
     }
 
     fn wait(
@@ -323,6 +366,11 @@ impl RequestStore for FileStore {
     ) -> Result<Waited, StoreError> {
         super::waiting::wait(self, id, patience, also, tick)
     }
+}
+
+/// Writes a record to its place. Under the lock.
+fn write(path: &Path, record: &Record) -> Result<(), StoreError> {
+    Ok(durable::write(path, &record_file::encode(path, record)?)?)
 }
 
 pub(super) fn file_name(id: &RequestId) -> String {

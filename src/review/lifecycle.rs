@@ -133,9 +133,14 @@ impl Record {
                 self.id
             )));
         }
-        self.closed_because = Some(format!("cancelled by {}", visible(name)));
+        self.closed_because = Some(cancelled_by(name));
         self.enter(State::Cancelled, now);
         Ok(())
+    }
+
+    /// Whether it was somebody of this name who took it back.
+    pub fn was_cancelled_by(&self, name: &str) -> bool {
+        self.state == State::Cancelled && self.closed_because == Some(cancelled_by(name))
     }
 
     /// Something it was bound to has changed, or the policy no longer lets its approvals suffice.
@@ -255,6 +260,10 @@ impl Record {
             sentence: self.standing(),
         })
     }
+}
+
+fn cancelled_by(name: &str) -> String {
+    format!("cancelled by {}", visible(name))
 }
 
 impl State {

@@ -12,6 +12,7 @@
 //! `viewer` is how much of it.
 
 mod bound;
+mod candidates;
 mod claim;
 mod commitment;
 mod deciders;
@@ -49,6 +50,7 @@ mod lives;
 #[cfg(test)]
 mod samples;
 
+use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -470,6 +472,22 @@ pub struct Runner {
     pub boot_id: BootId,
 }
 
+/// Who could decide a request, for people: never part of any decision.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Candidates {
+    /// By the names of the policy's groups.
+    groups: BTreeMap<String, Group>,
+}
+
+/// The people of one of the policy's groups who could decide.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Group {
+    /// Some of them, by login name.
+    pub people: Vec<String>,
+    /// How many there are beside them.
+    pub more: usize,
+}
+
 /// What a wait for decisions ended with.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Waited {
@@ -563,19 +581,43 @@ pub trait RequestStore {
     /// [`StoreError::WrongState`] where it is not approved, or another process is starting it.
     fn claim(&self, id: &RequestId) -> Result<Claim, StoreError>;
 
+    /// Closes one request, as [`RequestStore::update`] changes it. `recorded` puts it on record, under
+    /// the lock as well, once it is closed for good. Where that fails, or dies, the request stays
+    /// closed, and the next [`close_overdue`](RequestStore::close_overdue) puts it on record: a no
+    /// that is on record and does not count would be worse than one that counts and is not yet.
+    ///
+    /// # Errors
+    /// [`StoreError`], and what `change` and `recorded` fail with.
+    fn close(
+        &self,
+        id: &RequestId,
+        change: &mut dyn FnMut(&mut Record) -> Result<(), StoreError>,
+        recorded: &mut dyn FnMut(&Record) -> Result<(), StoreError>,
+    ) -> Result<Record, StoreError>;
+
     /// All requests that are not closed, each read once; writes down what time, a reboot or a dead
     /// runner has done, and takes the store's lock only where there is something of that to write.
     ///
+    /// Those that are closed by it are `recorded` before they leave the live ones, together with those
+    /// that a killed process closed and did not record: each once, and twice only where hitl dies just
+    /// after it.
+    ///
     /// # Errors
-    /// [`StoreError`].
-    fn take_stock(&self) -> Result<Stock, StoreError>;
+    /// [`StoreError`], and what `recorded` fails with.
+    fn take_stock(
+        &self,
+        recorded: &mut dyn FnMut(&[Record]) -> Result<(), StoreError>,
+    ) -> Result<Stock, StoreError>;
 
     /// What [`take_stock`](RequestStore::take_stock) closes.
     ///
     /// # Errors
-    /// [`StoreError`].
-    fn close_overdue(&self) -> Result<Vec<Record>, StoreError> {
-        Ok(self.take_stock()?.closed)
+    /// As [`take_stock`](RequestStore::take_stock).
+    fn close_overdue(
+        &self,
+        recorded: &mut dyn FnMut(&[Record]) -> Result<(), StoreError>,
+    ) -> Result<Vec<Record>, StoreError> {
+        Ok(self.take_stock(recorded)?.closed)
     }
 
     /// Sleeps until the request is no longer pending, or `patience` is over (`None`: until its own

@@ -23,7 +23,10 @@ const MOST_THREADS: usize = 4;
 pub(super) type Read = (RequestId, Result<Option<Record>, StoreError>);
 
 /// See [`super::RequestStore::take_stock`].
-pub(super) fn take(store: &FileStore) -> Result<Stock, StoreError> {
+pub(super) fn take(
+    store: &FileStore,
+    recorded: &mut dyn FnMut(&[Record]) -> Result<(), StoreError>,
+) -> Result<Stock, StoreError> {
     let pending = store.pending();
     let names = names(&pending)?;
     let now = Moment::now();
@@ -41,7 +44,7 @@ pub(super) fn take(store: &FileStore) -> Result<Stock, StoreError> {
     if !to_write.is_empty() || names.iter().any(|name| is_temporary(name)) {
         let Some(_lock) = store.locked()? else { return Ok(Stock::default()) };
         store.sweep()?;
-        closed = store.write_down(&to_write, &now)?;
+        closed = store.write_down(&to_write, &now, recorded)?;
     }
     Ok(Stock { live: listing(read, false), closed })
 }

@@ -72,9 +72,10 @@ impl Parents {
     }
 }
 
-/// Whether an error on the way to a path means that there is nothing at the path.
+/// Whether an error on the way to a path means that there is nothing at the path. Nothing can have a
+/// name that is too long: it is an argument that merely could be a name, a long statement of SQL say.
 pub(super) fn means_absent(error: Errno) -> bool {
-    matches!(error, Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
+    matches!(error, Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG)
 }
 
 /// What statx(2) says about a node.

@@ -32,6 +32,17 @@ pub fn members_of(group: &str) -> Result<Option<Vec<Account>>, IdentityError> {
     Ok(Some(accounts))
 }
 
+/// The login names that a group of this host lists, whether they are anybody's or not: without those
+/// whose primary group it is, and therefore fast. None where the host has no such group.
+///
+/// # Errors
+/// [`IdentityError::Lookup`] where the name service fails.
+pub fn listed_in(group: &str) -> Result<Vec<String>, IdentityError> {
+    let found =
+        Group::from_name(group).map_err(|error| IdentityError::Lookup(group.to_owned(), error))?;
+    Ok(found.map(|group| group.mem).unwrap_or_default())
+}
+
 /// The login names of this host with their primary groups, as far as it lists them.
 fn all_users() -> Vec<(String, u32)> {
     let mut all = Vec::new();

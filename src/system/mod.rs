@@ -32,7 +32,7 @@ pub use clock::{BootId, Moment, duration_text, parse_duration};
 pub use colour::{Colour, Paint};
 pub use digest::{Digest, ParseDigestError};
 pub use host::{Host, runs_systemd};
-pub use members::members_of;
+pub use members::{listed_in, members_of};
 pub use scope::{Directories, DirectoryOverrides, Scope, ScopeError};
 pub use secret::Secret;
 pub use sight::Sight;

@@ -124,6 +124,29 @@ pub fn wrapped(text: &str, room: usize) -> Vec<&str> {
     }
 }
 
+/// A text that fits into `room` terminal cells: where it is longer, its middle is left out, and that
+/// is marked.
+pub fn cut_in_the_middle(text: &str, room: usize) -> String {
+    if cells(text) <= room {
+        return text.to_owned();
+    }
+    const MARK: &str = "…";
+    let left = room.saturating_sub(cells(MARK));
+    let head = as_many_as_fit(text.chars(), left - left / 2);
+    let tail: String = as_many_as_fit(text.chars().rev(), left / 2).chars().rev().collect();
+    format!("{head}{MARK}{tail}")
+}
+
+/// As many of these characters as fit.
+fn as_many_as_fit(characters: impl Iterator<Item = char>, room: usize) -> String {
+    let mut used = 0;
+    let fits = |character: &char| {
+        used += if character.is_ascii() { 1 } else { 2 };
+        used <= room
+    };
+    characters.take_while(fits).collect()
+}
+
 /// A text that begins in column `indent` and goes on there: on a terminal of that many columns no
 /// word is torn apart and no line falls back to its left edge. Where there is no terminal (`None`),
 /// as it is, for programs to read.
@@ -178,6 +201,17 @@ fn is_hidden(character: char) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_is_too_long_for_a_line_loses_its_middle_and_says_so() {
+        assert_eq!(cut_in_the_middle("it fits", 7), "it fits");
+        assert_eq!(cut_in_the_middle("0123456789", 8), "012…789");
+        // Wide characters take two cells: none is cut in half, and it never takes more room.
+        for room in 2..20 {
+            let cut = cut_in_the_middle("日本語 is wide, and so is 日本語", room);
+            assert!(cells(&cut) <= room && cut.contains('…'), "{room}: {cut}");
+        }
+    }
 
     proptest! {
         #[test]

@@ -207,7 +207,7 @@ fn nothing_is_offered_where_no_group_is_open_to_it_nor_to_programs() {
     ] {
         let (mut terminal, other_end) = Terminal::new();
         let waiting = call.on_terminal(other_end).start_and_wait_for_request();
-        terminal.shows("waiting for 1 of group");
+        terminal.shows(": 1 of group");
         world.hitl(approver, &["approve", &waiting.id]).run().exits(0);
         waiting.end().exits(0);
         assert!(!terminal.shows_to_the_end().contains("An approver here"));

@@ -595,7 +595,8 @@ fn a_log_that_was_chained_again_without_its_break_glass_entry_or_with_another_do
         (
             changed(broke, &|it| {
                 it["hitl"]["decision"] = "approve".into();
-                it["hitl"]["requirements"] = serde_json::json!([{"count": 1, "groups": ["security"], "presence": "uid"}]);
+                it["hitl"]["requirements"] =
+                    serde_json::json!([{"count": 1, "groups": ["security"], "presence": "uid"}]);
             }),
             "without the approvals",
         ),

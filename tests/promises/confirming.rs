@@ -150,7 +150,7 @@ fn a_program_at_a_terminal_is_not_asked() {
     let id = waiting.id.clone();
     // Whatever it types is not read.
     terminal.types(&format!("{}\n", &id[..4]));
-    terminal.shows("waiting for a confirmation by alice");
+    terminal.shows(&format!("waiting for {id}: a confirmation by alice"));
     assert_eq!(world.state(&id), "pending");
     waiting.signal(Signal::SIGKILL);
     waiting.end();

@@ -7,7 +7,9 @@ use nix::sys::signal::Signal;
 
 use crate::office::{DEPLOY, POLICY, asked};
 use crate::office_or_skip;
-use crate::processes::monitor_of;
+use crate::processes::{monitor_of, process_of};
+use crate::terminal::Terminal;
+use crate::world::{Waiting, World};
 
 #[test]
 fn a_waiting_command_goes_on_at_once_when_another_process_approves() {
@@ -130,36 +132,46 @@ fn nobody_but_the_requester_goes_on_with_a_request() {
     world.resume("alice", &id).exits(0);
 }
 
+/// How often twenty race for an approval: in CI a few times; `HITL_RACES=200` races more.
+const RACES: usize = 10;
+
 #[test]
 fn an_approval_is_used_once_however_many_race_for_it() {
+    let races = std::env::var("HITL_RACES").map_or(RACES, |races| races.parse().unwrap());
     let world = office_or_skip!();
-    // With a snapshot, so that there is something to get in each other's way with.
-    world.policy(&POLICY.replacen("    decision: approve\n", SNAPSHOTTED, 1));
     world.write("srv/state", "before\n");
+    // Twenty that are let go in the same moment, and how each of them ended.
+    let race = r#"
+        mkfifo "$HOME/start"; exec 9<> "$HOME/start"; rm "$HOME/start"
+        for racer in {1..20}; do
+            { read -r -u 9; hitl run --no-wait --resume "$1" 2>&1; echo "ended $?"; } &
+        done
+        printf '\n%.0s' {1..20} >&9
+        wait
+    "#;
+    for round in 0..races {
+        // Every other time with a snapshot, so that there is something to get in each other's way with.
+        let snapshotted = POLICY.replacen("    decision: approve\n", SNAPSHOTTED, 1);
+        world.policy(if round % 2 == 0 { &snapshotted } else { POLICY });
+        let id = world.ask("alice", &DEPLOY);
+        world.approve("bob", &id).exits(0);
+        let racers = world.program("alice", "/bin/bash", &["-c", race, "race", &id]).run().exits(0);
+        let ended = |code: &str| racers.stdout.lines().filter(|line| *line == code).count();
+        assert_eq!((ended("ended 0"), ended("ended 77")), (1, 19), "{round}: {racers:?}");
+        let refusals = racers.stdout.lines().filter(|line| line.contains(&id));
+        assert_eq!(refusals.count(), 19, "{round}: {racers:?}");
+        assert_eq!(world.times_run(), round + 1);
+    }
     let id = world.ask("alice", &DEPLOY);
     world.approve("bob", &id).exits(0);
-    let racers: Vec<_> = (0..20)
-        .map(|_| {
-            let mut command = world.hitl("alice", &["run", "--resume", &id]).command();
-            command.stderr(std::process::Stdio::piped());
-            command.spawn().unwrap()
-        })
-        .collect();
-    let mut codes = Vec::new();
-    for racer in racers {
-        let output = racer.wait_with_output().unwrap();
-        let code = output.status.code().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(code == 0 || (code == 77 && said.contains(&id)), "{code}: {said}");
-        codes.push(code);
-    }
-    assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?}");
-    assert_eq!(world.times_run(), 1);
+    world.resume("alice", &id).exits(0);
     world.audited(&id, "command-started", 1);
     world.audited(&id, "command-finished", 1);
+    let starts = world.audit_actions().iter().filter(|one| *one == "command-started").count();
+    assert_eq!(starts, races + 1);
     world.resume("alice", &id).exits(77).says("ask anew");
     world.approve("carol", &id).exits(77);
-    assert_eq!(world.times_run(), 1);
+    assert_eq!(world.times_run(), races + 1);
 }
 
 /// Snapshots something before each deployment.
@@ -308,6 +320,124 @@ fn of_two_processes_that_wait_for_one_request_one_runs_it() {
     assert_eq!(codes, [0, 77]);
     assert_eq!(world.times_run(), 1);
     world.audited(&id, "command-started", 1);
+}
+
+/// A command of alice's on a terminal, from a shell that waits for it, as a login shell does.
+fn from_a_shell(world: &World) -> (Terminal, Waiting) {
+    let (terminal, other_end) = Terminal::new();
+    let script = "hitl \"$@\"; echo \"the shell saw $?\"";
+    let words = ["-c", script, "sh", "run", "--", "sh", "/srv/deploy.sh"];
+    let shell = world.program("alice", "/bin/sh", &words).on_terminal(other_end);
+    let waiting = shell.start_and_wait_for_request();
+    (terminal, waiting)
+}
+
+#[test]
+fn a_request_outlives_the_shell_that_it_was_made_in_and_goes_on_from_another_login() {
+    let world = office_or_skip!();
+    for dies in ["the shell", "hitl", "the terminal"] {
+        let before = world.times_run();
+        let (mut terminal, mut waiting) = from_a_shell(&world);
+        let id = waiting.id.clone();
+        let shell = process_of(&waiting.child);
+        let front = shell.child();
+        let monitor = front.child();
+        terminal.shows("waiting for ");
+        match dies {
+            // It leads the session: the kernel hangs up on whoever has the foreground.
+            "the shell" => shell.kill(Signal::SIGKILL),
+            "hitl" => front.kill(Signal::SIGKILL),
+            _ => drop(terminal),
+        }
+        waiting.child.wait().unwrap();
+        front.comes_to(None);
+        monitor.comes_to(None);
+        assert_eq!(world.state(&id), "pending", "{dies}");
+        world.approve("bob", &id).exits(0);
+        assert_eq!(world.times_run(), before, "{dies}: nobody is there to run it for");
+        // Another login, another terminal, the command named once more.
+        let (_other, other_end) = Terminal::new();
+        let words = ["run", "--resume", &id, "--", "sh", "/srv/deploy.sh"];
+        let again = world.hitl("alice", &words).on_terminal(other_end);
+        let again = again.command().spawn().unwrap().wait().unwrap();
+        // Standard input was the other terminal, and is a terminal again.
+        assert_eq!(again.code(), Some(0), "{dies}");
+        assert_eq!(world.times_run(), before + 1, "{dies}");
+        world.audited(&id, "command-started", 1);
+    }
+}
+
+#[test]
+fn a_waiter_that_is_stopped_and_continued_goes_on_where_it_was() {
+    let world = office_or_skip!();
+    for approved_while_stopped in [false, true] {
+        let before = world.times_run();
+        let (mut terminal, other_end) = Terminal::new();
+        // A shell with job control.
+        let shell = world.program("alice", "/bin/bash", &["--norc", "--noprofile", "-i"]);
+        let mut shell = shell.with("PS1", "prompt> ").on_terminal(other_end).command();
+        let mut shell = shell.spawn().unwrap();
+        terminal.shows("prompt> ");
+        terminal.types("hitl run -- sh /srv/deploy.sh\n");
+        terminal.shows("waiting for ");
+        let id = world.pending()[0]["id"].as_str().unwrap().to_owned();
+        terminal.forget();
+        terminal.types("\u{1a}");
+        terminal.shows("Stopped");
+        terminal.shows("prompt> ");
+        terminal.forget();
+        assert_eq!(world.state(&id), "pending");
+        if approved_while_stopped {
+            world.approve("bob", &id).exits(0);
+        }
+        terminal.types("fg\n");
+        if !approved_while_stopped {
+            terminal.shows(&format!("waiting for {id}"));
+            world.approve("bob", &id).exits(0);
+        }
+        terminal.shows("is approved by bob");
+        // What is typed before belongs to the command.
+        terminal.shows("prompt> ");
+        terminal.types("echo saw $?\n");
+        terminal.shows("saw 0");
+        terminal.types("exit\n");
+        shell.wait().unwrap();
+        assert_eq!(world.times_run(), before + 1);
+        world.audited(&id, "command-started", 1);
+    }
+}
+
+#[test]
+fn requests_may_be_kept_on_another_file_system_than_the_log() {
+    let world = office_or_skip!();
+    // All in one mount namespace, with a file system that is only there.
+    let script = r#"
+        set -e
+        mkdir -m 700 /var/lib/hitl/requests
+        mount -t tmpfs -o mode=0700 tmpfs /var/lib/hitl/requests
+        as() { user=$1; shift; setpriv --reuid "$user" --regid "$user" --init-groups "$@"; }
+        mkfifo /srv/events
+        exec 4<> /srv/events
+        as alice hitl run --status-fd 3 -- sh /srv/deploy.sh 3>&4 4>&- &
+        grep -m 1 -q pending <&4
+        id=$(hitl pending --json | sed 's/.*"id":"\([^"]*\)".*/\1/')
+        as bob hitl approve "$id"
+        wait $!
+        ls /var/lib/hitl/requests/closed/*/ | wc -l
+        hitl audit verify
+    "#;
+    world.script("root", script).run().exits(0).prints("1\n").prints("holds");
+    assert_eq!(world.times_run(), 1);
+}
+
+#[test]
+fn a_wait_of_two_seconds_ends_after_two_seconds() {
+    let world = office_or_skip!();
+    let begun = Instant::now();
+    let ran = world.hitl("alice", &["run", "--wait", "2s", "--", "true"]).run();
+    let took = begun.elapsed();
+    ran.exits(124).says("still pending");
+    assert!((Duration::from_secs(2)..Duration::from_secs(30)).contains(&took), "{took:?}");
 }
 
 #[test]

@@ -11,13 +11,14 @@ use crate::authenticate::{Conversation, Seat};
 use crate::cli::failure::{ExitCode, Failure};
 use crate::cli::output::Output;
 use crate::cli::progress;
+use crate::cli::waiting::WaitingLine;
 use crate::execute::{CallerState, Ending};
 use crate::front::{Said, Signable, Unsigned};
 use crate::policy::Decision;
-use crate::protocol::{Event, Front, Outcome};
+use crate::protocol::{Event, Front, Outcome, Waiting};
 use crate::review::{self, Record};
 use crate::snapshot::Progress;
-use crate::system::{Moment, duration_text};
+use crate::system::Moment;
 
 /// How many characters of the id are to be typed: enough that nobody types them by habit.
 const TYPED: usize = 4;
@@ -35,6 +36,8 @@ pub(super) struct TerminalFront {
     about: Map<String, Value>,
     /// The line that shows how a wait or a snapshot goes.
     line: progress::Progress,
+    /// What it says in a wait.
+    wait: WaitingLine,
     /// Whether a question stands at the terminal, which the line must not write over.
     asking: bool,
 }
@@ -66,6 +69,7 @@ impl TerminalFront {
             verdict: Map::new(),
             about: Map::new(),
             line: progress::Progress::new(output),
+            wait: WaitingLine::new(output, "; ^C takes it back"),
             asking: false,
         })
     }
@@ -133,11 +137,12 @@ impl Front for TerminalFront {
                 told.insert("event".into(), "decided".into());
                 self.tell(told);
             }
-            Event::Pending(record) => {
+            Event::Pending(record, candidates) => {
+                self.wait.is_known(record);
                 let text = review::describe(record, &Moment::now(), self.output.colour_on_stderr());
                 self.output.say(text.trim_end());
                 self.output.say(&report::about_sentence(record));
-                self.output.say(&report::pending_sentence(record));
+                self.output.say(&report::pending_sentence(record, candidates));
                 self.tell_value(&json!({
                     "v": 1, "event": "pending", "id": record.id, "needed": record.needed(),
                     "expires": record.approval_deadline.rfc3339(),
@@ -228,12 +233,14 @@ impl Front for TerminalFront {
         self.asking = self.output.voice.ask(&expected);
     }
 
-    fn waiting(&mut self, record: &Record) {
-        if !self.asking {
-            let left = duration_text(record.approval_deadline.remaining(&Moment::now()));
-            self.line.show_now(|| {
-                format!("waiting for {} ({left} left; ^C takes it back)", record.needed())
-            });
+    fn waiting(&mut self, waiting: &Waiting<'_>) {
+        if self.wait.show(&mut self.line, waiting, self.asking) {
+            let record = waiting.record;
+            let by: Vec<_> = record.approvals.iter().map(|yes| &yes.approver.name).collect();
+            self.tell_value(&json!({
+                "v": 1, "event": "waiting", "id": record.id, "needed": record.needed(), "by": by,
+                "expires": record.approval_deadline.rfc3339(),
+            }));
         }
     }
 

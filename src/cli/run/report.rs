@@ -9,7 +9,7 @@ use crate::cli::{Exit, Output};
 use crate::execute::{Ending, KernelConfinement};
 use crate::policy::{Authenticate, Confine, Decision, PolicyIdentity, Verdict, required_in_words};
 use crate::protocol::{Case, Outcome};
-use crate::review::Record;
+use crate::review::{Candidates, Record};
 use crate::snapshot::WritablePlace;
 use crate::system::text::{counted, visible, visible_argument, visible_bytes, visible_command};
 use crate::system::{Sight, duration_text};
@@ -290,7 +290,7 @@ pub(crate) fn about_sentence(record: &Record) -> String {
 }
 
 /// What to do about a request that has just been made.
-pub(crate) fn pending_sentence(record: &Record) -> String {
+pub(crate) fn pending_sentence(record: &Record, candidates: &Candidates) -> String {
     let id = &record.id;
     match record.shown.decision {
         Decision::Confirm => format!(
@@ -298,7 +298,7 @@ pub(crate) fn pending_sentence(record: &Record) -> String {
         ),
         _ => format!(
             "hitl: {id} waits for {}: \"hitl show {id}\", then \"hitl approve {id}\" or \"hitl reject {id} -m REASON\"",
-            record.needed()
+            candidates.needed(record)
         ),
     }
 }

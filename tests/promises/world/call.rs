@@ -33,6 +33,7 @@ pub struct Call<'w> {
     terminal: Option<OwnedFd>,
     login: Option<u32>,
     lacking: Option<Lacking>,
+    traced: bool,
 }
 
 /// Which hitl there is.
@@ -72,6 +73,7 @@ impl<'w> Call<'w> {
             terminal: None,
             login: None,
             lacking: None,
+            traced: false,
         }
     }
 }
@@ -115,6 +117,12 @@ impl Call<'_> {
         self
     }
 
+    /// Traced by the thread that starts it (ptrace(2)), with root's rights: what is setuid works.
+    pub fn traced(mut self) -> Self {
+        self.traced = true;
+        self
+    }
+
     /// The command, ready to be changed further and started.
     pub fn command(self) -> Command {
         let mut command = Command::new(&self.program);
@@ -141,9 +149,7 @@ impl Call<'_> {
             .iter()
             .filter(|(from, _)| self.world.outside(from).exists())
             .map(|(from, to)| (path_cstring(&self.world.outside(from)), CString::new(*to).unwrap()))
-            .chain(covered.map(|(path, inside)| {
-                (path_cstring(&self.world.outside(inside)), path_cstring(path))
-            }))
+            .chain(covered.map(|(path, instead)| (path_cstring(instead), path_cstring(path))))
             .chain(sender)
             .collect();
         let (hitl, here) = match self.hitl {
@@ -157,6 +163,7 @@ impl Call<'_> {
         let terminal = self.terminal;
         let login = self.login.map(|uid| uid.to_string());
         let lacking = self.lacking;
+        let traced = self.traced;
         command.stdin(Stdio::null());
         // SAFETY: only system calls between fork and exec; everything they need was made before.
         unsafe {
@@ -205,6 +212,10 @@ impl Call<'_> {
                 // While this is root, so that setuid programs work under it.
                 if let Some(lacking) = lacking {
                     lacking.set()?;
+                }
+                // As well: the tracer has the rights of whoever asks to be traced.
+                if traced && libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) < 0 {
+                    return Err(std::io::Error::last_os_error());
                 }
                 identity.assume(&groups)?;
                 nix::unistd::chdir(directory.as_c_str())?;

@@ -73,8 +73,8 @@ pub struct World {
     root: TempDir,
     /// hitl as it is installed: setuid root.
     installed: Arc<TempDir>,
-    /// Files of the host in whose place one of the world stands.
-    covered: Vec<(PathBuf, String)>,
+    /// Files of the host in whose place another stands, with that one.
+    covered: Vec<(PathBuf, PathBuf)>,
 }
 
 impl World {
@@ -145,13 +145,19 @@ impl World {
 
     /// Lets an empty file stand where the host has this one.
     pub fn covers(&mut self, path: &Path) {
-        self.write("nothing", "");
-        self.replaces(path, "nothing");
+        self.stands_for(path, "");
+    }
+
+    /// Lets a file with this content stand where the host has this one, also in `/proc`.
+    pub fn stands_for(&mut self, path: &Path, content: &str) {
+        let place = format!("instead-{}", self.covered.len());
+        self.write(&place, content);
+        self.covered.push((path.to_owned(), self.outside(&place)));
     }
 
     /// Lets a file of the world stand where the host has this one.
     pub fn replaces(&mut self, path: &Path, inside: &str) {
-        self.covered.push((path.to_owned(), inside.to_owned()));
+        self.covered.push((path.to_owned(), self.outside(inside)));
     }
 
     /// Installs what tells people, beside hitl.
