@@ -159,13 +159,19 @@ Examples:
   hitl show --json K7Q2-MX4P | jq .bound.argv";
 
 pub(super) const APPROVE: &str = "\
-Nobody approves a request of their own, except one that the rules only want confirmed. Programs
-approve nothing. Of a run by break-glass it says afterwards that it was justified: that is its review.
+Nobody approves a request of their own, except one that the rules only want confirmed. Programs \
+approve nothing. Where the rules ask for more than a login, ssh-keygen signs with your SSH key: one \
+that an agent holds, or that is in ~/.ssh, or in the file of --key. A run by break-glass is approved \
+afterwards, as justified.
 
 Examples:
   hitl show K7Q2-MX4P
   hitl approve K7Q2-MX4P
-  hitl approve K7Q2-MX4P -m 'agreed with the on-call'";
+  hitl approve K7Q2-MX4P -m 'agreed with the on-call'
+  hitl approve K7Q2-MX4P --host db1              # its risk is critical
+  hitl approve K7Q2-MX4P --key /media/stick/id_ed25519
+  hitl show --statement K7Q2-MX4P > yes          # to be signed on another machine, then
+  hitl approve K7Q2-MX4P --signature yes.sig";
 
 pub(super) const FORGET: &str = "\
 A policy may remember, for a time, that somebody has authenticated at a terminal. This forgets it for \
@@ -202,11 +208,12 @@ Exit status:
   0    it was taken                        1    it was not, or there is no such channel";
 
 pub(super) const REJECT: &str = "\
-One no closes the request, whoever had approved it. Of a run by break-glass it says afterwards that it
-was not justified: that is its review, and undoes nothing.
+One no closes the request, whoever had approved it. A login is enough for it; it can be signed. A run \
+by break-glass is rejected afterwards, as not justified.
 
 Examples:
-  hitl reject K7Q2-MX4P -m 'not before the backup has ended'";
+  hitl reject K7Q2-MX4P -m 'not before the backup has ended'
+  hitl reject K7Q2-MX4P -m 'this is not the runbook' --sign";
 
 pub(super) const CANCEL: &str = "\
 Root can take back anybody's. ^C in the \"hitl run\" that waits does the same.

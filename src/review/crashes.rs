@@ -4,6 +4,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::file_store::file_name;
+use super::record_file::sealed;
 use super::samples::{approver, lifted_at, record_at};
 use super::{
     Approval, FileStore, Judgement, Record, RequestStore, Review, Runner, State, StoreError,
@@ -125,7 +126,7 @@ fn a_reviewed_run_that_a_killed_writer_left_among_the_unreviewed_is_moved_by_the
     let write = |place: &str, record: &Record| {
         let path = requests.join(place).join(&name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, serde_json::to_vec(record).unwrap()).unwrap();
+        std::fs::write(path, sealed(&serde_json::to_vec(record).unwrap())).unwrap();
     };
     // Ended, and killed before it was moved from the live ones.
     write("pending", &record);

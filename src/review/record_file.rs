@@ -1,5 +1,9 @@
-//! The file of one request: JSON of a [`Record`], written whole and believed only after it was
-//! checked.
+//! The file of one request: JSON of a [`Record`] under a seal, written whole and believed only after it
+//! was checked.
+//!
+//! The seal is the SHA-256 of the record's bytes: no part of a file counts in which a disk, or a slip of
+//! root's editor, has changed anything. It stops nobody who computes it anew; what approvals rest on is
+//! bound by digests and signatures within.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read};
@@ -23,8 +27,7 @@ const LARGEST: usize = 8 << 20;
 /// The bytes of a request's file.
 pub(super) fn encode(path: &Path, record: &Record) -> Result<Vec<u8>, StoreError> {
     check(record, &record.id).map_err(|what| damaged(path, what))?;
-    let mut bytes = serde_json::to_vec_pretty(record).map_err(CanonicalError::from)?;
-    bytes.push(b'\n');
+    let bytes = sealed(&serde_json::to_vec(record).map_err(CanonicalError::from)?);
     let is_new = matches!(record.state, State::Pending | State::Approved);
     let limit = if record.approvals.is_empty() && is_new { LARGEST_NEW } else { LARGEST };
     if bytes.len() > limit {
@@ -72,6 +75,7 @@ pub(super) fn decode(bytes: &[u8], id: &RequestId) -> Result<Record, String> {
     struct Version {
         v: u32,
     }
+    let bytes = unsealed(bytes).ok_or("its seal does not fit its content")?;
     let record: Record =
         serde_json::from_slice(bytes).map_err(|error| {
             match serde_json::from_slice::<Version>(bytes) {
@@ -81,6 +85,21 @@ pub(super) fn decode(bytes: &[u8], id: &RequestId) -> Result<Record, String> {
         })?;
     check(&record, id)?;
     Ok(record)
+}
+
+/// What stands around a record's JSON: `{"seal":"HEX","record":JSON}` and a line feed.
+pub(super) fn sealed(json: &[u8]) -> Vec<u8> {
+    let beginning = format!("{{\"seal\":\"{}\",\"record\":", Digest::of(json).hex());
+    [beginning.as_bytes(), json, b"}\n"].concat()
+}
+
+/// A record's JSON, where the file is exactly what [`sealed`] makes of it.
+fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
+    let beginning = sealed(b"").len() - "}\n".len();
+    let json = bytes.get(beginning..bytes.len().checked_sub(2)?)?;
+    let (head, seal) = (bytes.get(..beginning)?, Digest::of(json).hex());
+    let fits = head == format!("{{\"seal\":\"{seal}\",\"record\":").as_bytes();
+    (fits && bytes.ends_with(b"}\n")).then_some(json)
 }
 
 /// What a record must be before it is believed, or written. A file that was damaged, or made by
@@ -149,16 +168,27 @@ mod tests {
     }
 
     #[test]
-    fn no_single_byte_changed_in_the_file_changes_what_is_bound() {
+    fn no_file_with_a_single_changed_byte_is_believed_sealed_anew_or_not() {
         let record = samples::record();
-        let original = bytes_of(&record);
+        let original = serde_json::to_vec(&record).unwrap();
+        let others = |was: u8| {
+            let flipped = (0..8).map(move |bit| was ^ (1 << bit));
+            flipped.chain(*b"09azAF\"\\ {}[]:,-").filter(move |byte| *byte != was)
+        };
+        let file = bytes_of(&record);
+        for position in 0..file.len() {
+            for byte in others(file[position]) {
+                let mut mutated = file.clone();
+                mutated[position] = byte;
+                assert!(decode(&mutated, &record.id).is_err(), "byte {position} as {byte:#x}");
+            }
+        }
+        // By somebody who knows about the seal: what is bound is covered by more than that.
         for position in 0..original.len() {
-            let was = original[position];
-            let flipped = (0..8).map(|bit| was ^ (1 << bit));
-            for byte in flipped.chain(*b"09azAF\"\\ {}[]:,-").filter(|byte| *byte != was) {
+            for byte in others(original[position]) {
                 let mut mutated = original.clone();
                 mutated[position] = byte;
-                if let Ok(read) = decode(&mutated, &record.id) {
+                if let Ok(read) = decode(&sealed(&mutated), &record.id) {
                     assert_eq!(read.bound, record.bound, "byte {position} as {byte:#x}");
                     assert_eq!(read.digest, record.digest);
                     assert_eq!(read.state, State::Pending);
@@ -171,7 +201,7 @@ mod tests {
     fn a_state_without_what_makes_it_so_is_not_believed() {
         for state in [State::Approved, State::Running, State::Rejected, State::Finished] {
             let record = Record { state, ..samples::record() };
-            let bytes = serde_json::to_vec(&record).unwrap();
+            let bytes = sealed(&serde_json::to_vec(&record).unwrap());
             let what = decode(&bytes, &record.id).unwrap_err();
             assert!(what.contains("lacks what makes it so"), "{what}");
         }
@@ -179,7 +209,7 @@ mod tests {
         record.state = State::Approved;
         record.execution_deadline = Some(samples::moment(60));
         record.approvals.push(samples::approval(1000, &["ops"]));
-        assert!(decode(&serde_json::to_vec(&record).unwrap(), &record.id).is_err());
+        assert!(decode(&sealed(&serde_json::to_vec(&record).unwrap()), &record.id).is_err());
     }
 
     #[test]
@@ -188,7 +218,7 @@ mod tests {
         let mut value = serde_json::to_value(&record).unwrap();
         value["v"] = 2.into();
         value["seals"] = serde_json::json!([]);
-        let what = decode(&serde_json::to_vec(&value).unwrap(), &record.id).unwrap_err();
+        let what = decode(&sealed(&serde_json::to_vec(&value).unwrap()), &record.id).unwrap_err();
         assert_eq!(what, "it is in format 2, and this hitl reads format 1");
     }
 

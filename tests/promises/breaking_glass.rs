@@ -500,8 +500,7 @@ fn a_request_made_into_one_that_lifts_a_denial_is_not_believed() {
     let world = emergency_or_skip!();
     let words = ["run", "--no-wait", "--json", "--reason", "please", "--", "touch", "/srv/made"];
     let id = crate::office::asked(&world.hitl("alice", &words).run());
-    let path = format!("var-lib/hitl/requests/pending/{}.json", id.replace('-', ""));
-    let honest: Value = serde_json::from_str(&world.read(&path)).unwrap();
+    let honest: Value = serde_json::from_str(&world.record(&id)).unwrap();
     let review_by = honest["approval_deadline"].clone();
     let glass =
         serde_json::json!({"lifted": ["others"], "reviewers": ["ops"], "review_by": review_by});
@@ -513,7 +512,7 @@ fn a_request_made_into_one_that_lifts_a_denial_is_not_believed() {
     let mut bound_too = forged.clone();
     bound_too["bound"]["break_glass"] = true.into();
     for record in [forged, bound_too] {
-        world.write(&path, &record.to_string());
+        world.forge_record(&id, &record.to_string());
         world.resume("alice", &id).exits(125);
         assert!(!world.outside("srv/made").exists());
     }

@@ -81,6 +81,27 @@ impl World {
         shown["state"].as_str().unwrap().to_owned()
     }
 
+    /// The file of a live request.
+    pub fn record_file(id: &str) -> String {
+        format!("var-lib/hitl/requests/pending/{}.json", id.replace('-', ""))
+    }
+
+    /// A live request as the store has it: JSON.
+    pub fn record(&self, id: &str) -> String {
+        let file = self.read(&Self::record_file(id));
+        let (_, record) = file.split_once(",\"record\":").unwrap();
+        record.strip_suffix("}\n").unwrap().to_owned()
+    }
+
+    /// Exchanges a live request in the store, as somebody who knows how it is sealed.
+    pub fn forge_record(&self, id: &str, record: &str) {
+        use sha2::Digest;
+        let seal: String =
+            sha2::Sha256::digest(record).iter().map(|byte| format!("{byte:02x}")).collect();
+        let file = format!("{{\"seal\":\"{seal}\",\"record\":{record}}}\n");
+        self.write(&Self::record_file(id), &file);
+    }
+
     /// How often the deployment ran.
     pub fn times_run(&self) -> usize {
         let path = self.outside("srv/ran");

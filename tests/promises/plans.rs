@@ -274,15 +274,13 @@ fn a_plan_that_was_changed_in_the_store_or_in_the_request_is_not_shown() {
 
     // Nor does it help to change the digest that the request is bound to.
     let id = ask(&world, &["--plan", "/srv/plan.txt", "--ticket", "OPS-1"]);
-    let file =
-        world.outside(&format!("var-lib/hitl/requests/pending/{}.json", id.replace('-', "")));
-    let record = fs::read_to_string(&file).unwrap();
+    let record = world.record(&id);
     world.write("srv/plan.txt", &changed);
     let (was, is) =
         (&requested(&world, &id)["hitl"]["plan"]["digest"], digest_of(&world, "srv/plan.txt"));
     for (from, to) in [(was.as_str().unwrap(), is.as_str()), ("OPS-1", "OPS-2")] {
         assert!(record.contains(from));
-        fs::write(&file, record.replace(from, to)).unwrap();
+        world.forge_record(&id, &record.replace(from, to));
         world.hitl("bob", &["show", "--plan", &id]).run().exits(125).says("is damaged");
     }
 }

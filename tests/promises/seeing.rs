@@ -206,8 +206,12 @@ fn a_request_that_was_edited_on_disk_is_not_run() {
     let world = office_or_skip!();
     let id = world.ask("alice", &DEPLOY);
     world.approve("bob", &id).exits(0);
-    let file = format!("var-lib/hitl/requests/pending/{}.json", id.replace('-', ""));
-    world.write(&file, &world.read(&file).replace("/srv/deploy.sh", "/srv/evil.sh"));
-    world.resume("alice", &id).exits(125).says("damaged");
+    let file = World::record_file(&id);
+    let (whole, record) = (world.read(&file), world.record(&id));
+    world.write(&file, &whole.replace("/srv/deploy.sh", "/srv/evil.sh"));
+    world.resume("alice", &id).exits(125).says("damaged").says("seal");
+    // Nor by somebody who seals it anew.
+    world.forge_record(&id, &record.replace("/srv/deploy.sh", "/srv/evil.sh"));
+    world.resume("alice", &id).exits(125).says("damaged").says("digest");
     assert_eq!(world.times_run(), 0);
 }
