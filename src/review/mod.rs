@@ -45,7 +45,7 @@ mod crashes;
 #[cfg(test)]
 mod lives;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -61,6 +61,7 @@ pub use claim::Claim;
 pub use commitment::Salt;
 pub use error::StoreError;
 pub use file_store::FileStore;
+pub use lines::made_visible;
 pub use plan::{Plan, PlanError, parse_ticket};
 pub use queue::rows;
 pub use quorum::{Yes, missing};
@@ -71,6 +72,7 @@ pub use statement::{Offer, Ruling};
 pub use view::view;
 pub use viewer::Viewer;
 pub use watching::{StoreWatch, Woken};
+pub use wording::{input_text, kind_text, risk_text, run_as_text, undigested};
 
 /// The id of a request and of the run it may become: eight Crockford base32 characters, written
 /// `K7Q2-MX4P`. Unique among the requests and runs that are still there.

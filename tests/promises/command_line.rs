@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use crate::world::HITL;
 
 /// Every command, as it is typed.
-const COMMANDS: [&str; 33] = [
+const COMMANDS: [&str; 34] = [
     "",
     "run",
     "edit",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 33] = [
     "show",
     "approve",
     "reject",
+    "review",
     "cancel",
     "wait",
     "forget",
