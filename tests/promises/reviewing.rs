@@ -139,6 +139,10 @@ fn a_critical_request_demands_the_name_of_the_host() {
     desk.press(&["Enter"]);
     desk.shows(&format!("is not {host}: nothing is decided"));
     assert_eq!(world.state(&id), "pending");
+    desk.types(host);
+    desk.press(&["Enter"]);
+    desk.shows("press any key");
+    assert_eq!(world.state(&id), "approved");
 }
 
 #[test]
