@@ -64,6 +64,9 @@ _hitl() {
             hitl,reject)
                 cmd="hitl__subcmd__reject"
                 ;;
+            hitl,review)
+                cmd="hitl__subcmd__review"
+                ;;
             hitl,run)
                 cmd="hitl__subcmd__run"
                 ;;
@@ -150,6 +153,9 @@ _hitl() {
                 ;;
             hitl__subcmd__help,reject)
                 cmd="hitl__subcmd__help__subcmd__reject"
+                ;;
+            hitl__subcmd__help,review)
+                cmd="hitl__subcmd__help__subcmd__review"
                 ;;
             hitl__subcmd__help,run)
                 cmd="hitl__subcmd__help__subcmd__run"
@@ -308,7 +314,7 @@ _hitl() {
 
     case "${cmd}" in
         hitl)
-            opts="-h -V --color --policy --state-dir --help --version run edit check list pending show approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help"
+            opts="-h -V --color --policy --state-dir --help --version run edit check list pending show review approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -334,7 +340,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__approve)
-            opts="-m -h --message --host --sign --key --signature --json --color --policy --state-dir --help"
+            opts="-m -h --message --host --sign --key --signature --digest --json --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -357,6 +363,10 @@ _hitl() {
                     return 0
                     ;;
                 --signature)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --digest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -750,7 +760,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__help)
-            opts="run edit check list pending show approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help"
+            opts="run edit check list pending show review approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1058,6 +1068,20 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__help__subcmd__reject)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__help__subcmd__review)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1684,7 +1708,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__reject)
-            opts="-m -h --message --sign --key --signature --json --color --policy --state-dir --help"
+            opts="-m -h --message --sign --key --signature --digest --json --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1706,6 +1730,36 @@ _hitl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --digest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__review)
+            opts="-h --plain --color --policy --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

@@ -18,6 +18,7 @@
 //! | [`doctor`] | whether an installation can do its work, and the command that mends it |
 //! | [`system`] | what every room needs from the machine |
 //! | [`front`] | whoever talks to the person: the unprivileged process, and the channel to it |
+//! | [`screen`] | where reviewers work: `hitl review`, which has no privileges and acts by calling hitl |
 //! | [`cli`] | arguments in, a call, output out |
 //!
 //! Rooms import neither [`cli`] nor each other's insides: what crosses a wall is a type in the
@@ -35,6 +36,7 @@ pub mod notify;
 pub mod policy;
 pub mod protocol;
 pub mod review;
+pub mod screen;
 pub mod signing;
 pub mod snapshot;
 pub mod system;

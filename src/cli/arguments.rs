@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 use super::help;
 use super::output::ColorChoice;
-use crate::system::{DirectoryOverrides, parse_duration};
+use crate::system::{Digest, DirectoryOverrides, parse_duration};
 
 mod edit;
 mod purpose;
@@ -123,6 +123,8 @@ pub enum Command {
     Pending(PendingArguments),
     /// Show a request whole: what a reviewer must know before deciding.
     Show(ShowArguments),
+    /// Review what waits on a full screen: read it whole, decide, watch it change.
+    Review(ReviewArguments),
     /// Say yes to a request.
     Approve(ApproveArguments),
     /// Say no to a request. One no is enough.
@@ -311,6 +313,15 @@ pub struct ShowArguments {
     pub json: bool,
 }
 
+/// Arguments of `hitl review`.
+#[derive(Args, Debug)]
+#[command(after_help = help::REVIEW)]
+pub struct ReviewArguments {
+    /// Talk instead of drawing: numbered lines and a prompt, for a screen reader or a slow line.
+    #[arg(long)]
+    pub plain: bool,
+}
+
 /// Arguments of `hitl approve`.
 #[derive(Args, Debug)]
 #[command(after_help = help::APPROVE)]
@@ -327,6 +338,9 @@ pub struct ApproveArguments {
     /// How it is signed.
     #[command(flatten)]
     pub signing: SigningArguments,
+    /// Only if what it is about still has this digest, as "hitl show" tells it.
+    #[arg(long, value_name = "DIGEST")]
+    pub digest: Option<Digest>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -359,6 +373,9 @@ pub struct RejectArguments {
     /// How it is signed.
     #[command(flatten)]
     pub signing: SigningArguments,
+    /// Only if what it is about still has this digest, as "hitl show" tells it.
+    #[arg(long, value_name = "DIGEST")]
+    pub digest: Option<Digest>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -10,9 +10,9 @@ use super::{Exit, Output, rooms};
 use crate::execute::CallerState;
 use crate::front::{Signable, Source, Unsigned};
 use crate::protocol::{self, ProtocolError, Proving, Rooms, Word};
-use crate::review::{self, Record, RequestId, RequestStore, State};
-use crate::system::Moment;
+use crate::review::{self, Record, RequestId, RequestStore, State, StoreError};
 use crate::system::text::visible_path;
+use crate::system::{Digest, Moment};
 
 /// The most that a signature may be long, in bytes: what ssh-keygen writes takes a tenth of it.
 const SIGNATURE_LIMIT: usize = 8 * 1024;
@@ -27,6 +27,7 @@ pub(super) fn approve(
     let proving = proving(&arguments.signing, output)?;
     let key = arguments.signing.key.as_deref();
     decide(global, &arguments.id, output, "approved", |rooms, id| {
+        still_is(rooms, id, arguments.digest)?;
         let host = match &arguments.host {
             Some(host) => Some(host.clone()),
             None => asked_for_host(rooms, id, output)?,
@@ -47,6 +48,7 @@ pub(super) fn reject(
     let proving = proving(&arguments.signing, output)?;
     let key = arguments.signing.key.as_deref();
     decide(global, &arguments.id, output, "rejected", |rooms, id| {
+        still_is(rooms, id, arguments.digest)?;
         let message = arguments.message.clone();
         let sign = &mut |choices: &[Signable]| signed(choices, key, caller, output);
         protocol::reject(rooms, id, Word { message, host: None, proving, sign })
@@ -60,6 +62,20 @@ pub(super) fn cancel(
     output: &Output,
 ) -> Result<Exit, Failure> {
     decide(global, &arguments.id, output, "cancelled", protocol::cancel)
+}
+
+/// Whether this is the request that was looked at. What a request is bound to never changes, so that
+/// its digest holds from here on.
+fn still_is(rooms: &Rooms, id: &RequestId, seen: Option<Digest>) -> Result<(), ProtocolError> {
+    let Some(seen) = seen else { return Ok(()) };
+    let digest = rooms.requests.load(id)?.digest;
+    if digest == seen {
+        return Ok(());
+    }
+    Err(StoreError::NotAllowed(format!(
+        "{id} is not what you looked at: its digest is {digest}, not {seen}; look again: hitl show {id}"
+    ))
+    .into())
 }
 
 fn decide(

@@ -23,6 +23,7 @@ Examples:
   hitl list                                what you may run, and what each thing needs
   hitl run -- systemctl restart nginx      run it, if the rules and the humans let it
   hitl pending                             what waits for a human
+  hitl review                              read and decide, on a full screen
   hitl approve K7Q2-MX4P                   say yes to it
   hitl undo --last                         put back what the last command changed
   hitl audit verify                        prove that the record was not rewritten
@@ -157,6 +158,21 @@ Examples:
   hitl show --plan K7Q2-MX4P                    the whole of the plan
   hitl show k7q2                                the beginning is enough, in any case
   hitl show --json K7Q2-MX4P | jq .bound.argv";
+
+pub(super) const REVIEW: &str = "\
+Lists what waits, shows each request whole (risk, arguments, files, who asks and why), and decides
+by calling \"hitl approve\" and \"hitl reject\": it has no privileges of its own. New requests appear
+by themselves. What you have not read to its end you cannot approve. Enter alone approves nothing:
+you type how the id begins or, where the risk is critical, the name of the host. ? lists the keys.
+
+Examples:
+  hitl review                              full screen, from 60 columns and 15 rows on
+  hitl review --plain                      the same as a conversation, line by line
+  NO_COLOR=1 hitl review                   without colour; everything is in words as well
+  printf 'show 1\\nquit\\n' | hitl review --plain
+
+Exit status:
+  0    you left it                         125  there is no terminal, or it failed";
 
 pub(super) const APPROVE: &str = "\
 Nobody approves a request of their own, except one that the rules only want confirmed. Programs \

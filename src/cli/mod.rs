@@ -21,6 +21,7 @@ mod plan;
 mod policy;
 mod progress;
 mod purpose;
+mod review;
 mod rooms;
 mod run;
 mod signers;
@@ -36,10 +37,10 @@ use std::rc::Rc;
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue};
 
-use crate::execute::{CallerSide, CallerState, Ending};
+use crate::execute::{self, CallerSide, CallerState, Ending};
 use crate::front::{self, Side, Voice};
 use crate::system::text::visible;
-use crate::system::{Scope, installation};
+use crate::system::{self, Scope, installation};
 use arguments::{Arguments, AuditCommand, Command, NotifyCommand, PolicyCommand, SignersCommand};
 pub use failure::{ExitCode, Failure};
 pub use output::{ColorChoice, Output};
@@ -59,12 +60,12 @@ pub enum Exit {
 /// least to copy then, and what goes wrong with the command line is told without privileges.
 pub fn main(mut caller: CallerState) -> Exit {
     if Scope::here() == Scope::User {
-        return alone(&caller);
+        return alone(&caller, Start::Plain);
     }
     match front::split() {
         Ok(Side::Front(front)) => match front.serve(&caller) {
             Ok(Some(ending)) => Exit::As(ending),
-            Ok(None) => alone(&caller),
+            Ok(None) => alone(&caller, Start::Installed),
             Err(error) => failed_at_once(&error),
         },
         Ok(Side::Monitor(link)) => {
@@ -88,10 +89,29 @@ pub fn main(mut caller: CallerState) -> Exit {
     }
 }
 
+/// How this process was started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Start {
+    /// With nothing but what the caller has.
+    Plain,
+    /// As an installed hitl, whose privileges have been given up since.
+    Installed,
+}
+
 /// Without privileges, or with those that the caller has anyway.
-fn alone(caller: &CallerState) -> Exit {
+fn alone(caller: &CallerState, start: Start) -> Exit {
     match Arguments::of_process() {
         Ok(arguments) => {
+            // What is about the caller's own files works on them as what the caller is, all the way
+            // down; the screen does what it does by starting this very program.
+            let acts_by_hitl = matches!(arguments.command, Command::Review(_));
+            if start == Start::Installed
+                && !acts_by_hitl
+                && system::caller().uid != 0
+                && let Err(error) = execute::gain_no_privileges()
+            {
+                return failed_at_once(&error);
+            }
             let output = Output::here(arguments.command.wants_json(), arguments.global.color);
             perform(&arguments, caller, &output)
         }
@@ -172,6 +192,7 @@ fn dispatch(arguments: &Arguments, caller: &CallerState, output: &Output) -> Res
         Command::Show(arguments) => pending::show(global, arguments, caller, output),
         Command::Approve(arguments) => decide::approve(global, arguments, caller, output),
         Command::Reject(arguments) => decide::reject(global, arguments, caller, output),
+        Command::Review(arguments) => review::review(global, arguments, caller, output),
         Command::Cancel(arguments) => decide::cancel(global, arguments, output),
         Command::Forget(arguments) => forget::forget(global, arguments, output),
         Command::Wait(arguments) => wait::wait(global, arguments, output),
@@ -198,7 +219,7 @@ impl Command {
     /// Whether it is about what an installed hitl keeps, and not about files that the caller names.
     fn needs_privileges(&self) -> bool {
         match self {
-            Self::Completions { .. } | Self::Man(_) | Self::Tour(_) => false,
+            Self::Completions { .. } | Self::Man(_) | Self::Tour(_) | Self::Review(_) => false,
             // It is started with the rights that it is to have.
             Self::Edit(arguments) => arguments.content.is_none(),
             Self::Audit(AuditCommand::Verify { path, .. }) => path.is_none(),
@@ -245,7 +266,7 @@ impl Command {
             Self::Notify(NotifyCommand::Test { json, .. } | NotifyCommand::List { json }) => *json,
             Self::Init(arguments) => arguments.json,
             Self::Doctor(arguments) => arguments.json,
-            Self::Completions { .. } | Self::Man(_) | Self::Tour(_) => false,
+            Self::Completions { .. } | Self::Man(_) | Self::Tour(_) | Self::Review(_) => false,
         }
     }
 }

@@ -149,17 +149,19 @@ pub fn withdraw_from_oom() {
 }
 
 /// Gives up, for good, what a setuid start has given this process: from here on it is the caller's
-/// own, and so is what it starts, should that be setuid hitl again. For what needs nothing of the
-/// host's: files that the caller names are read and written with the caller's rights, never with
-/// root's.
+/// own. For what needs nothing of the host's: files that the caller names are read and written with
+/// the caller's rights, never with root's. Whether there was anything to give up.
+///
+/// What it starts may still become more than the caller by its own file mode, as whatever the caller
+/// starts may: [`gain_no_privileges`] ends that.
 ///
 /// # Errors
 /// What the system says; nothing may be done then.
-pub fn renounce_privileges() -> io::Result<()> {
+pub fn renounce_privileges() -> io::Result<bool> {
     let Caller { uid, gid, groups } = caller();
     let (uid, gid) = (Uid::from_raw(*uid), Gid::from_raw(*gid));
     if uid == geteuid() && gid == getegid() {
-        return Ok(());
+        return Ok(false);
     }
     // The groups first: without root they could not be changed any more.
     if geteuid().is_root() {
@@ -168,6 +170,15 @@ pub fn renounce_privileges() -> io::Result<()> {
     }
     setresgid(gid, gid, gid)?;
     setresuid(uid, uid, uid)?;
+    Ok(true)
+}
+
+/// From here on neither this process nor anything that it starts gains privileges by executing a
+/// file, should that be setuid hitl again (prctl(2): `PR_SET_NO_NEW_PRIVS`).
+///
+/// # Errors
+/// What the system says; nothing may be done then.
+pub fn gain_no_privileges() -> io::Result<()> {
     Ok(nix::sys::prctl::set_no_new_privs()?)
 }
 

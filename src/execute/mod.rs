@@ -30,7 +30,8 @@ use crate::system::{ByteString, Digest};
 
 pub use confinement::{Confinement, ConfinementError, ConfinementLevel, KernelConfinement};
 pub use entry::{
-    CallerState, EntryError, inherited_descriptor, renounce_privileges, sanitise, withdraw_from_oom,
+    CallerState, EntryError, gain_no_privileges, inherited_descriptor, renounce_privileges,
+    sanitise, withdraw_from_oom,
 };
 pub use environment::{EnvironmentError, environment};
 pub use for_caller::{can_be_stopped, run_for_caller};

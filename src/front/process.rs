@@ -19,7 +19,7 @@ use super::reading::{ReadError, Source};
 use super::relay::Relay;
 use super::signing::SIGNATURE_LIMIT;
 use super::{Here, Said, Signable, Unsigned, Voice};
-use crate::execute::{CallerState, Ending, SignalWatch, can_be_stopped};
+use crate::execute::{CallerState, Ending, SignalWatch, can_be_stopped, gain_no_privileges};
 use crate::system::runs_systemd;
 
 /// What is passed on while a command runs, besides SIGTSTP.
@@ -34,6 +34,8 @@ pub struct FrontProcess {
     phase: Phase,
     /// What the next order to sign is about.
     statements: Vec<Signable>,
+    /// Whether what this process starts could still become more than the caller.
+    may_gain_privileges: bool,
 }
 
 /// What a signal means.
@@ -66,14 +68,10 @@ struct Woken {
 }
 
 impl FrontProcess {
-    pub(super) fn new(socket: OwnedFd, monitor: Pid) -> Self {
-        Self {
-            socket,
-            monitor,
-            here: Here::default(),
-            phase: Phase::Working,
-            statements: Vec::new(),
-        }
+    /// It has given its privileges up, and `may_gain_privileges` where it had any.
+    pub(super) fn new(socket: OwnedFd, monitor: Pid, may_gain_privileges: bool) -> Self {
+        let (here, phase) = (Here::default(), Phase::Working);
+        Self { socket, monitor, here, phase, statements: Vec::new(), may_gain_privileges }
     }
 
     /// Serves the monitor to the end: how this process is to end; `None` where it is to go on by itself,
@@ -86,7 +84,14 @@ impl FrontProcess {
         let end = loop {
             match self.receive(&mut packet)? {
                 Some((Order::Exit(end), _)) => break end,
-                Some((order, descriptor)) => self.obey(order, descriptor, caller)?,
+                Some((order, descriptor)) => {
+                    // Only one that goes on by itself may start what is setuid: none that works
+                    // for a monitor.
+                    if std::mem::take(&mut self.may_gain_privileges) {
+                        gain_no_privileges()?;
+                    }
+                    self.obey(order, descriptor, caller)?;
+                }
                 None => self.attend()?,
             }
         };

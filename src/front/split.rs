@@ -39,9 +39,9 @@ pub fn split() -> io::Result<Side> {
     match unsafe { fork() }? {
         ForkResult::Parent { child } => {
             drop(there);
-            renounce_privileges()?;
+            let was_lent_privileges = renounce_privileges()?;
             nix::sys::prctl::set_dumpable(false)?;
-            Ok(Side::Front(Box::new(FrontProcess::new(here, child))))
+            Ok(Side::Front(Box::new(FrontProcess::new(here, child, was_lent_privileges))))
         }
         ForkResult::Child => {
             drop(here);

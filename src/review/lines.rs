@@ -60,7 +60,7 @@ impl Lines {
 
 /// Text that was made visible when it was written down, and is made so again only where it was not:
 /// otherwise each backslash would be doubled.
-pub(super) fn made_visible(text: &str) -> String {
+pub fn made_visible(text: &str) -> String {
     let shown = visible(text);
     if shown.replace("\\\\", "\\") == text { text.to_owned() } else { shown }
 }

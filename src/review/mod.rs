@@ -48,7 +48,7 @@ mod crashes;
 #[cfg(test)]
 mod lives;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
@@ -66,6 +66,7 @@ pub use commitment::Salt;
 pub use error::StoreError;
 pub use file_store::FileStore;
 pub use glass::is_a_reason;
+pub use lines::made_visible;
 pub use plan::{Plan, PlanError, parse_ticket};
 pub use queue::{review_rows, rows};
 pub use quorum::{Yes, missing};
@@ -76,6 +77,7 @@ pub use statement::{Offer, Ruling};
 pub use view::view;
 pub use viewer::Viewer;
 pub use watching::{StoreWatch, Woken};
+pub use wording::{input_text, kind_text, risk_text, run_as_text, undigested};
 
 /// The id of a request and of the run it may become: eight Crockford base32 characters, written
 /// `K7Q2-MX4P`. Unique among the requests and runs that are still there.

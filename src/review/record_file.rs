@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::{Approval, Bound, Record, RequestId, State, StoreError};
 use crate::policy::Decision;
+use crate::system::Digest;
 use crate::system::canonical::CanonicalError;
 
 /// The most that a new request may take, in bytes: more than the kernel's usual limit for arguments

@@ -86,7 +86,7 @@ pub(super) fn shown() -> Shown {
 }
 
 /// Ten minutes to decide, five to use it.
-pub(super) fn record_at(id: RequestId, created: Moment) -> Record {
+pub(crate) fn record_at(id: RequestId, created: Moment) -> Record {
     let bound = Bound { boot_id: created.boot_id.clone(), ..bound() };
     Record::new(
         id,
@@ -120,7 +120,7 @@ pub(super) fn lifted_at(id: RequestId, created: Moment) -> Record {
     record
 }
 
-pub(super) fn moment(seconds: u64) -> Moment {
+pub(crate) fn moment(seconds: u64) -> Moment {
     Moment {
         wall_ms: 1_764_000_000_000 + (seconds as i64) * 1000,
         boot_ms: 50_000 + seconds * 1000,
@@ -129,7 +129,7 @@ pub(super) fn moment(seconds: u64) -> Moment {
 }
 
 /// A pending request, made at `moment(0)`.
-pub(super) fn record() -> Record {
+pub(crate) fn record() -> Record {
     record_at("K7Q2-MX4P".parse().unwrap(), moment(0))
 }
 

@@ -24,7 +24,7 @@ impl fmt::Display for State {
 }
 
 /// As whom a command runs, for people.
-pub(super) fn run_as_text(run_as: &RunAs) -> String {
+pub fn run_as_text(run_as: &RunAs) -> String {
     let groups = run_as.groups.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
     format!(
         "{} (uid {}, gid {}, groups {}, home {}, shell {})",
@@ -38,7 +38,7 @@ pub(super) fn run_as_text(run_as: &RunAs) -> String {
 }
 
 /// The content of a file without a digest, for people.
-pub(super) fn undigested(file: &BoundFile) -> String {
+pub fn undigested(file: &BoundFile) -> String {
     match file.size {
         size if size > OPERAND_DIGEST_LIMIT => format!("{size} bytes, too large to be hashed"),
         _ => "its content is not known".to_owned(),
@@ -70,7 +70,7 @@ pub(super) fn presence_text(presence: Presence) -> &'static str {
 }
 
 /// What standard input is, for people.
-pub(super) fn input_text(input: InputKind) -> &'static str {
+pub fn input_text(input: InputKind) -> &'static str {
     match input {
         InputKind::Terminal => "a terminal",
         InputKind::Null => "empty",
@@ -80,7 +80,7 @@ pub(super) fn input_text(input: InputKind) -> &'static str {
 }
 
 /// The kind of a requester, for people.
-pub(super) fn kind_text(kind: RequesterKind) -> &'static str {
+pub fn kind_text(kind: RequesterKind) -> &'static str {
     match kind {
         RequesterKind::Human => "a human",
         RequesterKind::Ci => "a pipeline",
@@ -89,7 +89,7 @@ pub(super) fn kind_text(kind: RequesterKind) -> &'static str {
 }
 
 /// A risk as a word.
-pub(super) fn risk_text(risk: Risk) -> &'static str {
+pub fn risk_text(risk: Risk) -> &'static str {
     match risk {
         Risk::Low => "low",
         Risk::Medium => "medium",

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use crate::world::HITL;
 
 /// Every command, as it is typed.
-const COMMANDS: [&str; 36] = [
+const COMMANDS: [&str; 37] = [
     "",
     "run",
     "edit",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 36] = [
     "show",
     "approve",
     "reject",
+    "review",
     "cancel",
     "wait",
     "forget",
