@@ -89,7 +89,7 @@ fn a_damaged_file_hides_no_other_and_is_left_as_it_is() {
     assert_eq!(listing.records, std::slice::from_ref(&kept));
     assert_eq!(listing.damaged.len(), 2);
     let error = store.load(&damaged.id).unwrap_err().to_string();
-    assert!(error.contains("is damaged: its digest is"), "{error}");
+    assert!(error.contains("is damaged: its seal does not fit its content"), "{error}");
     let error = store.load(&"0000-0000".parse().unwrap()).unwrap_err().to_string();
     assert!(error.contains("it is a symbolic link"), "{error}");
     let bob = approver(1001, &["ops"]);
@@ -130,7 +130,6 @@ fn a_reviewed_run_that_a_killed_writer_left_among_the_unreviewed_is_moved_by_the
     };
     // Ended, and killed before it was moved from the live ones.
     write("pending", &record);
-    assert_eq!(store.unreviewed().unwrap().records, std::slice::from_ref(&record));
     assert!(store.close_overdue(&mut |_| Ok(())).unwrap().is_empty(), "its end is on record");
     assert!(!requests.join("pending").join(&name).exists());
     assert!(requests.join("unreviewed").join(&name).exists());

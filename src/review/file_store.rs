@@ -285,28 +285,10 @@ impl RequestStore for FileStore {
     }
 
     fn unreviewed(&self) -> Result<Listing, StoreError> {
-        let mut listing = Listing::default();
-        // Those that have ended and were not moved yet first.
-        for place in [self.pending(), self.unreviewed_ones()] {
-            for (_, read) in stock::read_all(&place, ids(&place)?) {
-                let record = match read {
-                    Ok(Some(mut record)) => {
-                        record.stand_at(&Moment::now());
-                        record
-                    }
-                    Ok(None) => continue,
-                    Err(error) => {
-                        listing.damaged.push(error);
-                        continue;
-                    }
-                };
-                let known = listing.records.iter().any(|known| known.id == record.id);
-                if record.awaits_review() && !known {
-                    listing.records.push(record);
-                }
-            }
-        }
-        listing.records.sort_by_key(|record| record.created.wall_ms);
+        let place = self.unreviewed_ones();
+        let read = stock::read_all(&place, ids(&place)?);
+        let mut listing = stock::listing(read, true);
+        listing.records.retain(Record::awaits_review);
         Ok(listing)
     }
 

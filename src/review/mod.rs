@@ -558,7 +558,10 @@ pub trait RequestStore {
     /// [`StoreError`].
     fn list(&self, closed: bool) -> Result<Listing, StoreError>;
 
-    /// The runs of lifted denials that nobody has reviewed yet, oldest first.
+    /// The runs of lifted denials that nobody has reviewed yet, oldest first. One whose end a killed
+    /// process left among the live requests is there once stock was taken ([`take_stock`]).
+    ///
+    /// [`take_stock`]: RequestStore::take_stock
     ///
     /// # Errors
     /// [`StoreError`].
