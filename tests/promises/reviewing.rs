@@ -27,7 +27,8 @@ fn read(desk: &Desk) {
     desk.press(&["Enter"]);
     desk.shows("PENDING");
     desk.press(&["G"]);
-    desk.shows("digest");
+    // It says so once it has been read whole.
+    desk.shows("the end");
 }
 
 fn beginning(id: &str) -> &str {
