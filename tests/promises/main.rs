@@ -43,6 +43,7 @@ mod monitoring;
 mod notifying;
 mod office;
 mod packaged;
+mod passkeys;
 mod plans;
 mod policies;
 mod processes;

@@ -460,3 +460,24 @@ fn a_log_that_was_rewritten_lacks_what_its_signers_have_seen() {
     });
     ran.exits(1).prints("signed by somebody else");
 }
+
+#[test]
+fn without_privileges_a_confirmation_can_be_signed_too() {
+    let world = world_or_skip!();
+    world.user_policy(
+        "alice",
+        "version: 1\nname: own\nrules:\n  - {id: sure, match: {command: /usr/bin/true}, decision: confirm}\n",
+    );
+    let office = SigningOffice { world, keys: TempDir::new().unwrap() };
+    fs::set_permissions(office.keys.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    let key = office.key("alice", "alice", &["-t", "ed25519"]);
+    let public = format!("{}.pub", key.display());
+    let hitl = |arguments: &[&str]| office.world.plain_hitl("alice", arguments).run();
+    hitl(&["signers", "add", "alice", &public]).exits(0);
+    let id = crate::office::asked(&hitl(&["run", "--no-wait", "--json", "--", "true"]));
+    hitl(&["approve", &id, "--key", key.to_str().unwrap()]).exits(0);
+    let shown = hitl(&["show", "--json", &id]).exits(0).json();
+    assert_eq!(shown["approvals"][0]["proof"]["by"], "signature");
+    hitl(&["run", "--no-wait", "--resume", &id]).exits(0);
+    hitl(&["audit", "verify"]).exits(0);
+}
