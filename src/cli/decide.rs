@@ -113,6 +113,11 @@ fn signed(
     caller: &CallerState,
     output: &Output,
 ) -> Result<String, Unsigned> {
+    if let (Some(first), false) = (choices.first(), output.json) {
+        // Each says the same, but for the key, and everything in it is visible already.
+        let lines = first.statement.lines().map(|line| format!("  {line}"));
+        output.say(&format!("what you sign:\n{}", lines.collect::<Vec<_>>().join("\n")));
+    }
     output.voice.sign(choices, key, caller)
 }
 

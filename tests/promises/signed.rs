@@ -147,7 +147,9 @@ fn a_signature_with_the_approvers_key_counts_and_stock_ssh_keygen_accepts_what_i
     let office = open(world_or_skip!());
     let key = office.registered("bob", "bob", &["-t", "ed25519"]);
     let id = office.ask(&DEPLOY);
-    office.approves("bob", &id, &key).exits(0).says("approved");
+    let approved = office.approves("bob", &id, &key).exits(0);
+    // What is signed is shown before.
+    approved.says("what you sign:\n  hitl-approval/v1\n  decision: approve\n").says("approved");
     office.world.resume("alice", &id).exits(0);
     assert_eq!(office.world.times_run(), 1);
     let entry = office.entry(&id, "approval-recorded");
