@@ -8,7 +8,7 @@
 
 use std::ffi::{CString, c_char};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::{Pid, getpgrp};
@@ -60,7 +60,12 @@ struct Start<'c> {
 /// How a start ended.
 pub(super) enum Started {
     /// It runs under this process id, which is ours to wait for.
-    Running(libc::pid_t),
+    Running {
+        pid: libc::pid_t,
+        /// Becomes readable when it has ended, whoever takes our SIGCHLD; `None` on a kernel before
+        /// 5.2, which does not make one.
+        end: Option<OwnedFd>,
+    },
     /// exec failed with this error number.
     NotExecuted(i32),
 }
@@ -177,26 +182,31 @@ impl Child {
             failure: None,
         };
         let mut stack: Vec<u128> = Vec::with_capacity(STACK);
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+        let mut descriptor: RawFd = -1;
         // No handler of ours may run in the child: signals wait until its own dispositions stand.
         let before =
             SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(ExecuteError::start)?;
         // SAFETY: as posix_spawn(3) does it. The child runs on a stack of its own within our memory,
         // while this thread waits; it only makes system calls on what was made ready before
         // (`become_command` allocates nothing and takes no lock), writes nothing but `failure`, and
-        // never returns. The stack grows down from its end, which is aligned.
+        // never returns. The stack grows down from its end, which is aligned. The kernel writes one
+        // integer to `descriptor`.
         let pid = unsafe {
             let top = stack.as_mut_ptr().add(STACK);
-            libc::clone(start_child, top.cast(), flags, (&raw mut start).cast())
+            let start = (&raw mut start).cast();
+            libc::clone(start_child, top.cast(), flags, start, &raw mut descriptor)
         };
         let clone_error = io::Error::last_os_error();
         before.thread_set_mask().map_err(ExecuteError::start)?;
         if pid < 0 {
             return Err(ExecuteError::Start(clone_error));
         }
+        // SAFETY: the kernel has just opened it for us, close-on-exec, and nobody else knows it.
+        let end = (descriptor >= 0).then(|| unsafe { OwnedFd::from_raw_fd(descriptor) });
         // SAFETY: what the child has written in our memory, which the compiler cannot see.
         let failure = unsafe { (&raw const start.failure).read_volatile() };
-        let Some((stage, errno)) = failure else { return Ok(Started::Running(pid)) };
+        let Some((stage, errno)) = failure else { return Ok(Started::Running { pid, end }) };
         collect(pid);
         let error = io::Error::from_raw_os_error(errno);
         match stage {

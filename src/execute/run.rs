@@ -3,7 +3,7 @@
 
 use std::ffi::NulError;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
@@ -100,10 +100,10 @@ pub fn run(launch: &Launch<'_>, stage: Stage) -> Result<Ending, ExecuteError> {
     }
     let outcome = match child.start() {
         Ok(Started::NotExecuted(errno)) => Ok(Ending::NotExecuted(errno)),
-        Ok(Started::Running(pid)) => {
+        Ok(Started::Running { pid, end }) => {
             let phase = Phase::new(launch.timeout);
             let pid = Pid::from_raw(pid);
-            Running { pid, child: &child, watch, side, phase, adopts }.until_the_end()
+            Running { pid, child: &child, end, watch, side, phase, adopts }.until_the_end()
         }
         Err(error) => Err(error),
     };
@@ -190,6 +190,8 @@ fn own_terminal(
 struct Running<'r> {
     pid: Pid,
     child: &'r Child,
+    /// Says that it has ended, until it has said so.
+    end: Option<OwnedFd>,
     watch: SignalWatch,
     side: Option<&'r dyn CallerSide>,
     phase: Phase,
@@ -226,10 +228,13 @@ impl Running<'_> {
     /// Waits for one event and answers it.
     fn step(&mut self) -> io::Result<Option<Ending>> {
         let side = self.side.map(CallerSide::descriptor);
-        let woken = self.watch.next(self.phase.deadline(), side)?;
+        let end = self.end.as_ref().map(AsFd::as_fd);
+        let woken = self.watch.next(self.phase.deadline(), end, side)?;
         match woken {
             Woken::By(caught) => self.pass_signal_on(caught)?,
             Woken::Readable => self.listen()?,
+            // Once: it stays readable, and whoever traces the command may keep it from us for a while.
+            Woken::Ended => self.end = None,
             Woken::TimeUp => {}
         }
         let ended = self.collect()?;
@@ -367,7 +372,7 @@ impl Running<'_> {
     /// The command has ended after its time was up: what it left behind ends too.
     fn after_the_command(&mut self, why: Ending) -> io::Result<Ending> {
         while family::is_left()? {
-            match (self.watch.next(self.phase.deadline(), None)?, self.phase) {
+            match (self.watch.next(self.phase.deadline(), None, None)?, self.phase) {
                 (Woken::TimeUp, Phase::Killed(..)) => break,
                 (Woken::TimeUp, _) => self.time_is_up()?,
                 _ => {}

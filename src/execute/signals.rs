@@ -42,6 +42,8 @@ pub struct Caught {
 pub(super) enum Woken {
     /// A signal.
     By(Caught),
+    /// The command has ended, says its own descriptor.
+    Ended,
     /// There is something to read on the other descriptor.
     Readable,
     /// The time has come.
@@ -51,7 +53,8 @@ pub(super) enum Woken {
 /// Signals are caught as long as this lives. Afterwards those that would end the process are
 /// ignored, so that it can still record how the command ended; [`super::pass_on()`] ends that.
 ///
-/// The mask is the thread's: a process that uses this has one thread.
+/// The mask is the thread's: a process that uses this has one thread. Where it has more, another may
+/// take a signal that is sent to the process; so the end of the command is not left to SIGCHLD alone.
 pub struct SignalWatch {
     descriptor: SignalFd,
     caught: SigSet,
@@ -117,16 +120,21 @@ impl SignalWatch {
         }))
     }
 
-    /// Sleeps until a signal comes, there is something to read on `also`, or the time has come.
+    /// Sleeps until a signal comes, the command whose `end` (pidfd) this is has ended, there is
+    /// something to read on `also`, or the time has come.
     pub(super) fn next(
         &mut self,
         until: Option<Instant>,
+        end: Option<BorrowedFd<'_>>,
         also: Option<BorrowedFd<'_>>,
     ) -> io::Result<Woken> {
-        let mut readable = false;
+        let (mut ended, mut readable) = (false, false);
         loop {
             if let Some(caught) = self.take()? {
                 return Ok(Woken::By(caught));
+            }
+            if ended {
+                return Ok(Woken::Ended);
             }
             if readable {
                 return Ok(Woken::Readable);
@@ -145,10 +153,12 @@ impl SignalWatch {
                 }
             };
             let own = self.descriptor();
-            let mut ready = [own, also.unwrap_or(own)].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            let mut ready = [own, end.unwrap_or(own), also.unwrap_or(own)]
+                .map(|fd| PollFd::new(fd, PollFlags::POLLIN));
             match poll(&mut ready, timeout) {
                 Ok(_) => {
-                    let [_, other] = &ready;
+                    let [_, command, other] = &ready;
+                    ended = end.is_some() && command.any().unwrap_or(false);
                     // Also where its other end is closed: that is news too.
                     readable = also.is_some() && other.any().unwrap_or(false);
                 }

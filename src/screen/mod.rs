@@ -9,7 +9,7 @@
 //! `keys::Effect`s, which `run` sees to; `draw` draws it. `request` is what is known of a request,
 //! `facts` what of it a reviewer must know, in which order, `layout` the lines of that, `list` the
 //! lists, `prompt` the second step of a decision. `calls` are the commands in the background, `tty`
-//! the terminal, `plain` the same work as a conversation.
+//! the terminal, `typed` the keys that it sends, `plain` the same work as a conversation.
 //!
 //! Everything that is shown went through [`crate::system::text`] first.
 
@@ -27,6 +27,7 @@ mod run;
 mod spaces;
 mod state;
 mod tty;
+mod typed;
 
 #[cfg(test)]
 mod tests;

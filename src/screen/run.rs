@@ -87,11 +87,9 @@ impl Session<'_> {
                 return Ok(Left::Signalled(signal));
             }
             // Also where the caller has its signal ignored: there is nobody left to see anything.
-            if hung_up {
-                return Ok(Left::Signalled(libc::SIGHUP));
-            }
             // A key is about what was on screen when it was pressed: before what is new.
-            let keys = self.tty.keys()?;
+            let keys = if hung_up { None } else { self.tty.keys()? };
+            let Some(keys) = keys else { return Ok(Left::Signalled(libc::SIGHUP)) };
             for key in &keys {
                 if let Some(effect) = self.screen.press(*key)
                     && let Some(left) = self.see_to(effect)?

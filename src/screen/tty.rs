@@ -9,16 +9,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{FlushArg, tcflush};
+use nix::unistd::read;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
-use ratatui::crossterm::event::{self, Event, KeyEvent, KeyEventKind};
+use ratatui::crossterm::event::KeyEvent;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{execute, style};
 use signal_hook::low_level::pipe;
 
+use super::typed::Typed;
 use crate::execute::CallerState;
 
 /// Signals that end the screen, once the terminal is itself again.
@@ -31,6 +33,7 @@ const REDRAWING: [libc::c_int; 2] = [libc::SIGWINCH, libc::SIGCONT];
 pub(super) struct Tty {
     pub(super) terminal: Terminal<CrosstermBackend<Stdout>>,
     is_taken: bool,
+    typed: Typed,
 }
 
 impl Tty {
@@ -43,7 +46,7 @@ impl Tty {
         style::force_color_output(true);
         restore_on_panic();
         let terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
-        let mut tty = Self { terminal, is_taken: false };
+        let mut tty = Self { terminal, is_taken: false, typed: Typed::default() };
         tty.take_again()?;
         Ok(tty)
     }
@@ -76,17 +79,28 @@ impl Tty {
         }
     }
 
-    /// Whether a key has been pressed since.
-    pub(super) fn keys(&mut self) -> io::Result<Vec<KeyEvent>> {
-        let mut keys = Vec::new();
-        while event::poll(std::time::Duration::ZERO)? {
-            if let Event::Key(key) = event::read()?
-                && key.kind != KeyEventKind::Release
-            {
-                keys.push(key);
-            }
+    /// The keys that have been pressed since, without waiting for any; `None` where the terminal has
+    /// gone.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn keys(&mut self) -> io::Result<Option<Vec<KeyEvent>>> {
+        let input = stdin();
+        let mut polled = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut polled, PollTimeout::ZERO) {
+            Ok(0) | Err(nix::Error::EINTR) => return Ok(Some(Vec::new())),
+            Ok(_) if has_hung_up(&polled) => return Ok(None),
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
         }
-        Ok(keys)
+        let mut bytes = [0; 1024];
+        match read(&input, &mut bytes) {
+            // EIO: it has hung up, or is no longer ours.
+            Ok(0) | Err(nix::Error::EIO) => Ok(None),
+            Ok(length) => Ok(Some(self.typed.take(bytes.get(..length).unwrap_or_default()))),
+            Err(nix::Error::EINTR | nix::Error::EAGAIN) => Ok(Some(Vec::new())),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Waits for a key on a terminal that is not taken over, or for a signal that ends us.
@@ -98,10 +112,11 @@ impl Tty {
         self.is_taken = true;
         // What was typed before the question was read is no answer to it.
         tcflush(stdin(), FlushArg::TCIFLUSH)?;
+        self.typed.forget();
         while signals.ending().is_none() {
             let hung_up = sleep([stdin().as_fd(), signals.descriptor()], PollTimeout::NONE)?;
             signals.take();
-            if hung_up || !self.keys()?.is_empty() {
+            if hung_up || self.keys()?.is_none_or(|keys| !keys.is_empty()) {
                 break;
             }
         }
@@ -147,8 +162,13 @@ pub(super) fn sleep<'f>(
         Err(nix::Error::EINTR) => return Ok(false),
         Err(error) => return Err(error.into()),
     }
-    let events = all.first().and_then(PollFd::revents).unwrap_or(PollFlags::empty());
-    Ok(events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL))
+    Ok(has_hung_up(&all))
+}
+
+/// Whether the first of them has.
+fn has_hung_up(polled: &[PollFd<'_>]) -> bool {
+    let events = polled.first().and_then(PollFd::revents).unwrap_or(PollFlags::empty());
+    events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL)
 }
 
 /// The signals that the screen hears.

@@ -301,6 +301,68 @@ fn however_the_screen_ends_the_terminal_is_given_back() {
 }
 
 #[test]
+fn the_screen_ends_with_its_terminal_also_where_nobody_tells_it_so() {
+    let world = office_or_skip!();
+    let id = world.ask("alice", &DEPLOY);
+    let deaf = ["-c", "trap '' HUP; exec hitl review"];
+    // With nothing typed, in the midst of many keys, and with half a key, which is waited for.
+    for typed in ["", &"j".repeat(4000), "\u{1b}["] {
+        let (mut terminal, other_end) = Terminal::new();
+        terminal.resize(24, 80);
+        let mut command = world.program("bob", "/bin/sh", &deaf).on_terminal(other_end).command();
+        let mut screen = command.env("TERM", "xterm").spawn().unwrap();
+        drop(command);
+        terminal.shows(&id);
+        let watch = process_of(&screen).child();
+        let monitor = watch.child();
+        terminal.types(typed);
+        if typed.starts_with('\u{1b}') {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+        drop(terminal);
+        ends(&mut screen);
+        watch.comes_to(None);
+        monitor.comes_to(None);
+    }
+    // The same where it is not the terminal's first process, but a job of a shell.
+    let desk = Desk::open(&world, "bob", SMALL, &[]);
+    desk.types("trap '' HUP; hitl review\n");
+    desk.shows(&id);
+    let screen = desk.shell().child();
+    let watch = screen.child();
+    drop(desk);
+    screen.comes_to(None);
+    watch.comes_to(None);
+}
+
+/// Waits until it has ended: a screen that goes on is ended, so that it does not outlive the test.
+#[track_caller]
+fn ends(screen: &mut std::process::Child) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while screen.try_wait().unwrap().is_none() {
+        if std::time::Instant::now() > end {
+            process_of(screen).kill(Signal::SIGKILL);
+            screen.wait().unwrap();
+            panic!("the screen goes on without a terminal");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn half_a_key_does_not_keep_the_screen_from_what_happens_elsewhere() {
+    let world = office_or_skip!();
+    let desk = at_the_screen(&world, "bob", SMALL);
+    // The beginning of an arrow key, over a connection that is slow.
+    desk.types("\u{1b}[");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let id = world.ask("alice", &DEPLOY);
+    desk.shows(&id);
+    desk.shell().child().kill(Signal::SIGTERM);
+    desk.shows_no(&id);
+}
+
+#[test]
 fn the_screen_can_be_stopped_and_goes_on() {
     let world = office_or_skip!();
     let desk = at_the_screen(&world, "bob", SMALL);

@@ -19,6 +19,18 @@ const CASE: &str = "execute::run::tests::a_case_in_a_process_of_its_own";
 
 /// A command that runs in a process of its own, which then ends as the command has ended.
 fn case(argv: &[&OsStr]) -> Command {
+    let mut command = case_beside_another_thread(argv);
+    // The test harness runs a case in a second thread. Signals must come to that one, as they come to
+    // the only one of hitl's: the first never takes any.
+    // SAFETY: between fork and exec, one system call.
+    unsafe {
+        command.pre_exec(|| Ok(SigSet::all().thread_block()?));
+    }
+    command
+}
+
+/// The same where the process has another thread, which takes signals as well, and drops them.
+fn case_beside_another_thread(argv: &[&OsStr]) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", CASE, "--ignored", "--nocapture", "--test-threads=1"]);
     command.env("CASE_LENGTH", argv.len().to_string());
@@ -26,12 +38,6 @@ fn case(argv: &[&OsStr]) -> Command {
         command.env(format!("CASE_{index}"), argument);
     }
     command.stdin(Stdio::null());
-    // The test harness runs a case in a second thread. Signals must come to that one, as they come to
-    // the only one of hitl's: the first never takes any.
-    // SAFETY: between fork and exec, one system call.
-    unsafe {
-        command.pre_exec(|| Ok(SigSet::all().thread_block()?));
-    }
     command
 }
 
@@ -99,6 +105,14 @@ fn a_case_in_a_process_of_its_own() {
 fn the_status_of_the_command_is_passed_through() {
     assert_eq!(status(&["true"]).code(), Some(0));
     assert_eq!(status(&["sh", "-c", "exit 7"]).code(), Some(7));
+}
+
+#[test]
+fn the_end_of_the_command_is_seen_also_where_another_thread_takes_the_signal_for_it() {
+    for _ in 0..20 {
+        let mut case = case_beside_another_thread(&words(&["sh", "-c", "exit 7"]));
+        assert_eq!(case.stdout(Stdio::null()).status().unwrap().code(), Some(7));
+    }
 }
 
 #[test]
@@ -208,7 +222,7 @@ fn descriptors_of_the_caller_do_not_reach_the_command() {
     let listed = output(&mut case(&words(&["sh", "-c", "exec 9</dev/null; ls /proc/self/fd"])));
     assert!(String::from_utf8(listed).unwrap().contains('9'), "the check itself sees descriptors");
     let mut outer = Command::new("sh");
-    let inner = case(&words(&["ls", "/proc/self/fd"]));
+    let inner = case_beside_another_thread(&words(&["ls", "/proc/self/fd"]));
     outer.arg("-c").arg("exec 9</dev/null; exec \"$0\" \"$@\"");
     outer.arg(inner.get_program()).args(inner.get_args());
     outer.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
