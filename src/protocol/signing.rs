@@ -192,6 +192,12 @@ impl ToSign<'_> {
         &self,
         registry: &'r Registry<'_>,
     ) -> Result<Vec<(Offer, &'r Signer)>, ProtocolError> {
+        let id = &self.record.id;
+        if self.record.is_not_theirs_to_read_whole(self.approver) {
+            return Err(ProtocolError::NoKey(format!(
+                "what would be signed tells more of {id} than whoever asked for it may see: without a signature, \"hitl approve {id}\" and \"hitl reject {id}\" decide it by your login"
+            )));
+        }
         let log = registry.rooms.log.head()?.ok_or(ProtocolError::NoLog)?;
         let at_ms = Moment::now().wall_ms;
         let offer = |signer: &Signer| Offer {
