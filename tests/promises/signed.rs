@@ -484,6 +484,45 @@ fn a_confirmation_is_not_signed_where_what_is_signed_tells_more_than_the_request
 }
 
 #[test]
+fn a_key_that_is_revoked_while_its_owner_signs_does_not_count_and_the_log_stays_good() {
+    let office = open(world_or_skip!());
+    let world = &office.world;
+    let key = office.registered("bob", "bob", &["-t", "ed25519"]);
+    // It signs when it is told to: whoever has the key chooses when.
+    fs::set_permissions(office.keys.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let place = office.keys.path().display().to_string();
+    world.install(
+        "ssh-keygen",
+        &format!(
+            "#!/bin/sh\ncase \"$*\" in *sign*) touch {place}/asked; \
+             while [ ! -e {place}/go ]; do sleep 0.02; done;; esac\n\
+             exec /usr/bin/ssh-keygen \"$@\"\n"
+        ),
+    );
+    for verb in [&["approve"][..], &["reject", "-m", "no"]] {
+        let id = office.ask(&DEPLOY);
+        let words = [verb, &[&id, "--key", key.to_str().unwrap()]].concat();
+        let mut command = office.call("bob", &words).command();
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let deciding = command.spawn().unwrap();
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !office.keys.path().join("asked").exists() {
+            assert!(std::time::Instant::now() < end, "it was never asked to sign");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        world.hitl("root", &["signers", "revoke", "bob", "-m", "stolen"]).run().exits(0);
+        fs::write(office.keys.path().join("go"), "").unwrap();
+        crate::world::finish(deciding).exits(77).says("is revoked");
+        assert_eq!(world.state(&id), "pending");
+        world.hitl("root", &["audit", "verify"]).run().exits(0);
+        for left in ["asked", "go"] {
+            fs::remove_file(office.keys.path().join(left)).unwrap();
+        }
+        fs::remove_file(world.outside("etc/hitl/revoked_signers")).unwrap();
+    }
+}
+
+#[test]
 fn a_log_that_was_rewritten_lacks_what_its_signers_have_seen() {
     let office = open(world_or_skip!());
     let key = office.registered("bob", "bob", &["-t", "ed25519"]);
