@@ -17,7 +17,7 @@ use crate::policy::{Decision, Presence};
 use crate::review::{Record, StoreError};
 use crate::system::identity::Account;
 use crate::system::text::visible;
-use crate::system::{Moment, Scope};
+use crate::system::{Moment, Scope, Sight};
 
 /// Whom the modules are asked about in place of a name that nobody has: what was typed could be a path,
 /// or a password, and goes no further (CVE-2023-42456 of sudo-rs). A colon parts the fields
@@ -38,6 +38,16 @@ impl Case<'_> {
                     |group: &String| self.rooms.policy.may_approve_at_requesters_terminal(group);
                 needed.groups.iter().any(open)
             })
+    }
+
+    /// Whether a statement about the request names no file that its requester may not look at. Where a
+    /// name is out of their sight it says no whatever is there, so that it tells nothing of that either.
+    fn requester_may_read_what_is_signed(&self, record: &Record) -> bool {
+        let sight = Sight::of_caller();
+        sight.is_whole()
+            || (self.invocation.executable_is_seen_by(sight)
+                && self.invocation.operands_hidden_from(sight).is_empty()
+                && record.files_are_as_its_requester_sees_them())
     }
 }
 
@@ -78,6 +88,15 @@ pub(super) fn approve(
     if let Some(approver) = approver.clone()
         && wanted.is_some_and(|wanted| wanted > Presence::Uid)
     {
+        if !case.requester_may_read_what_is_signed(record) {
+            // Their process, or what they have put in its way, would read it.
+            conversation.tell(&format!(
+                "hitl: not approved here: what would be signed tells more of {id} than its requester may see; {name} approves it from a login of their own, by \"hitl approve {id}\"",
+                id = record.id,
+                name = visible(&approver.name)
+            ));
+            return Ok(true);
+        }
         drop(conversation);
         let sign = &mut |choices: &[Signable]| front.sign(choices);
         let word = Word { message: None, host, proving: Proving::Sign, sign };

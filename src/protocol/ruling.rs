@@ -1,6 +1,6 @@
 //! A human's word on a request: yes or no, by their login or by a signature.
 
-use super::signing::{Proving, Registry, Sign, ToSign};
+use super::signing::{Proving, Registry, Sign, ToSign, prove_again};
 use super::{ProtocolError, Rooms, break_glass, note_overdue, record, steps};
 use crate::invocation::{self, Requester, RequesterKind};
 use crate::policy::Presence;
@@ -67,8 +67,11 @@ fn review(
         review.message.clone_from(&signed.offer.message);
         review.proof = Proof::Signature { signed: Box::new(signed), at_requesters_terminal: false };
     }
+    let mut held = None;
     steps::change(rooms, id, &mut |record, now| {
         let review = Review { at: now.clone(), ..review.clone() };
+        let name = &review.reviewer.name;
+        held = prove_again(rooms, record, name, &review.proof, now, Presence::Key)?;
         record.review(review.clone())?;
         Ok(record::reviewed(record, &review))
     })
@@ -86,7 +89,7 @@ fn presence_of_reviewer(rooms: &Rooms, record: &Record, reviewer: &Approver) -> 
 
 /// The requester's own human says yes at the terminal where they asked.
 pub(super) fn confirm_in_place(rooms: &Rooms, id: &RequestId) -> Result<Record, ProtocolError> {
-    store(rooms, id, Approval::by_login(approver(rooms)?, None, &Moment::now()))
+    store(rooms, id, &Approval::by_login(approver(rooms)?, None, &Moment::now()), None)
 }
 
 /// A human says yes at the requester's terminal, where they have named themselves.
@@ -130,6 +133,7 @@ fn yes(
     if wanted.is_some() {
         host_is_named(&record, word.host.as_deref())?;
     }
+    let host = word.host.clone();
     let mut approval = Approval::by_login(approver, word.message.clone(), &Moment::now());
     let registry = Registry::new(rooms);
     if matches!(word.proving, Proving::Password) {
@@ -144,7 +148,7 @@ fn yes(
         approval.presence =
             registry.presence(&record, &approval).map_err(ProtocolError::NotSigned)?;
     }
-    store(rooms, id, approval)
+    store(rooms, id, &approval, host.as_deref())
 }
 
 /// Why a login is not enough, for one who has no key that would be.
@@ -157,10 +161,20 @@ fn too_weak(error: ProtocolError, record: &Record, approver: &Approver) -> Proto
     }
 }
 
-fn store(rooms: &Rooms, id: &RequestId, approval: Approval) -> Result<Record, ProtocolError> {
+fn store(
+    rooms: &Rooms,
+    id: &RequestId,
+    approval: &Approval,
+    host: Option<&str>,
+) -> Result<Record, ProtocolError> {
+    let mut held = None;
     steps::change(rooms, id, &mut |record, now| {
         let approval = Approval { at: now.clone(), ..approval.clone() };
+        let (name, presence) = (&approval.approver.name, approval.presence);
+        held = prove_again(rooms, record, name, &approval.proof, now, presence)?;
         let approval = record.approve_with(approval)?;
+        // Also of somebody whose yes has come to count since it was looked at.
+        host_is_named(record, host).map_err(|error| StoreError::NotAllowed(error.to_string()))?;
         Ok(record::approval(record, &approval))
     })
 }
@@ -246,7 +260,10 @@ pub fn reject(rooms: &Rooms, id: &RequestId, word: Word<'_>) -> Result<Record, P
                 Proof::Signature { signed: Box::new(signed), at_requesters_terminal: false };
         }
     }
+    let mut held = None;
     steps::close(rooms, id, &mut |record, now| {
+        let name = &rejection.approver.name;
+        held = prove_again(rooms, record, name, &rejection.proof, now, Presence::Key)?;
         record.reject(Rejection { at: now.clone(), ..rejection.clone() })?;
         Ok(record::rejection(record, &rejection))
     })

@@ -10,10 +10,10 @@ use std::cmp::Reverse;
 use super::{ProtocolError, Rooms, decisions};
 use crate::front::{Signable, Unsigned};
 use crate::policy::Presence;
-use crate::review::{Approval, Approver, Offer, Proof, Record, Ruling, Signed};
+use crate::review::{Approval, Approver, Offer, Proof, Record, Ruling, Signed, StoreError};
 use crate::signing::{NAMESPACE, Signature, SignatureError, Signer, Signers};
-use crate::system::Moment;
 use crate::system::text::visible;
+use crate::system::{Moment, durable};
 
 /// How the approver proves that it is them.
 pub enum Proving {
@@ -165,6 +165,39 @@ impl<'r> Registry<'r> {
     }
 }
 
+/// Whose keys count stays as it is while this is held.
+pub(super) struct SignersHeld(
+    #[allow(dead_code, reason = "held, it is the lock")] nix::fcntl::Flock<std::fs::File>,
+);
+
+/// Looks anew at what proves a decision that is about to be put on record; what to hold until it is.
+///
+/// Whoever signs may take their time, and their key may have been revoked since it was offered a
+/// statement. Such a decision must neither count nor come to stand in the log behind the revocation,
+/// where it would make the log a bad one for good.
+///
+/// # Errors
+/// [`StoreError::NotAllowed`] where it no longer proves what it is taken for.
+pub(super) fn prove_again(
+    rooms: &Rooms,
+    record: &Record,
+    name: &str,
+    proof: &Proof,
+    at: &Moment,
+    wanted: Presence,
+) -> Result<Option<SignersHeld>, StoreError> {
+    let Proof::Signature { signed, .. } = proof else { return Ok(None) };
+    let held = durable::lock(&rooms.directories.signers_lock())?;
+    let registry = Registry::new(rooms);
+    let refused =
+        |why: String| StoreError::NotAllowed(format!("{}; nothing was decided", visible(&why)));
+    let proved = registry.presence_of_signature(record, name, signed, None, at).map_err(refused)?;
+    if proved < wanted {
+        return Err(refused(format!("it proves {}, and no longer enough", proved.word())));
+    }
+    Ok(Some(SignersHeld(held)))
+}
+
 fn no_key(approver: &Approver, wanted: Presence) -> String {
     let what = match wanted {
         Presence::Uid | Presence::Key => "no key",
@@ -192,6 +225,12 @@ impl ToSign<'_> {
         &self,
         registry: &'r Registry<'_>,
     ) -> Result<Vec<(Offer, &'r Signer)>, ProtocolError> {
+        let id = &self.record.id;
+        if self.record.is_not_theirs_to_read_whole(self.approver) {
+            return Err(ProtocolError::NoKey(format!(
+                "what would be signed tells more of {id} than whoever asked for it may see: without a signature, \"hitl approve {id}\" and \"hitl reject {id}\" decide it by your login"
+            )));
+        }
         let log = registry.rooms.log.head()?.ok_or(ProtocolError::NoLog)?;
         let at_ms = Moment::now().wall_ms;
         let offer = |signer: &Signer| Offer {

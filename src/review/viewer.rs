@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 
 use super::person::Person;
-use super::{Record, Seen};
+use super::{Approver, Proof, Record, Seen};
 use crate::invocation::Requester;
 
 /// What stands where a requester sees only a part.
@@ -60,7 +60,34 @@ impl Record {
         if closed_because.is_some() {
             record.closed_because = closed_because;
         }
+        // A statement names all of that again. Who signed with which key is no secret.
+        let approvals = record.approvals.iter_mut().map(|approval| &mut approval.proof);
+        let rejection = record.rejection.iter_mut().map(|rejection| &mut rejection.proof);
+        let review = record.review.iter_mut().map(|review| &mut review.proof);
+        for proof in approvals.chain(rejection).chain(review) {
+            if let Proof::Signature { signed, .. } = proof {
+                signed.statement.clear();
+                signed.signature.clear();
+            }
+        }
+        record.offers.clear();
         Cow::Owned(record)
+    }
+
+    /// Whether a statement about the request would tell this signer more than they may know: it is their
+    /// own. Not found out by what it would tell, which would tell it too.
+    pub fn is_not_theirs_to_read_whole(&self, signer: &Approver) -> bool {
+        let person = Person::from(signer);
+        self.shown.to_requester.is_some()
+            && person.may_be(Person::from(&self.bound.requester))
+            && !person.is_root()
+    }
+
+    /// Whether a statement names no file otherwise than its requester was shown it.
+    pub fn files_are_as_its_requester_sees_them(&self) -> bool {
+        self.shown.to_requester.as_ref().is_none_or(|seen| {
+            seen.executable == self.bound.executable && seen.operands == self.bound.operands
+        })
     }
 }
 

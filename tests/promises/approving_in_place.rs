@@ -259,3 +259,38 @@ fn where_more_than_a_password_is_demanded_the_approver_signs_at_the_requesters_t
     assert_eq!(entry["hitl"]["proof"], "signature");
     assert_eq!(entry["hitl"]["presence"], "key");
 }
+
+#[test]
+fn what_would_be_signed_at_the_requesters_terminal_tells_them_nothing_that_they_may_not_see() {
+    let world = open(world_or_skip!());
+    world.policy(
+        &POLICY
+            .replace("at_requesters_terminal: true", "at_requesters_terminal: true, presence: key"),
+    );
+    let keys = tempfile::TempDir::new().unwrap();
+    let key = keys.path().join("key");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let public = format!("{}.pub", key.display());
+    world.hitl("root", &["signers", "add", "bob", &public]).run().exits(0);
+    world.write("srv/private", "the pin is zyxw\n");
+    world.mode("srv/private", 0o600);
+    std::fs::create_dir(world.outside("srv/secret")).unwrap();
+    world.write("srv/secret/there", "x");
+    world.mode("srv/secret", 0o700);
+    // The same is said whether or not there is such a file.
+    for path in ["/srv/private", "/srv/secret/there", "/srv/secret/none"] {
+        let (mut terminal, waiting) =
+            offered(world.hitl("alice", &["run", "--", "touch", "-r", path, "/srv/made"]));
+        says_to_be(&mut terminal, "bob", &[]);
+        terminal.shows("bob approves it from a login of their own");
+        terminal.shows(QUESTION);
+        waiting.signal(Signal::SIGKILL);
+        waiting.end();
+        assert!(!terminal.shows_to_the_end().contains("File of that key"));
+    }
+}

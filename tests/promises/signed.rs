@@ -423,6 +423,108 @@ fn no_single_changed_byte_of_a_stored_approval_is_accepted() {
 }
 
 #[test]
+fn what_was_signed_tells_the_requester_no_digest_that_they_could_guess_by() {
+    let office = open(world_or_skip!());
+    let world = &office.world;
+    world.write("srv/private.sh", "pin=zyxw\n");
+    world.mode("srv/private.sh", 0o600);
+    let key = office.registered("bob", "bob", &["-t", "ed25519"]);
+    let approved = office.ask(&["sh", "/srv/private.sh"]);
+    office.approves("bob", &approved, &key).exits(0);
+    let rejected = office.ask(&["sh", "/srv/private.sh"]);
+    let no = ["reject", &rejected, "-m", "no", "--key", key.to_str().unwrap()];
+    office.call("bob", &no).run().exits(0);
+    for (id, action) in [(&approved, "approval-recorded"), (&rejected, "approval-rejected")] {
+        let statement = office.entry(id, action)["hitl"]["statement"].to_string();
+        let shown = |user: &str| world.hitl(user, &["show", "--json", id]).run().exits(0).stdout;
+        let whole: Value = serde_json::from_str(&shown("bob")).unwrap();
+        let nonce = whole["bound"]["nonce"].as_str().unwrap();
+        let files = whole["bound"]["operands"].as_array().unwrap();
+        let file = files.iter().find(|file| file["path"] == "/srv/private.sh").unwrap();
+        let digest = file["sha256"].as_str().unwrap();
+        for secret in [nonce, digest] {
+            // Those who decide see what was signed.
+            assert!(statement.contains(secret) && shown("bob").contains("hitl-approval/v1"));
+            let list = world.hitl("alice", &["pending", "--all", "--json"]).run().exits(0);
+            for told in [shown("alice"), list.stdout] {
+                assert!(!told.contains(secret), "{told}");
+            }
+        }
+        let by_signature = serde_json::from_str::<Value>(&shown("alice")).unwrap();
+        let word = match action {
+            "approval-recorded" => &by_signature["approvals"][0],
+            _ => &by_signature["rejection"],
+        };
+        assert_eq!(word["proof"]["by"], "signature", "that it was signed is no secret");
+        assert_eq!(word["proof"]["signed"]["offer"]["principal"], "bob");
+    }
+}
+
+#[test]
+fn a_confirmation_is_not_signed_where_what_is_signed_tells_more_than_the_requester_may_see() {
+    let office = open(world_or_skip!());
+    let world = &office.world;
+    let sure =
+        POLICY.to_owned() + "  - {id: sure, match: {command: /usr/bin/cat}, decision: confirm}\n";
+    world.policy(&sure);
+    world.write("srv/private", "pin=zyxw\n");
+    world.mode("srv/private", 0o600);
+    let key = office.registered("alice", "alice", &["-t", "ed25519"]);
+    let id = office.ask(&["cat", "/srv/private"]);
+    let whole = world.hitl("root", &["show", "--json", &id]).run().exits(0).json();
+    let nonce = whole["bound"]["nonce"].as_str().unwrap();
+    for ran in [
+        world.hitl("alice", &["show", "--statement", &id]).run(),
+        office.approves("alice", &id, &key),
+    ] {
+        let ran = ran.exits(77).says("hitl approve");
+        assert!(!ran.stdout.contains(nonce) && !ran.stderr.contains("sha256"), "{ran:?}");
+    }
+    assert_eq!(world.state(&id), "pending");
+    // Their login is all the proof that there is to it.
+    world.approve("alice", &id).exits(0);
+}
+
+#[test]
+fn a_key_that_is_revoked_while_its_owner_signs_does_not_count_and_the_log_stays_good() {
+    let office = open(world_or_skip!());
+    let world = &office.world;
+    let key = office.registered("bob", "bob", &["-t", "ed25519"]);
+    // It signs when it is told to: whoever has the key chooses when.
+    fs::set_permissions(office.keys.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let place = office.keys.path().display().to_string();
+    world.install(
+        "ssh-keygen",
+        &format!(
+            "#!/bin/sh\ncase \"$*\" in *sign*) touch {place}/asked; \
+             while [ ! -e {place}/go ]; do sleep 0.02; done;; esac\n\
+             exec /usr/bin/ssh-keygen \"$@\"\n"
+        ),
+    );
+    for verb in [&["approve"][..], &["reject", "-m", "no"]] {
+        let id = office.ask(&DEPLOY);
+        let words = [verb, &[&id, "--key", key.to_str().unwrap()]].concat();
+        let mut command = office.call("bob", &words).command();
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let deciding = command.spawn().unwrap();
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !office.keys.path().join("asked").exists() {
+            assert!(std::time::Instant::now() < end, "it was never asked to sign");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        world.hitl("root", &["signers", "revoke", "bob", "-m", "stolen"]).run().exits(0);
+        fs::write(office.keys.path().join("go"), "").unwrap();
+        crate::world::finish(deciding).exits(77).says("is revoked");
+        assert_eq!(world.state(&id), "pending");
+        world.hitl("root", &["audit", "verify"]).run().exits(0);
+        for left in ["asked", "go"] {
+            fs::remove_file(office.keys.path().join(left)).unwrap();
+        }
+        fs::remove_file(world.outside("etc/hitl/revoked_signers")).unwrap();
+    }
+}
+
+#[test]
 fn a_log_that_was_rewritten_lacks_what_its_signers_have_seen() {
     let office = open(world_or_skip!());
     let key = office.registered("bob", "bob", &["-t", "ed25519"]);
