@@ -3,7 +3,7 @@
 
 use super::case::Case;
 use super::record::OnRecord;
-use super::{Front, ProtocolError, decisions};
+use super::{Front, ProtocolError, decisions, steps};
 use crate::authenticate::{self, Claim, Proof, ProofKind, Remembered};
 use crate::invocation::RequesterKind;
 use crate::review::{Record, RequestId};
@@ -110,8 +110,8 @@ pub(super) fn is_proved(case: &Case<'_>) -> Result<(), ProtocolError> {
 fn on_record(case: &Case<'_>, record: Option<&Record>) -> Result<(), ProtocolError> {
     let Some(record) = record else { return Ok(()) };
     let entry = OnRecord::new(case, &record.id, record.digest).proved();
-    case.rooms.log.append(entry.as_slice(), &Moment::now())?;
-    Ok(())
+    // Where it has ended meanwhile, nothing follows from it.
+    steps::note_if_open(case.rooms, &record.id, entry.as_slice()).map(drop)
 }
 
 fn refuse(
@@ -123,24 +123,24 @@ fn refuse(
     Err(ProtocolError::CannotAuthenticate(because))
 }
 
-/// The failure is on record before it is told.
-fn failed(
+/// The failure is on record before it is told: as one of the request that goes on, or, where there is
+/// none (any more), as one of a request of its own.
+pub(super) fn failed(
     case: &Case<'_>,
     record: Option<&Record>,
     wrong: u32,
     because: &str,
 ) -> Result<(), ProtocolError> {
-    let entries = match record {
-        Some(record) => {
-            vec![OnRecord::new(case, &record.id, record.digest).not_proved(wrong, because)]
+    if let Some(record) = record {
+        let entry = OnRecord::new(case, &record.id, record.digest).not_proved(wrong, because);
+        if steps::note_if_open(case.rooms, &record.id, &[entry])? {
+            return Ok(());
         }
-        None => {
-            let on_record = OnRecord::new(case, &RequestId::random()?, decisions::digest(case)?);
-            let mut entries = Vec::from(on_record.asked_and_decided());
-            entries.push(on_record.not_proved(wrong, because));
-            entries
-        }
-    };
+    }
+    let id = RequestId::random()?;
+    let on_record = OnRecord::new(case, &id, decisions::digest(case)?);
+    let mut entries = Vec::from(on_record.asked_and_decided());
+    entries.push(on_record.not_proved(wrong, because));
     case.rooms.log.append(&entries, &Moment::now())?;
     Ok(())
 }

@@ -6,10 +6,9 @@
 //! and is on record as what it is.
 
 use super::case::Case;
-use super::record::OnRecord;
 use super::ruling::{self, Word};
 use super::signing::Proving;
-use super::{Front, ProtocolError};
+use super::{Front, ProtocolError, authentication};
 use crate::authenticate::{self, AuthenticationError, Claim, Conversation};
 use crate::front::{Signable, Unsigned};
 use crate::invocation::RequesterKind;
@@ -17,7 +16,7 @@ use crate::policy::{Decision, Presence};
 use crate::review::{Record, StoreError};
 use crate::system::identity::Account;
 use crate::system::text::visible;
-use crate::system::{Moment, Scope, Sight};
+use crate::system::{Scope, Sight};
 
 /// Whom the modules are asked about in place of a name that nobody has: what was typed could be a path,
 /// or a password, and goes no further (CVE-2023-42456 of sudo-rs). A colon parts the fields
@@ -118,9 +117,7 @@ pub(super) fn approve(
             let whom = approver
                 .map_or_else(|| "a user whom this host does not know".to_owned(), |one| one.name);
             let because = format!("as an approver at the requester's terminal, {whom}: {error}");
-            let entry =
-                OnRecord::new(case, &record.id, record.digest).not_proved(error.wrong(), &because);
-            case.rooms.log.append(&[entry], &Moment::now())?;
+            authentication::failed(case, Some(record), error.wrong(), &because)?;
             if error.is_refusal() {
                 conversation.tell(NOT_PROVED);
             } else {

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use super::{ProtocolError, Rooms, editing, notifying, record};
 use crate::audit::Entry;
 use crate::invocation;
-use crate::review::{Listing, Record, RequestId, RequestStore, Stock, StoreError};
+use crate::review::{Listing, Record, RequestId, RequestStore, State, Stock, StoreError};
 use crate::system::Moment;
 
 /// What a step does to a request, and its entry in the log.
@@ -54,6 +54,27 @@ pub(super) fn close(
     let record = aside.or(closed)?;
     told(rooms, &record);
     Ok(record)
+}
+
+/// Puts on record what somebody did about a request that changes nothing in it, as long as it can still
+/// start: whether it can. They take their time at a prompt, and to the log a request that has ended has
+/// ended: an entry about it later would make the log a bad one for good.
+pub(super) fn note_if_open(
+    rooms: &Rooms,
+    id: &RequestId,
+    entries: &[Entry],
+) -> Result<bool, ProtocolError> {
+    let aside = Aside::default();
+    let mut is_open = false;
+    let noted = rooms.requests.update(id, &mut |record| {
+        is_open = matches!(record.state, State::Pending | State::Approved);
+        match is_open {
+            true => aside.keep(put_on_record(rooms, entries)).map(drop),
+            false => Ok(()),
+        }
+    });
+    aside.or(noted)?;
+    Ok(is_open)
 }
 
 /// Puts on record what time, a reboot or a killed process has done to requests since anybody

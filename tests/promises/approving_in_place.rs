@@ -294,3 +294,20 @@ fn what_would_be_signed_at_the_requesters_terminal_tells_them_nothing_that_they_
         assert!(!terminal.shows_to_the_end().contains("File of that key"));
     }
 }
+
+#[test]
+fn whoever_fails_to_prove_who_they_are_after_the_request_has_ended_leaves_a_log_that_is_good() {
+    let world = open(world_or_skip!());
+    let (mut terminal, waiting) = offered(world.hitl("alice", &TOUCH));
+    let id = waiting.id.clone();
+    says_to_be(&mut terminal, "bob", &[]);
+    terminal.shows("[hitl] password for bob: ");
+    world.hitl("alice", &["cancel", &id]).run().exits(0);
+    for times in 1..=3 {
+        terminal.shows_times("[hitl] password for bob: ", times);
+        terminal.types("wrong\n");
+    }
+    waiting.end().exits(77);
+    // That somebody guessed is on record all the same.
+    assert_eq!(entries(&world, "authentication-failed").len(), 1);
+}

@@ -587,3 +587,28 @@ fn a_check_says_it_and_a_hitl_without_privileges_refuses_it_by_name() {
     assert!(!world.outside("home/alice/made").exists());
     world.plain_hitl("alice", &["forget"]).run().exits(0).says("nothing was remembered");
 }
+
+#[test]
+fn a_password_that_is_typed_after_the_request_has_ended_leaves_a_log_that_is_good() {
+    let world = passwords_or_skip!();
+    world.write("srv/new", "new");
+    let copy = ["run", "--no-wait", "--", "cp", "/srv/new", "/srv/made"];
+    for passwords in [&["wrong"; 3][..], &[ALICES]] {
+        let (mut terminal, running) = at_terminal(world.hitl("alice", &copy), PROMPT);
+        terminal.types(&format!("{ALICES}\n"));
+        end(running).exits(75);
+        let id = world.pending()[0]["id"].as_str().unwrap().to_owned();
+        let resumed = world.hitl("alice", &["run", "--resume", &id]);
+        let (mut terminal, running) = at_terminal(resumed, PROMPT);
+        world.hitl("bob", &["reject", &id, "-m", "no"]).run().exits(0);
+        for (index, password) in passwords.iter().enumerate() {
+            terminal.shows_times(PROMPT, index + 1);
+            terminal.types(&format!("{password}\n"));
+        }
+        end(running).exits(77);
+        // `actions` verifies.
+        let actions = actions(&world);
+        assert!(!is_made(&world) && actions.contains(&"approval-rejected".to_owned()));
+    }
+    assert_eq!(last(&world, "authentication-failed")["hitl"]["wrong"], 3);
+}
