@@ -340,7 +340,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__approve)
-            opts="-m -h --message --host --sign --key --signature --digest --json --color --policy --state-dir --help"
+            opts="-m -h --message --host --sign --key --signature --review --digest --json --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1708,7 +1708,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__reject)
-            opts="-m -h --message --sign --key --signature --digest --json --color --policy --state-dir --help"
+            opts="-m -h --message --sign --key --signature --review --digest --json --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

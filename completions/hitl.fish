@@ -153,6 +153,7 @@ never\t'Never'"
 complete -c hitl -n "__fish_hitl_using_subcommand approve" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand approve" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand approve" -l sign -d 'Sign with your SSH key, also where your login is proof enough'
+complete -c hitl -n "__fish_hitl_using_subcommand approve" -l review -d 'Only as the review of a run by break-glass: whether it was justified. Demanded where others had been asked before it ran'
 complete -c hitl -n "__fish_hitl_using_subcommand approve" -l json -d 'Print JSON'
 complete -c hitl -n "__fish_hitl_using_subcommand approve" -s h -l help -d 'Print help'
 complete -c hitl -n "__fish_hitl_using_subcommand reject" -s m -l message -d 'Why. With --signature it stands in the statement already' -r
@@ -165,6 +166,7 @@ never\t'Never'"
 complete -c hitl -n "__fish_hitl_using_subcommand reject" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand reject" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand reject" -l sign -d 'Sign with your SSH key, also where your login is proof enough'
+complete -c hitl -n "__fish_hitl_using_subcommand reject" -l review -d 'Only as the review of a run by break-glass: whether it was justified. Demanded where others had been asked before it ran'
 complete -c hitl -n "__fish_hitl_using_subcommand reject" -l json -d 'Print JSON'
 complete -c hitl -n "__fish_hitl_using_subcommand reject" -s h -l help -d 'Print help'
 complete -c hitl -n "__fish_hitl_using_subcommand cancel" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'

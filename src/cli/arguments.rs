@@ -338,6 +338,10 @@ pub struct ApproveArguments {
     /// How it is signed.
     #[command(flatten)]
     pub signing: SigningArguments,
+    /// Only as the review of a run by break-glass: whether it was justified. Demanded where others had
+    /// been asked before it ran.
+    #[arg(long)]
+    pub review: bool,
     /// Only if what it is about still has this digest, as "hitl show" tells it.
     #[arg(long, value_name = "DIGEST")]
     pub digest: Option<Digest>,
@@ -373,6 +377,10 @@ pub struct RejectArguments {
     /// How it is signed.
     #[command(flatten)]
     pub signing: SigningArguments,
+    /// Only as the review of a run by break-glass: whether it was justified. Demanded where others had
+    /// been asked before it ran.
+    #[arg(long)]
+    pub review: bool,
     /// Only if what it is about still has this digest, as "hitl show" tells it.
     #[arg(long, value_name = "DIGEST")]
     pub digest: Option<Digest>,

@@ -34,7 +34,8 @@ pub(super) fn approve(
         };
         let message = arguments.message.clone();
         let sign = &mut |choices: &[Signable]| signed(choices, key, caller, output);
-        protocol::approve(rooms, id, Word { message, host, proving, sign })
+        let review = arguments.review;
+        protocol::approve(rooms, id, Word { message, host, review, proving, sign })
     })
 }
 
@@ -51,7 +52,8 @@ pub(super) fn reject(
         still_is(rooms, id, arguments.digest)?;
         let message = arguments.message.clone();
         let sign = &mut |choices: &[Signable]| signed(choices, key, caller, output);
-        protocol::reject(rooms, id, Word { message, host: None, proving, sign })
+        let review = arguments.review;
+        protocol::reject(rooms, id, Word { message, host: None, review, proving, sign })
     })
 }
 

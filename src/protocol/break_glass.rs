@@ -15,7 +15,7 @@ use super::{candidates, notifying, plans, proceed, told};
 use crate::invocation::RequesterKind;
 use crate::notify;
 use crate::policy::{Decision, Emergency, Enforcement, Verdict, required_in_words};
-use crate::review::{self, BreakGlass, Listing, Record, RequestId, RequestStore, State};
+use crate::review::{self, BreakGlass, Listing, Record, RequestStore, State};
 use crate::system::Moment;
 
 /// How many characters of the id are to be typed.
@@ -155,12 +155,6 @@ fn confirm(record: &Record, front: &mut dyn Front) -> Result<(), &'static str> {
         Some(typed) if typed.trim().eq_ignore_ascii_case(&expected) => Ok(()),
         _ => Err(NOT_CONFIRMED),
     }
-}
-
-/// Whether a decision on this request is the review of a denial that was lifted.
-pub(super) fn is_for_review(rooms: &Rooms, id: &RequestId) -> Result<bool, ProtocolError> {
-    let record = rooms.requests.load(id)?;
-    Ok(record.bound.break_glass && record.state.is_closed())
 }
 
 /// The runs of lifted denials that nobody has reviewed, those that the caller may see, the oldest first.

@@ -98,7 +98,7 @@ pub(super) fn approve(
         }
         drop(conversation);
         let sign = &mut |choices: &[Signable]| front.sign(choices);
-        let word = Word { message: None, host, proving: Proving::Sign, sign };
+        let word = Word { message: None, host, review: false, proving: Proving::Sign, sign };
         let done = ruling::approve_at_requesters_terminal(case.rooms, &record.id, approver, word);
         let Some(mut conversation) = front.conversation() else { return Ok(false) };
         return told(done, &mut *conversation).map(|()| true);
@@ -128,7 +128,7 @@ pub(super) fn approve(
         }
     };
     let sign = &mut |_: &[Signable]| Err(Unsigned("nothing was to be signed".to_owned()));
-    let word = Word { message: None, host, proving: Proving::Password, sign };
+    let word = Word { message: None, host, review: false, proving: Proving::Password, sign };
     let done = ruling::approve_at_requesters_terminal(case.rooms, &record.id, approver, word);
     told(done, &mut *conversation).map(|()| true)
 }

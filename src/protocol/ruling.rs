@@ -1,9 +1,9 @@
 //! A human's word on a request: yes or no, by their login or by a signature.
 
 use super::signing::{Proving, Registry, Sign, ToSign, prove_again};
-use super::{ProtocolError, Rooms, break_glass, note_overdue, record, steps};
+use super::{ProtocolError, Rooms, note_overdue, record, steps};
 use crate::invocation::{self, Requester, RequesterKind};
-use crate::policy::Presence;
+use crate::policy::{Decision, Presence};
 use crate::review::{
     Approval, Approver, Judgement, Offer, Proof, Record, Rejection, RequestId, RequestStore,
     Review, Ruling, State, StoreError,
@@ -18,6 +18,8 @@ pub struct Word<'w> {
     pub message: Option<String>,
     /// The host that they take the command to be for, where they were asked.
     pub host: Option<String>,
+    /// Whether they mean a review of what has run, and not whether it may.
+    pub review: bool,
     /// How they prove it.
     pub proving: Proving,
     /// Has them sign.
@@ -30,10 +32,42 @@ pub struct Word<'w> {
 /// [`ProtocolError::Store`] where it does not count; [`ProtocolError::NotSigned`] and its like where it
 /// needs a signature and there is none; [`ProtocolError::HostNotNamed`].
 pub fn approve(rooms: &Rooms, id: &RequestId, word: Word<'_>) -> Result<Record, ProtocolError> {
-    if break_glass::is_for_review(rooms, id)? {
+    if is_review(rooms, id, &word, "approve")? {
         return review(rooms, id, Judgement::Justified, word);
     }
     yes(rooms, id, approver(rooms)?, word, false)
+}
+
+/// Whether it is a review of a run whose denial was lifted that somebody means. Where others were asked
+/// before it ran, their word on that could come too late, and is none on what it has become since: it
+/// must say what it means. A signature does.
+fn is_review(
+    rooms: &Rooms,
+    id: &RequestId,
+    word: &Word<'_>,
+    verb: &str,
+) -> Result<bool, ProtocolError> {
+    let record = rooms.requests.load(id)?;
+    let refused = |why: String| Err(StoreError::NotAllowed(why).into());
+    if !record.is_for_review() {
+        return match word.review {
+            true => refused(format!(
+                "there is nothing to review yet: {id} is {}: {}",
+                record.state,
+                record.standing()
+            )),
+            false => Ok(false),
+        };
+    }
+    let is_meant = word.review
+        || matches!(word.proving, Proving::Signature(_))
+        || record.shown.decision != Decision::Approve;
+    if record.awaits_review() && !is_meant {
+        return refused(format!(
+            "{id} has ended meanwhile, so that nobody decides any more whether it may run; to say whether it was justified, look again and add --review: hitl {verb} {id} --review"
+        ));
+    }
+    Ok(true)
 }
 
 /// Another human says afterwards whether lifting a denial was justified.
@@ -232,7 +266,7 @@ fn host_is_named(record: &Record, typed: Option<&str>) -> Result<(), ProtocolErr
 /// # Errors
 /// As [`approve`], and for an empty message.
 pub fn reject(rooms: &Rooms, id: &RequestId, word: Word<'_>) -> Result<Record, ProtocolError> {
-    if break_glass::is_for_review(rooms, id)? {
+    if is_review(rooms, id, &word, "reject")? {
         return review(rooms, id, Judgement::NotJustified, word);
     }
     let approver = approver(rooms)?;
@@ -285,7 +319,7 @@ pub fn offer(
     let approver = approver(rooms)?;
     let record = rooms.requests.load(id)?;
     let now = Moment::now();
-    let for_review = record.bound.break_glass && record.state.is_closed();
+    let for_review = record.is_for_review();
     let ruling = match ruling {
         Ruling::Approve if for_review => Ruling::Justified,
         Ruling::Reject if for_review => Ruling::Unjustified,

@@ -86,6 +86,11 @@ impl Record {
         }
     }
 
+    /// Whether what is decided about it now is whether lifting the denial was justified.
+    pub fn is_for_review(&self) -> bool {
+        self.bound.break_glass && self.state.is_closed()
+    }
+
     /// Whether somebody still has to review it: a denial was lifted, and the command was started, or
     /// may have been.
     pub fn awaits_review(&self) -> bool {
@@ -160,9 +165,11 @@ impl Record {
             let Some(BreakGlass { review_by, .. }) = &self.shown.break_glass else {
                 return UNREVIEWED.to_owned();
             };
+            // Others were asked before it ran: their word must say which of the two it is about.
+            let option = if self.shown.decision == Decision::Approve { " --review" } else { "" };
             return format!(
-                "{UNREVIEWED}, until {}: \"hitl approve {id}\" says that it was justified, \"hitl reject \
-                 {id} -m REASON\" that it was not",
+                "{UNREVIEWED}, until {}: \"hitl approve {id}{option}\" says that it was justified, \
+                 \"hitl reject {id}{option} -m REASON\" that it was not",
                 review_by.rfc3339(),
                 id = self.id
             );

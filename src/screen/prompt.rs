@@ -11,6 +11,8 @@ pub(super) struct Decision {
     pub(super) id: String,
     /// The digest of what was on screen: a request with another one is not meant.
     pub(super) digest: String,
+    /// What it is about: a word that comes too late for the one says nothing about the other.
+    pub(super) meaning: Meaning,
     pub(super) answer: Answer,
 }
 
@@ -181,7 +183,7 @@ impl Prompt {
     /// Enter: never enough by itself.
     pub(super) fn enters(&mut self) -> Entered {
         let typed = self.typed.trim();
-        let (id, digest, answer) = match &self.about {
+        let (id, digest, meaning, answer) = match &self.about {
             About::Filter => return Entered::Filter,
             About::Approve { expected, is_host, .. } if !is(typed, expected, *is_host) => {
                 self.complaint = (!typed.is_empty()).then(|| {
@@ -195,15 +197,15 @@ impl Prompt {
                 self.complaint = Some("a no needs a reason: nothing is decided".to_owned());
                 return Entered::Nothing;
             }
-            About::Approve { id, digest, expected, is_host, .. } => {
+            About::Approve { id, digest, expected, is_host, meaning, .. } => {
                 let host = is_host.then(|| expected.clone());
-                (id, digest, Answer::Approve { host })
+                (id, digest, *meaning, Answer::Approve { host })
             }
-            About::Reject { id, digest, .. } => {
-                (id, digest, Answer::Reject { message: typed.to_owned() })
+            About::Reject { id, digest, meaning, .. } => {
+                (id, digest, *meaning, Answer::Reject { message: typed.to_owned() })
             }
         };
-        Entered::Decided(Decision { id: id.clone(), digest: digest.clone(), answer })
+        Entered::Decided(Decision { id: id.clone(), digest: digest.clone(), meaning, answer })
     }
 }
 

@@ -13,7 +13,7 @@ use super::draw::draw;
 use super::facts::Tone;
 use super::keys::Effect;
 use super::list::Tab;
-use super::prompt::{Answer, Decision};
+use super::prompt::{Answer, Decision, Meaning};
 use super::request::Request;
 use super::state::{Layer, Live, Screen};
 use super::tty::{Signals, Tty, sleep};
@@ -286,7 +286,7 @@ fn has(line: &str, field: &str) -> bool {
 
 /// The command that a decision is.
 pub(super) fn words_of(decision: &Decision) -> Vec<String> {
-    let Decision { id, digest, answer } = decision;
+    let Decision { id, digest, meaning, answer } = decision;
     let digest = format!("--digest={digest}");
     let words = match answer {
         Answer::Approve { host: Some(host) } => {
@@ -297,5 +297,6 @@ pub(super) fn words_of(decision: &Decision) -> Vec<String> {
             vec!["reject".to_owned(), digest, format!("--message={message}")]
         }
     };
-    words.into_iter().chain([id.clone()]).collect()
+    let review = (*meaning == Meaning::WasJustified).then(|| "--review".to_owned());
+    words.into_iter().chain(review).chain([id.clone()]).collect()
 }

@@ -235,9 +235,29 @@ fn what_humans_must_approve_beside_the_denial_waits_for_them() {
     world.audited(&id, "approval-recorded", 1);
     // It is reviewed all the same: that the denial was lifted is another question.
     assert_eq!(unreviewed(&world, "bob")[0]["id"], *id);
-    world.approve("bob", &id).exits(0);
+    // A yes to its running, or a no, that comes too late says nothing of whether that was justified.
+    for late in [&["approve", &id][..], &["reject", &id, "-m", "not today"]] {
+        world.hitl("bob", late).run().exits(77).says("has ended meanwhile");
+    }
+    assert_eq!(unreviewed(&world, "bob").len(), 1);
+    world.hitl("bob", &["approve", &id, "--review"]).run().exits(0);
     assert_eq!(unreviewed(&world, "bob"), [] as [Value; 0]);
     holds(&world);
+}
+
+#[test]
+fn a_review_is_no_yes_to_what_still_waits() {
+    let world = emergency_or_skip!();
+    world.write("srv/schema", "old\n");
+    let (mut terminal, mut running, id) =
+        asked(&world, "alice", &["cp", "/srv/new", "/srv/schema"]);
+    terminal.types(&format!("{}\n", &id[..4]));
+    running.wait_for("pending");
+    for early in [&["approve", &id, "--review"][..], &["reject", &id, "--review", "-m", "no"]] {
+        world.hitl("carol", early).run().exits(77).says("nothing to review yet");
+    }
+    world.hitl("carol", &["reject", &id, "-m", "no"]).run().exits(0);
+    running.end().1.exits(77);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{drawn, morning, press, told, types};
 use crate::screen::keys::Effect;
-use crate::screen::prompt::{Answer, Decision};
+use crate::screen::prompt::{Answer, Decision, Meaning};
 use crate::screen::run::words_of;
 use crate::screen::state::Screen;
 
@@ -30,8 +30,20 @@ fn a_yes_is_typed_in_two_steps_and_is_about_what_was_on_screen() {
     assert_eq!(decided(types(&mut screen, "ak7q2")), None);
     let decision = decided(press(&mut screen, &[KeyCode::Enter])).unwrap();
     let answer = Answer::Approve { host: None };
-    assert_eq!(decision, Decision { id: "K7Q2-MX4P".into(), digest: digest.clone(), answer });
-    assert_eq!(words_of(&decision), ["approve", &format!("--digest={digest}"), "K7Q2-MX4P"]);
+    assert_eq!(
+        decision,
+        Decision {
+            id: "K7Q2-MX4P".into(),
+            digest: digest.clone(),
+            meaning: Meaning::MayRun,
+            answer
+        }
+    );
+    let digest = format!("--digest={digest}");
+    assert_eq!(words_of(&decision), ["approve", &digest, "K7Q2-MX4P"]);
+    // What is said of a run by break-glass is said as that, and of nothing that still waits.
+    let review = Decision { meaning: Meaning::WasJustified, ..decision };
+    assert_eq!(words_of(&review), ["approve", &digest, "--review", "K7Q2-MX4P"]);
 }
 
 #[test]
