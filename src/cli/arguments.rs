@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::help;
@@ -58,7 +58,9 @@ impl Arguments {
         {
             return Ok(Self { global, command: Command::Run(arguments) });
         }
-        Self::try_parse()
+        let mut matches = help::flowing(Self::command()).try_get_matches()?;
+        Self::from_arg_matches_mut(&mut matches)
+            .map_err(|error| error.format(&mut help::flowing(Self::command())))
     }
 }
 

@@ -28,7 +28,10 @@ pub(super) fn audit(
                     .as_deref()
                     .map(str::parse::<RequestId>)
                     .transpose()
-                    .map_err(|error: StoreError| Failure::new(ExitCode::No, error))?,
+                    // Not only what is still stored has entries: nothing is looked up.
+                    .map_err(|error: StoreError| {
+                        Failure::new(ExitCode::No, format!("{error}, and are written whole here"))
+                    })?,
                 user: user.clone(),
                 action: None,
                 since_ms: since.map(since_ms),

@@ -9,6 +9,28 @@ pub(super) const SECTIONS: [&str; 4] = ["Examples:", "Exit status:", "Environmen
 /// The heading of the options that every command takes: they come last.
 pub(super) const GLOBAL_OPTIONS: &str = "Global options";
 
+/// The command with the paragraphs of its help, and of its commands', in lines as long as the terminal
+/// has room for: they are written here in lines of their own.
+pub(super) fn flowing(command: clap::Command) -> clap::Command {
+    let command = match command.get_after_help().map(ToString::to_string) {
+        Some(text) => command.after_help(in_whole_lines(&text)),
+        None => command,
+    };
+    command.mut_subcommands(flowing)
+}
+
+/// Each paragraph as one line; sections, and what is indented, as they are.
+fn in_whole_lines(text: &str) -> String {
+    let block = |block: &str| {
+        let is_section = block.lines().next().is_some_and(|line| SECTIONS.contains(&line));
+        if is_section || block.starts_with("  ") {
+            return block.to_owned();
+        }
+        block.lines().collect::<Vec<_>>().join(" ")
+    };
+    text.split("\n\n").map(block).collect::<Vec<_>>().join("\n\n")
+}
+
 pub(super) const ABOUT: &str = "\
 Run privileged work with a human in the loop
 

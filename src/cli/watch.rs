@@ -94,8 +94,10 @@ struct Known {
     digest: Digest,
     /// When time will change it.
     deadline: Option<Moment>,
-    /// Whether nothing more happens to it.
+    /// Whether it has ended: it is listed no longer.
     is_closed: bool,
+    /// Whether a review of it is still to come.
+    awaits_review: bool,
 }
 
 impl Told<'_> {
@@ -115,6 +117,7 @@ impl Told<'_> {
                 digest,
                 deadline: record.deadline().cloned(),
                 is_closed: record.state.is_closed(),
+                awaits_review: record.awaits_review(),
             };
             let before = self.known.insert(record.id.clone(), known);
             let is_news = before.is_none_or(|before| before.digest != digest);
@@ -132,13 +135,18 @@ impl Told<'_> {
         deadlines.map(|deadline| deadline.remaining(now)).min().unwrap_or(Duration::MAX)
     }
 
-    /// Forgets every request that is not among these: those whose end was not told yet.
+    /// Forgets every request that is not among these and of which there is no more news to come: those
+    /// whose end was not told yet, or whose review may have come.
     fn forget_all_but(&mut self, records: &[Record]) -> Vec<RequestId> {
         let mut gone = std::mem::take(&mut self.known);
         for record in records {
             self.known.extend(gone.remove_entry(&record.id));
         }
-        gone.into_iter().filter(|(_, known)| !known.is_closed).map(|(id, _)| id).collect()
+        gone.retain(|_, known| !known.is_closed || known.awaits_review);
+        let news = gone.keys().cloned().collect();
+        gone.retain(|_, known| known.awaits_review);
+        self.known.extend(gone);
+        news
     }
 
     /// Says which requests cannot be read, once.

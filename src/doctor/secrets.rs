@@ -37,7 +37,7 @@ fn secret(path: &Path, scope: Scope) -> Finding {
         Err(TrustError::Missing(_)) => Finding::failure(
             "secrets",
             format!("{shown} does not exist, and the policy names it"),
-            format!("install -m 600 /dev/null {quoted} && {}", mend::edit(path)),
+            format!("install -D -m 600 /dev/null {quoted} && {}", mend::edit(path)),
         ),
         Err(error) => Finding::failure("secrets", error.to_string(), mend::untrusted(&error)),
     }

@@ -302,8 +302,12 @@ impl ToSign<'_> {
         let parsed = Signature::parse(signature.as_bytes()).map_err(unsigned)?;
         let key = parsed.key().fingerprint();
         let mut why = format!(
-            "nothing was offered to the key {key} for this decision: sign what \"hitl show --statement {}\" prints",
-            self.record.id
+            "nothing was offered to the key {key} for this decision: sign what \"hitl show --statement {}{} --key {key}\" prints",
+            self.record.id,
+            match self.ruling {
+                Ruling::Approve | Ruling::Justified => "",
+                Ruling::Reject | Ruling::Unjustified => " --reject -m REASON",
+            },
         );
         // The newest first.
         for offer in offers.iter().rev() {

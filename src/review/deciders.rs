@@ -87,6 +87,9 @@ impl Record {
             Decision::Confirm => {
                 format!("a confirmation by {} in person", visible(&self.bound.requester.name))
             }
+            Decision::Deny if self.is_lifted_alone() => {
+                format!("nobody but {}, who lifts the denial", visible(&self.bound.requester.name))
+            }
             _ if self.shown.requirements.is_empty() => {
                 "somebody's approval, and the policy names nobody who could give it".to_owned()
             }

@@ -191,6 +191,8 @@ fn describe_decisions(record: &Record, now: &Moment, lines: &mut Lines) {
     };
     lines.field("approved by", &record.approvals.iter().map(given).collect::<Vec<_>>());
     match (record.state, record.deadline()) {
+        // Nobody else is: what they type next is all that there is to it.
+        (State::Pending, _) if record.is_lifted_alone() => {}
         (State::Pending, Some(deadline)) => {
             let left = duration_text(deadline.remaining(now));
             let until = format!("until {}, {left} left", deadline.rfc3339());

@@ -17,21 +17,21 @@ use crate::system::text::{counted, visible};
 
 /// What is asked for.
 const PROMPT: &str =
-    "command (help, list, show N, plan N, approve N, reject N, history, snapshots, quit): ";
+    "command (help, list, show, plan, approve, reject, history, snapshots, quit): ";
 
 const HELP: &str = "\
 N is a number of the list, or the id of a request.
 list         what waits for a human, oldest first
 show N       all that there is to know of a request
 plan N       the plan that the requester attached
-approve N    say yes: shows the request first, then asks you to type how its id begins,
-             or, where the risk is critical, the name of the host in full
+approve N    say yes: shows the request first, then asks you to type how its id
+             begins or, where the risk is critical, the name of the host in full
 reject N     say no: asks you for a reason
 history      what was decided
 snapshots    what can be undone
 quit         leave
-An empty line does nothing. Text in double quotes was chosen by somebody else; what cannot be seen
-in it is spelled out.
+An empty line does nothing. Text in double quotes was chosen by somebody else;
+what cannot be seen in it is spelled out.
 ";
 
 /// The width that lines are broken to: there need not be a terminal.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::processes::monitor_of;
 use crate::terminal::Terminal;
+use crate::watching::Watch;
 use crate::world::{Ran, Running, World};
 use crate::world_or_skip;
 
@@ -105,6 +106,7 @@ fn a_soft_denial_is_lifted_on_record_apart_and_before_the_start() {
     for said in ["lifts freeze", "the site is down", "by the members of ops, security, until"] {
         assert!(shown.contains(said), "{said:?} in {shown}");
     }
+    assert!(!shown.contains("still needed"), "nobody else has to agree: {shown}");
     terminal.types(&format!("{}\n", id[..4].to_lowercase()));
     terminal.shows("that is on record, with your reason, and will be reviewed until");
     running.end().1.exits(0);
@@ -341,6 +343,17 @@ fn it_is_listed_until_another_human_has_reviewed_it() {
     world.audited(&second, "break-glass-reviewed", 1);
     assert!(!holds(&world).stdout.contains("nobody has reviewed"));
     world.hitl("alice", &["show", &first]).run().exits(0).prints("found it justified");
+}
+
+#[test]
+fn whoever_watches_is_told_of_its_review() {
+    let world = emergency_or_skip!();
+    let id = broken(&world, &COPY);
+    let (mut watch, listed) = Watch::begin(&world, "carol", &["--all"]);
+    assert_eq!((&listed[0]["id"], &listed[0]["review"]), (&Value::from(id.as_str()), &Value::Null));
+    world.approve("bob", &id).exits(0);
+    assert_eq!(watch.tells(&id, "finished")["review"]["judgement"], "justified");
+    watch.end();
 }
 
 #[test]

@@ -107,6 +107,26 @@ fn every_command_teaches_with_examples_that_fit_a_screen() {
 }
 
 #[test]
+fn paragraphs_of_help_fill_the_lines_that_the_terminal_has() {
+    for command in COMMANDS {
+        let words = [&words(command)[..], &["--help"]].concat();
+        let help = hitl(&words).env("COLUMNS", "80").output().unwrap();
+        let help = String::from_utf8(help.stdout).unwrap();
+        let prose = help.lines().collect::<Vec<_>>();
+        for pair in prose.windows(2) {
+            let [line, next] = [pair[0], pair[1]];
+            let first = next.split(' ').next().unwrap();
+            let both_are_prose =
+                ![line, next].iter().any(|one| one.is_empty() || one.starts_with(' '));
+            if both_are_prose && !line.ends_with(':') && !line.starts_with("Usage") {
+                let would_be = line.chars().count() + 1 + first.chars().count();
+                assert!(would_be > 80, "{command}: {line:?} ends early, before {next:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn no_command_is_missing_here() {
     for command in COMMANDS {
         let help = printed(&[&words(command)[..], &["--help"]].concat());
@@ -328,7 +348,7 @@ fn the_policy_page_names_every_field_that_a_policy_can_have() {
     let described: Vec<&str> =
         page.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
     let mut fields = 0;
-    for file in ["document", "rule", "require", "conditions"] {
+    for file in ["document", "channel", "rule", "require", "conditions"] {
         let source = kept(&format!("src/policy/{file}.rs"));
         let mut renamed = None;
         for line in source.lines().map(str::trim) {

@@ -431,7 +431,7 @@ fn the_plain_conversation_says_everything_line_by_line_and_decides_as_the_screen
     let ran = talk("help\nlist\nshow 1\nquit\n").exits(0);
     let line = format!("1. {id}: high risk, by alice, ");
     assert!(ran.stdout.contains(&line) && ran.stdout.contains("sh /srv/deploy.sh"), "{ran:?}");
-    assert!(ran.stdout.contains("command (help, list, show N, plan N, approve N"), "{ran:?}");
+    assert!(ran.stdout.contains("command (help, list, show, plan, approve, reject"), "{ran:?}");
     assert!(ran.stdout.contains("[1] /srv/deploy.sh\n"), "{ran:?}");
     for nothing in ["approve 1\n\n", "approve 1\ny\n", "approve 1\nyes\n", "reject 1\n\n", "\n\n"] {
         talk(nothing).exits(0);

@@ -13,7 +13,7 @@ use crate::processes::{monitor_of, process_of};
 use crate::world::World;
 
 /// A watch, and what it prints.
-struct Watch {
+pub struct Watch {
     child: Child,
     lines: BufReader<ChildStdout>,
 }
@@ -21,7 +21,7 @@ struct Watch {
 impl Watch {
     /// Starts one: what it lists first.
     #[track_caller]
-    fn begin(world: &World, user: &str, words: &[&str]) -> (Self, Vec<Value>) {
+    pub fn begin(world: &World, user: &str, words: &[&str]) -> (Self, Vec<Value>) {
         let words = [&["pending", "--json", "--watch"], words].concat();
         let mut command = world.hitl(user, &words).command();
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -51,7 +51,7 @@ impl Watch {
 
     /// Asserts that the next line is about this request in this state.
     #[track_caller]
-    fn tells(&mut self, id: &str, state: &str) -> Value {
+    pub fn tells(&mut self, id: &str, state: &str) -> Value {
         let line = self.next();
         assert_eq!(
             (line["id"].as_str(), line["state"].as_str()),
@@ -67,6 +67,12 @@ impl Watch {
     fn tells_nothing_before(&mut self, world: &World, user: &str) {
         let mark = world.ask(user, &["true", "mark"]);
         self.tells(&mark, "pending");
+    }
+
+    /// Ends it.
+    pub fn end(mut self) {
+        process_of(&self.child).kill(Signal::SIGKILL);
+        self.child.wait().unwrap();
     }
 }
 

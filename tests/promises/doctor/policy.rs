@@ -96,6 +96,9 @@ fn a_secret_that_others_can_read_is_named() {
     breaks("chmod 622 /etc/hitl/secret; chmod u=rw,go=w /etc/hitl/secret", "can be written");
     breaks("chmod 600 /etc/hitl/secret; chown 2001 /etc/hitl/secret", "uid 2001");
     breaks("rm /etc/hitl/secret", "does not exist");
+    // Also where its directory is not there either.
+    world.policy(&format!("{POLICY}{}", channel.replace("/secret}", "/secrets/page}")));
+    breaks("", "does not exist");
 }
 
 #[test]
