@@ -61,7 +61,7 @@ impl FileStore {
         Ok(places.map(|place| place.join(file_name(id))).collect())
     }
 
-    fn unreviewed_ones(&self) -> PathBuf {
+    pub(super) fn unreviewed_ones(&self) -> PathBuf {
         self.directory.join("unreviewed")
     }
 

@@ -43,7 +43,8 @@ impl FileStore {
     /// Watches all requests. To be called before the first look at them, so that nothing is missed
     /// between the two.
     pub fn watch(&self) -> StoreWatch {
-        let pending = self.pending();
+        // A review puts another file in the place of a run that has ended.
+        let places = [self.pending(), self.unreviewed_ones()];
         let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
         // As `waiting` has it: every write puts another file in a request's place.
         let changes = AddWatchFlags::IN_MOVED_TO
@@ -51,10 +52,12 @@ impl FileStore {
             | AddWatchFlags::IN_DELETE
             | AddWatchFlags::IN_ONLYDIR;
         let watching = || {
-            // There may be no request yet: the place where the first will come is watched.
-            durable::create_directory(&pending).ok()?;
             let inotify = Inotify::init(flags).ok()?;
-            inotify.add_watch(&pending, changes).ok()?;
+            for place in &places {
+                // There may be no request yet: the place where the first will come is watched.
+                durable::create_directory(place).ok()?;
+                inotify.add_watch(place, changes).ok()?;
+            }
             Some(inotify)
         };
         // Without inotify it still sees everything, later.
