@@ -38,7 +38,8 @@ fn an_approval_is_signed_from_the_screen_with_a_key_whose_passphrase_is_asked_fo
         fs::rename(&from, ssh.join(from.file_name().unwrap())).unwrap();
     }
     let id = world.ask("alice", &DEPLOY);
-    let desk = at_the_screen(world, "bob", SMALL);
+    // High enough for both statements that are shown before they are signed.
+    let desk = at_the_screen(world, "bob", (80, 120));
     say_yes(&desk, beginning(&id));
     // A wrong one first: nothing is decided, and the screen comes back.
     desk.shows("Enter passphrase");
@@ -47,7 +48,8 @@ fn an_approval_is_signed_from_the_screen_with_a_key_whose_passphrase_is_asked_fo
     desk.shows("press any key");
     assert_eq!(world.state(&id), "pending");
     desk.press(&["x"]);
-    desk.shows("nothing was decided");
+    // On the screen, where the key is taken for what it is.
+    desk.shows(&format!("── {id}: nothing was decided"));
     desk.press(&["a"]);
     desk.shows("Esc do not");
     desk.types(beginning(&id));
