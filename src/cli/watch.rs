@@ -3,7 +3,7 @@
 //! Who may see what is settled anew for whatever is told, so that somebody who has left a group is told
 //! nothing more. While nothing changes, nothing is done; while nobody reads, nothing is held.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -56,8 +56,9 @@ pub(super) fn watch(
                 let listing = protocol::note_overdue(&rooms)?;
                 told.damage(&rooms, &listing)?;
                 let mut records = listing.records;
-                // What was closed since is no longer among them, and its end is news.
-                records.extend(load(&rooms, told.forget_all_but(&records).into_iter())?);
+                // What was closed since is no longer among them, nor what waits for a review.
+                records.extend(load(&rooms, told.changeable_but(&records).into_iter())?);
+                told.forget_all_but(&records);
                 records
             }
         };
@@ -94,10 +95,8 @@ struct Known {
     digest: Digest,
     /// When time will change it.
     deadline: Option<Moment>,
-    /// Whether it has ended: it is listed no longer.
+    /// Whether nothing more happens to it.
     is_closed: bool,
-    /// Whether a review of it is still to come.
-    awaits_review: bool,
 }
 
 impl Told<'_> {
@@ -116,8 +115,7 @@ impl Told<'_> {
             let known = Known {
                 digest,
                 deadline: record.deadline().cloned(),
-                is_closed: record.state.is_closed(),
-                awaits_review: record.awaits_review(),
+                is_closed: record.state.is_closed() && !record.awaits_review(),
             };
             let before = self.known.insert(record.id.clone(), known);
             let is_news = before.is_none_or(|before| before.digest != digest);
@@ -135,18 +133,17 @@ impl Told<'_> {
         deadlines.map(|deadline| deadline.remaining(now)).min().unwrap_or(Duration::MAX)
     }
 
-    /// Forgets every request that is not among these and of which there is no more news to come: those
-    /// whose end was not told yet, or whose review may have come.
-    fn forget_all_but(&mut self, records: &[Record]) -> Vec<RequestId> {
-        let mut gone = std::mem::take(&mut self.known);
-        for record in records {
-            self.known.extend(gone.remove_entry(&record.id));
-        }
-        gone.retain(|_, known| !known.is_closed || known.awaits_review);
-        let news = gone.keys().cloned().collect();
-        gone.retain(|_, known| known.awaits_review);
-        self.known.extend(gone);
-        news
+    /// Those that were told, are not among these, and to which something can still happen.
+    fn changeable_but(&self, records: &[Record]) -> Vec<RequestId> {
+        let those: HashSet<&RequestId> = records.iter().map(|record| &record.id).collect();
+        let open = self.known.iter().filter(|(_, known)| !known.is_closed).map(|(id, _)| id);
+        open.filter(|id| !those.contains(id)).cloned().collect()
+    }
+
+    /// Forgets every request that is not among these: it is closed, or gone.
+    fn forget_all_but(&mut self, records: &[Record]) {
+        let those: HashSet<&RequestId> = records.iter().map(|record| &record.id).collect();
+        self.known.retain(|id, _| those.contains(id));
     }
 
     /// Says which requests cannot be read, once.

@@ -1,12 +1,17 @@
 //! Whose SSH key is whose: whether the lists can be used, and whether those whom the policy wants to sign
 //! can.
 
+use std::collections::BTreeSet;
+
 use super::{Finding, mend, people};
-use crate::policy::{Group, Policy, Presence};
+use crate::policy::{Demand, Group, Policy, Presence, Requirement};
 use crate::signing::{Signers, SignersError};
 use crate::system::identity::Account;
 use crate::system::text::{counted, visible};
 use crate::system::{Directories, Moment};
+
+/// What mends it.
+const ADD: &str = "\"hitl signers add LOGIN KEYFILE\"";
 
 /// The lists of signers, as far as this scope has any, held against the policy where there is one.
 pub(super) fn examine(directories: &Directories, policy: Option<&Policy>) -> Vec<Finding> {
@@ -49,8 +54,29 @@ pub fn signers_and_people(policy: &Policy, signers: &Signers, now: &Moment) -> V
     logins.sort_unstable();
     logins.dedup();
     found.extend(logins.into_iter().filter_map(|login| stranger(policy, login)));
-    let groups = policy.groups().iter().filter(|group| group.presence > Presence::Uid);
-    found.extend(groups.filter_map(|group| cannot_sign(policy, signers, group, now)));
+    let able = |groups: &[&Group], presence| able(policy, signers, groups, presence, now);
+    let mut unable = Vec::new();
+    for group in policy.groups().iter().filter(|group| group.presence > Presence::Uid) {
+        if able(&[group], group.presence) == 0 {
+            unable.push((vec![group.name.as_str()], group.presence));
+            found.push(group_cannot_sign(group));
+        }
+    }
+    for demand in policy.demands() {
+        for required in demand.requirements.iter().filter(|one| one.presence > Presence::Uid) {
+            let is_one =
+                |group: &&Group| required.groups.iter().any(|name| name == group.name.as_str());
+            let groups: Vec<&Group> = policy.groups().iter().filter(is_one).collect();
+            let known =
+                (groups.iter().map(|group| group.name.as_str()).collect(), required.presence);
+            let able = able(&groups, required.presence);
+            // Each lack is said once.
+            if able < required.count as usize && !unable.contains(&known) {
+                unable.push(known);
+                found.push(too_few_can_sign(&demand, required, able));
+            }
+        }
+    }
     found
 }
 
@@ -75,29 +101,56 @@ fn stranger(policy: &Policy, login: &str) -> Option<String> {
     })
 }
 
-/// A group that must sign, and nobody of it has a key for that.
-fn cannot_sign(policy: &Policy, signers: &Signers, group: &Group, now: &Moment) -> Option<String> {
-    // What the policy's groups lack themselves is another check's.
-    let members = people::members(policy, group, &mut Vec::new());
+/// How many of these groups have a key that proves this much.
+fn able(
+    policy: &Policy,
+    signers: &Signers,
+    groups: &[&Group],
+    presence: Presence,
+    now: &Moment,
+) -> usize {
     let fits = |login: &str| {
         signers.of_login(login).into_iter().any(|signer| {
-            signer.key().kind().best_presence() >= group.presence
+            signer.key().kind().best_presence() >= presence
                 && signer.valid_at(now)
                 && signers.revocation_of(signer.key()).is_none()
         })
     };
-    if members.iter().any(|member| fits(&member.name)) {
-        return None;
-    }
+    // What the policy's groups lack themselves is another check's.
+    let members = groups.iter().flat_map(|group| people::members(policy, group, &mut Vec::new()));
+    let able = members.filter(|member| fits(&member.name)).map(|member| member.uid);
+    able.collect::<BTreeSet<u32>>().len()
+}
+
+/// A group that must sign, and nobody of it has a key for that.
+fn group_cannot_sign(group: &Group) -> String {
     let name = group.name.as_str();
-    let (needs, kind) = match group.presence {
+    let (needs, kind) = key_for(group.presence);
+    format!("group {name} approves with {needs}, and nobody of it has one that counts{kind}: {ADD}")
+}
+
+/// What needs more signatures than there are people with a key for them.
+fn too_few_can_sign(demand: &Demand, required: &Requirement, able: usize) -> String {
+    let by = match &demand.by[..] {
+        [first, _, _, more @ ..] => format!("{first} (and {} more)", more.len() + 2),
+        few => few.join(" or "),
+    };
+    let (needs, kind) = key_for(required.presence);
+    let groups = required.groups_in_words();
+    let have = match able {
+        0 => format!("nobody of {groups} has one that counts{kind}"),
+        able => format!("only {able} of {groups} can{kind}"),
+    };
+    format!("{by} needs {} to approve with {needs}, and {have}: {ADD}", required.count)
+}
+
+/// What proves this much, and how such a key is made.
+fn key_for(presence: Presence) -> (&'static str, &'static str) {
+    match presence {
         Presence::Uid | Presence::Key => ("an SSH key", ""),
         Presence::Touch => ("a hardware key", " (ssh-keygen -t ed25519-sk)"),
         Presence::Verify => {
             ("a hardware key with a PIN", " (ssh-keygen -t ed25519-sk -O verify-required)")
         }
-    };
-    Some(format!(
-        "group {name} approves with {needs}, and nobody of it has one that counts{kind}: \"hitl signers add LOGIN KEYFILE\""
-    ))
+    }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::audit::{redact, redact_text};
 use crate::invocation::{Invocation, RequesterKind, RunAs};
-use crate::policy::{Decision, Requirement, Risk, Verdict};
+use crate::policy::{Decision, Presence, Requirement, Risk, Verdict};
 use crate::review::{Judgement, Record, RequestId, State};
 use crate::system::{ByteString, Digest, Host, Moment};
 
@@ -37,6 +37,10 @@ pub struct Facts {
     pub(super) reasons: Vec<String>,
     /// What the requester says.
     pub(super) reason: Option<String>,
+    /// Where they say it is asked for.
+    pub(super) ticket: Option<String>,
+    /// The digest of the plan that they attached, where they did.
+    pub(super) plan: Option<Digest>,
     requirements: Vec<Requirement>,
     still_needed: Vec<Requirement>,
     /// The same for people; empty where nobody is needed.
@@ -83,6 +87,9 @@ pub(super) struct Target {
 pub(super) struct Word {
     pub(super) name: String,
     uid: u32,
+    /// Of a yes: what it was given with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) presence: Option<Presence>,
     pub(super) message: Option<String>,
     at: String,
 }
@@ -96,6 +103,7 @@ impl Facts {
         let word = |approver: &crate::review::Approver, message: Option<&str>, at: &Moment| Word {
             name: approver.name.clone(),
             uid: approver.uid,
+            presence: None,
             message: message.map(sentence),
             at: at.rfc3339(),
         };
@@ -120,6 +128,8 @@ impl Facts {
             rules: bound.rules.clone(),
             reasons: shown.reasons.iter().take(20).map(|one| sentence(&one.text)).collect(),
             reason: bound.reason.as_deref().map(sentence),
+            ticket: bound.ticket.as_deref().map(sentence),
+            plan: bound.plan,
             requirements: shown.requirements.clone(),
             still_needed: if pending { record.missing() } else { Vec::new() },
             needed: if pending { record.needed() } else { String::new() },
@@ -128,7 +138,10 @@ impl Facts {
             approvals: record
                 .approvals
                 .iter()
-                .map(|one| word(&one.approver, one.message.as_deref(), &one.at))
+                .map(|one| Word {
+                    presence: Some(one.presence),
+                    ..word(&one.approver, one.message.as_deref(), &one.at)
+                })
                 .collect(),
             rejection: record
                 .rejection
@@ -180,6 +193,8 @@ impl Facts {
             rules: verdict.rules.clone(),
             reasons: verdict.reasons.iter().take(20).map(|one| sentence(&one.text)).collect(),
             reason: reason.map(sentence),
+            ticket: None,
+            plan: None,
             requirements: verdict.requirements.clone(),
             still_needed: Vec::new(),
             needed: String::new(),

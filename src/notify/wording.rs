@@ -3,7 +3,7 @@
 use super::facts::{Facts, cut};
 use super::{Event, News};
 use crate::invocation::RequesterKind;
-use crate::policy::Risk;
+use crate::policy::{Presence, Risk};
 use crate::system::ByteString;
 use crate::system::text::{visible, visible_argument};
 
@@ -73,9 +73,20 @@ impl Facts {
         if let Some(reason) = &self.reason {
             lines.push(format!("their reason, as they claim: {}", visible(reason)));
         }
+        if let Some(ticket) = &self.ticket {
+            lines.push(format!("their ticket, as they claim: {}", visible(ticket)));
+        }
+        if self.plan.is_some() {
+            lines.push(format!("their plan, as they claim: hitl show --plan {}", self.id));
+        }
         lines.extend(self.reasons.iter().take(5).map(|one| format!("why: {}", shown(one))));
         for yes in &self.approvals {
-            lines.push(format!("approved by {}{}", visible(&yes.name), said(yes.message.as_ref())));
+            let with = match yes.presence {
+                Some(presence) if presence > Presence::Uid => format!(" by {}", presence.word()),
+                _ => String::new(),
+            };
+            let (name, said) = (visible(&yes.name), said(yes.message.as_ref()));
+            lines.push(format!("approved by {name}{with}{said}"));
         }
         if let Some(no) = &self.rejection {
             lines.push(format!("rejected by {}{}", visible(&no.name), said(no.message.as_ref())));

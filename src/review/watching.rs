@@ -43,7 +43,7 @@ impl FileStore {
     /// Watches all requests. To be called before the first look at them, so that nothing is missed
     /// between the two.
     pub fn watch(&self) -> StoreWatch {
-        // A run of a lifted denial is news once more, when somebody has reviewed it where it lies.
+        // A review puts another file in the place of a run that has ended.
         let places = [self.pending(), self.unreviewed_ones()];
         let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
         // As `waiting` has it: every write puts another file in a request's place.

@@ -44,7 +44,7 @@ const QUESTION: &str = "else it is refused: ";
 const COPY: [&str; 3] = ["cp", "/srv/new", "/srv/state"];
 
 /// A host in December, with something to deploy.
-fn open(world: World) -> World {
+pub fn open(world: World) -> World {
     world.policy(POLICY);
     world.write("srv/new", "new\n");
     world.write("srv/state", "old\n");
@@ -72,7 +72,7 @@ fn asked(world: &World, user: &str, command: &[&str]) -> (Terminal, Running, Str
 }
 
 /// alice breaks the glass for this, and means it: its id.
-fn broken(world: &World, command: &[&str]) -> String {
+pub fn broken(world: &World, command: &[&str]) -> String {
     let (mut terminal, running, id) = asked(world, "alice", command);
     terminal.types(&format!("{}\n", &id[..4]));
     running.end().1.exits(0);

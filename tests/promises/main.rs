@@ -26,6 +26,7 @@ mod confining;
 mod confirming;
 mod deadly;
 mod deciding;
+mod deciding_on_screen;
 mod desk;
 mod doctor;
 mod editing;

@@ -95,9 +95,11 @@ fn body(request: &Request) -> Value {
 fn what_waits_is_told_at_once_by_a_webhook_that_anybody_who_knows_the_secret_can_verify() {
     let endpoint = Endpoint::start(&[OK]);
     let world = with_webhook(world_or_skip!(), &endpoint);
-    let words = ["run", "--no-wait", "--json", "--reason", "ticket 4711 PASSWORD=hunter3", "--"];
+    let words = ["run", "--no-wait", "--json", "--reason", "ticket 4711 PASSWORD=hunter3"];
+    let claims = ["--ticket", "OPS-4711", "--plan", "-", "--"];
     let command = ["sh", "/srv/deploy.sh", "--password=hunter2"];
-    let ran = world.hitl("alice", &[&words[..], &command].concat()).run();
+    let call = world.hitl("alice", &[&words[..], &claims, &command].concat());
+    let ran = call.with_input(b"it deploys what hunter4 wrote\n").run();
     let id = crate::office::asked(&ran);
     let request = endpoint.request();
     assert_eq!(request.line, "POST /hook/T0K3N-IN-PATH HTTP/1.1");
@@ -117,6 +119,10 @@ fn what_waits_is_told_at_once_by_a_webhook_that_anybody_who_knows_the_secret_can
     let shown = world.hitl("root", &["show", "--json", &id]).run().exits(0).json();
     assert_eq!(data["digest"], shown["digest"]);
     assert_eq!(data["still_needed"], shown["still_needed"]);
+    // That there is a plan, and which, but not what it says.
+    assert_eq!(data["ticket"], "OPS-4711");
+    assert_eq!(data["plan"], shown["bound"]["plan"]);
+    assert!(data["plan"].as_str().unwrap().starts_with("sha256:"), "{data}");
     // Neither a secret nor what binds, nor anything that decides.
     for word in ["hunter", "nonce", "salt", "environment", "approve?", "http"] {
         assert!(!request.body.contains(word), "{word}: {}", request.body);
@@ -149,7 +155,8 @@ fn every_turn_of_a_request_is_told_and_the_life_that_the_log_tells_stays_whole()
     assert_eq!(next().0, "request.pending");
     world.approve("bob", &first).exits(0);
     let (kind, data) = next();
-    assert_eq!((kind.as_str(), &data["approvals"][0]["name"]), ("request.approved", &json!("bob")));
+    let given = (&data["approvals"][0]["name"], &data["approvals"][0]["presence"]);
+    assert_eq!((kind.as_str(), given), ("request.approved", (&json!("bob"), &json!("uid"))));
     world.resume("alice", &first).exits(0);
     let (kind, data) = next();
     assert_eq!(

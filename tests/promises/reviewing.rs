@@ -11,11 +11,12 @@ use crate::terminal::Terminal;
 use crate::world::World;
 use crate::world_or_skip;
 
-const SMALL: (u16, u16) = (80, 24);
+/// The smallest terminal that many have.
+pub const SMALL: (u16, u16) = (80, 24);
 
 /// A desk at which `hitl review` has listed what there is.
 #[track_caller]
-fn at_the_screen(world: &World, user: &str, size: (u16, u16)) -> Desk {
+pub fn at_the_screen(world: &World, user: &str, size: (u16, u16)) -> Desk {
     let desk = Desk::open(world, user, size, &[]);
     desk.types("hitl review\n");
     desk.shows(" live");
@@ -23,15 +24,17 @@ fn at_the_screen(world: &World, user: &str, size: (u16, u16)) -> Desk {
 }
 
 /// Opens the only request and reads it to its end.
-fn read(desk: &Desk) {
+pub fn read(desk: &Desk) {
     desk.press(&["Enter"]);
-    desk.shows("PENDING");
+    desk.shows(" risk  ");
+    desk.shows_no("reading …");
     desk.press(&["G"]);
     // It says so once it has been read whole.
     desk.shows("the end");
 }
 
-fn beginning(id: &str) -> &str {
+/// What is typed of an id to approve it.
+pub fn beginning(id: &str) -> &str {
     id.split('-').next().unwrap()
 }
 

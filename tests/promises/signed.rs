@@ -28,18 +28,18 @@ rules:
   - {id: two, match: {command: /usr/bin/cp}, decision: approve, require: [{group: ops, count: 2}]}
 "#;
 
-const DEPLOY: [&str; 2] = ["sh", "/srv/deploy.sh"];
+pub const DEPLOY: [&str; 2] = ["sh", "/srv/deploy.sh"];
 const NAMESPACE: &str = "hitl-approval-v1";
 /// OpenSSH's own software security key (Debian: openssh-tests).
 const SECURITY_KEY: &str = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so";
 
 /// An office whose members sign, and the place where their keys are.
-struct SigningOffice {
-    world: World,
+pub struct SigningOffice {
+    pub world: World,
     keys: TempDir,
 }
 
-fn open(world: World) -> SigningOffice {
+pub fn open(world: World) -> SigningOffice {
     world.policy(POLICY);
     world.write("srv/deploy.sh", "echo ran >> /srv/ran\n");
     let keys = TempDir::new().unwrap();
@@ -50,9 +50,14 @@ fn open(world: World) -> SigningOffice {
 impl SigningOffice {
     /// Makes a key of this type for somebody: its file, which only they can read.
     fn key(&self, user: &str, name: &str, options: &[&str]) -> PathBuf {
+        self.key_with(user, name, "", options)
+    }
+
+    /// The same with a passphrase.
+    fn key_with(&self, user: &str, name: &str, passphrase: &str, options: &[&str]) -> PathBuf {
         let path = self.keys.path().join(name);
         let made = Command::new("ssh-keygen")
-            .args(["-q", "-N", "", "-C", user, "-f"])
+            .args(["-q", "-N", passphrase, "-C", user, "-f"])
             .arg(&path)
             .args(options)
             .env("SSH_SK_PROVIDER", SECURITY_KEY)
@@ -66,7 +71,18 @@ impl SigningOffice {
 
     /// Makes a key and registers it.
     fn registered(&self, user: &str, name: &str, options: &[&str]) -> PathBuf {
-        let path = self.key(user, name, options);
+        self.registered_with(user, name, "", options)
+    }
+
+    /// The same with a passphrase.
+    pub fn registered_with(
+        &self,
+        user: &str,
+        name: &str,
+        passphrase: &str,
+        options: &[&str],
+    ) -> PathBuf {
+        let path = self.key_with(user, name, passphrase, options);
         let public = path.with_extension("pub");
         let line = format!("{user} {}", fs::read_to_string(public).unwrap());
         let registry = self.world.outside("etc/hitl/allowed_signers");
@@ -114,7 +130,7 @@ impl SigningOffice {
     }
 
     /// The only entry of this action about a request.
-    fn entry(&self, id: &str, action: &str) -> Value {
+    pub fn entry(&self, id: &str, action: &str) -> Value {
         self.world.audited(id, action, 1);
         let found = |entry: &Value| {
             entry["event"]["action"] == action && entry["hitl"]["request_id"] == *id

@@ -243,6 +243,35 @@ fn what_does_not_fit_the_policy_or_the_host_is_found_by_check_and_by_doctor() {
 }
 
 #[test]
+fn a_rule_whose_signatures_nobody_could_give_is_found_by_check_and_by_doctor() {
+    let world = office_or_skip!();
+    world.policy(&crate::office::POLICY.replace(
+        "rules:\n",
+        "rules:\n\
+         \x20 - {id: wipes, match: {command: /usr/bin/rm}, decision: approve, require: [{group: security, presence: touch}]}\n\
+         \x20 - {id: dumps, match: {command: /usr/bin/dd}, decision: approve, require: [{group: security, count: 2, presence: key}]}\n",
+    ));
+    let carol = key_of(&world, "carol", "id");
+    world.hitl("root", &["signers", "add", "carol", &carol]).run().exits(0);
+    let check = world.hitl("root", &["signers", "check", "--json"]).run().exits(0).json();
+    let warnings = check["warnings"].to_string();
+    for expected in [
+        "rule wipes needs 1 to approve with a hardware key, and nobody of security has one that \
+         counts (ssh-keygen -t ed25519-sk)",
+        "rule dumps needs 2 to approve with an SSH key, and only 1 of security can",
+    ] {
+        assert!(warnings.contains(expected), "{expected}: {warnings}");
+    }
+    assert_eq!(check["warnings"].as_array().unwrap().len(), 2, "{warnings}");
+    let doctor = world.hitl("root", &["doctor"]).run();
+    assert!(doctor.stdout.contains("rule wipes needs 1 to approve"), "{doctor:?}");
+    let mallory = key_of(&world, "mallory", "id");
+    world.hitl("root", &["signers", "add", "mallory", &mallory]).run().exits(0);
+    let check = world.hitl("root", &["signers", "check"]).run().exits(0);
+    assert!(!check.stdout.contains("dumps"), "{check:?}");
+}
+
+#[test]
 fn a_file_that_is_not_installed_is_checked_with_the_callers_own_rights() {
     let world = office_or_skip!();
     let file = key_of(&world, "bob", "id");
