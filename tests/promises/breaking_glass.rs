@@ -357,6 +357,21 @@ fn whoever_watches_is_told_of_its_review() {
 }
 
 #[test]
+fn whoever_watches_before_anything_was_asked_for_is_told_of_it_and_of_its_review() {
+    let world = emergency_or_skip!();
+    let (mut watch, listed) = Watch::begin(&world, "carol", &["--all"]);
+    assert_eq!(listed, [] as [Value; 0]);
+    let id = broken(&world, &COPY);
+    // The states before it may be told too, or have passed already.
+    let ended = std::iter::repeat_with(|| watch.next()).find(|told| told["state"] == "finished");
+    let ended = ended.unwrap();
+    assert_eq!((&ended["id"], &ended["review"]), (&Value::from(id.as_str()), &Value::Null));
+    world.approve("bob", &id).exits(0);
+    assert_eq!(watch.tells(&id, "finished")["review"]["judgement"], "justified");
+    watch.end();
+}
+
+#[test]
 fn the_requester_cannot_review_it_as_somebody_else_in_the_same_login_session() {
     let world = emergency_or_skip!();
     let set = world.program("root", "/usr/bin/true", &[] as &[&str]).logged_in_as("alice");
