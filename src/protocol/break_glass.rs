@@ -17,6 +17,7 @@ use crate::notify;
 use crate::policy::{Decision, Emergency, Enforcement, Verdict, required_in_words};
 use crate::review::{self, BreakGlass, Listing, Record, RequestStore, State};
 use crate::system::Moment;
+use crate::system::unprivileged::limit_too_low;
 
 /// How many characters of the id are to be typed.
 const TYPED: usize = 4;
@@ -113,6 +114,14 @@ pub(super) fn run(
     case: &Case<'_>,
     manner: &mut Manner<'_>,
 ) -> Result<Outcome, ProtocolError> {
+    if !channels(case).is_empty()
+        && let Some(limit) = limit_too_low()
+    {
+        let why = format!(
+            "it was not lifted: nobody could be told of it, for your limit on {limit} (ulimit) is too low and cannot be raised here; raise it and try again"
+        );
+        return deny_because(rooms, case, why);
+    }
     let mut record = decisions::make(rooms, case)?;
     manner.front.event(&Event::BreakingGlass(&told::record(&record)?));
     if let Err(why) = confirm(&record, manner.front) {

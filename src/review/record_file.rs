@@ -21,8 +21,8 @@ use crate::system::canonical::CanonicalError;
 /// and environment names together.
 const LARGEST_NEW: usize = 4 << 20;
 
-/// The most that any request may take. The difference is room for approvals, so that nobody makes
-/// a request just too large to be decided.
+/// The most that any request may take. The difference is room for approvals, and for what is offered to
+/// be signed, so that nobody makes a request just too large to be decided.
 const LARGEST: usize = 8 << 20;
 
 /// The bytes of a request's file.
@@ -30,7 +30,8 @@ pub(super) fn encode(path: &Path, record: &Record) -> Result<Vec<u8>, StoreError
     check(record, &record.id).map_err(|what| damaged(path, what))?;
     let bytes = sealed(&serde_json::to_vec(record).map_err(CanonicalError::from)?);
     let is_new = matches!(record.state, State::Pending | State::Approved);
-    let limit = if record.approvals.is_empty() && is_new { LARGEST_NEW } else { LARGEST };
+    let is_new = is_new && record.approvals.is_empty() && record.offers.is_empty();
+    let limit = if is_new { LARGEST_NEW } else { LARGEST };
     if bytes.len() > limit {
         return Err(StoreError::TooLarge { size: bytes.len(), limit });
     }
@@ -228,6 +229,27 @@ mod tests {
         let record = samples::record();
         let other = "0000-0000".parse().unwrap();
         assert!(decode(&bytes_of(&record), &other).unwrap_err().contains("K7Q2-MX4P"));
+    }
+
+    #[test]
+    fn a_request_as_large_as_it_may_be_can_still_be_offered_to_be_signed() {
+        let mut record = samples::record();
+        let room = LARGEST_NEW - bytes_of(&record).len();
+        record.bound.argv.push("x".repeat(room - 3).as_str().into());
+        record.digest = record.bound.digest().unwrap();
+        assert_eq!(bytes_of(&record).len(), LARGEST_NEW);
+        let log =
+            crate::audit::LogHead { origin: "log".into(), sequence: 1, leaf: Digest::of(b"") };
+        let offer = crate::review::Offer {
+            ruling: crate::review::Ruling::Approve,
+            principal: "bob".to_owned(),
+            key: "SHA256:x".to_owned(),
+            log,
+            message: None,
+            at_ms: 0,
+        };
+        record.offer(1001, offer);
+        assert!(bytes_of(&record).len() > LARGEST_NEW);
     }
 
     #[test]

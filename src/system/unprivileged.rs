@@ -34,6 +34,18 @@ const LIMITS: [(Resource, u64); 5] = [
     (Resource::Cpu, 60),
 ];
 
+/// With less than this of something, a program that talks to the outside may not get far: processes (a
+/// thread is one), open files, address space, seconds of processing time.
+const LEAST: [(Resource, u64, &str); 4] = [
+    (Resource::Nproc, 32, "processes"),
+    (Resource::Nofile, 64, "open files"),
+    (Resource::As, 256 << 20, "memory"),
+    (Resource::Cpu, 10, "processing time"),
+];
+
+/// CAP_SYS_RESOURCE (capabilities(7)), which a container's root may lack: it raises limits.
+const SYS_RESOURCE: u32 = 24;
+
 /// How long it may go on once it has said all, before it is ended.
 const LEAVE: Duration = Duration::from_secs(2);
 
@@ -73,6 +85,26 @@ pub enum UnprivilegedError {
     /// The system refused something.
     #[error("cannot be listened to: {0}")]
     System(io::Error),
+}
+
+/// Which limit that the caller has set keeps such a program from its work, and cannot be raised by this
+/// process: in words. Limits are inherited, so that whoever calls could keep it quiet by them.
+pub fn limit_too_low() -> Option<&'static str> {
+    let is_raised = may_raise_limits();
+    let too_low = |(resource, least, _): &&(Resource, u64, &str)| {
+        let limit = getrlimit(*resource);
+        let known = if *resource == Resource::Nproc { limit.current } else { limit.maximum };
+        !is_raised && known.is_some_and(|known| known < *least)
+    };
+    LEAST.iter().find(too_low).map(|(_, _, words)| *words)
+}
+
+fn may_raise_limits() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    effective
+        .and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok())
+        .is_some_and(|capabilities| capabilities >> SYS_RESOURCE & 1 == 1)
 }
 
 impl Unprivileged<'_> {

@@ -703,3 +703,28 @@ fn everybody_named_for_it_is_told_at_once() {
     let broke = entries.iter().find(|entry| entry["event"]["action"] == "break-glass").unwrap();
     assert_eq!(broke["hitl"]["channels"], serde_json::json!(["pager"]));
 }
+
+#[test]
+fn whoever_sees_to_it_that_nobody_could_be_told_lifts_nothing() {
+    let world = emergency_or_skip!();
+    let capabilities = std::fs::read_to_string("/proc/self/status").unwrap();
+    let bounding = capabilities.lines().find_map(|line| line.strip_prefix("CapBnd:")).unwrap();
+    if u64::from_str_radix(bounding.trim(), 16).unwrap() & (1 << 24) != 0 {
+        // Root raises such limits itself (CAP_SYS_RESOURCE): it is told all the same.
+        return;
+    }
+    let channels = "channels: [{name: pager, kind: command, run: [/usr/bin/true]}]\nrules:";
+    let policy = POLICY.replacen("rules:", channels, 1);
+    world.policy(&policy.replace("{groups: [ops],", "{groups: [ops], notify: [pager],"));
+    for limit in ["-u 1", "-n 20", "-v 200000", "-t 1"] {
+        let line = format!("ulimit {limit}; exec hitl {}", breaking(&COPY).join(" "))
+            .replace("the site is down", "'the site is down'");
+        let (mut terminal, other_end) = Terminal::new();
+        let call = world.script("alice", &line).on_terminal(other_end);
+        let child = call.command().spawn().unwrap();
+        terminal.shows("nobody could be told of it");
+        crate::world::finish(child).exits(77);
+        assert_eq!(world.read("srv/state"), "old\n", "{limit}");
+    }
+    holds(&world);
+}
