@@ -4,8 +4,7 @@
 use std::fs;
 
 use crate::breaking_glass::{self, broken};
-use crate::desk::Desk;
-use crate::reviewing::{SMALL, at_the_screen, beginning, read};
+use crate::reviewing::{SMALL, at_the_screen, beginning};
 use crate::signed::{self, DEPLOY};
 use crate::world::World;
 use crate::world_or_skip;
@@ -16,15 +15,6 @@ const PASSPHRASE: &str = "open sesame";
 fn host_of(world: &World, id: &str) -> String {
     let shown = world.hitl("root", &["show", "--json", id]).run().exits(0).json();
     shown["bound"]["host"]["name"].as_str().unwrap().to_owned()
-}
-
-/// Opens the only request, reads it and says yes by typing this.
-fn say_yes(desk: &Desk, typed: &str) {
-    read(desk);
-    desk.press(&["a"]);
-    desk.shows("Esc do not");
-    desk.types(typed);
-    desk.press(&["Enter"]);
 }
 
 #[test]
@@ -40,7 +30,12 @@ fn an_approval_is_signed_from_the_screen_with_a_key_whose_passphrase_is_asked_fo
     let id = world.ask("alice", &DEPLOY);
     // High enough for both statements that are shown before they are signed.
     let desk = at_the_screen(world, "bob", (80, 120));
-    say_yes(&desk, beginning(&id));
+    desk.press(&["Enter"]);
+    desk.shows(" lines\n");
+    desk.press(&["a"]);
+    desk.shows("Esc do not");
+    desk.types(beginning(&id));
+    desk.press(&["Enter"]);
     // A wrong one first: nothing is decided, and the screen comes back.
     desk.shows("Enter passphrase");
     desk.types("no idea");

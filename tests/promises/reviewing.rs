@@ -24,7 +24,7 @@ pub fn at_the_screen(world: &World, user: &str, size: (u16, u16)) -> Desk {
 }
 
 /// Opens the only request and reads it to its end.
-pub fn read(desk: &Desk) {
+fn read(desk: &Desk) {
     desk.press(&["Enter"]);
     desk.shows(" risk  ");
     desk.shows_no("reading …");
