@@ -156,6 +156,8 @@ fn damaged(path: &Path, what: impl Into<String>) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::review::samples;
 
@@ -259,5 +261,21 @@ mod tests {
         record.digest = record.bound.digest().unwrap();
         let refused = encode(Path::new("/store/x"), &record);
         assert!(matches!(refused, Err(StoreError::TooLarge { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_is_unsealed_as_it_was_and_nothing_else_is(
+            json in prop::collection::vec(any::<u8>(), 0..200),
+            cut in any::<prop::sample::Index>(),
+            more in prop::collection::vec(any::<u8>(), 1..10),
+        ) {
+            let file = sealed(&json);
+            prop_assert_eq!(unsealed(&file), Some(&json[..]));
+            prop_assert_eq!(unsealed(&file[..cut.index(file.len())]), None);
+            let longer = [&file[..], &more].concat();
+            prop_assert_eq!(unsealed(&longer), None);
+            prop_assert_eq!(unsealed(&json), None);
+        }
     }
 }

@@ -174,3 +174,54 @@ fn cut(value: String) -> String {
     let (kept, missing) = value.split_at(boundary.unwrap_or_default());
     format!("{kept}[cut: {} bytes, {}]", missing.len(), Digest::of(missing.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::review::samples;
+
+    fn offered([principal, key, message]: [String; 3]) -> Offer {
+        // A log's origin holds no white space (see `audit`).
+        let log = LogHead { origin: "hitl/web1".into(), sequence: 0, leaf: Digest::of(b"") };
+        let (ruling, at_ms) = (Ruling::Approve, 0);
+        Offer { ruling, principal, key, log, message: Some(message), at_ms }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn no_text_makes_another_line_of_a_statement(
+            arguments in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3000), 1..4),
+            texts in prop::collection::vec("(?s).{0,40}\n?.{0,40}", 11),
+        ) {
+            let text = |at: usize| texts[at].clone();
+            let mut record = samples::record();
+            let plain = offered(["bob", "SHA256:x", "fine"].map(str::to_owned)).statement(&record);
+            let bound = &mut record.bound;
+            bound.argv = arguments.into_iter().map(ByteString::from).collect();
+            bound.directory = text(0).as_str().into();
+            bound.executable.path = text(1).as_str().into();
+            bound.host.name = text(2);
+            bound.requester.name = text(3);
+            bound.run_as.user = text(4);
+            bound.rules = vec![text(5), text(6)];
+            bound.environment.names = vec![text(7).as_str().into()];
+            bound.reason = Some(text(8));
+            bound.ticket = Some(text(9));
+            record.shown.requirements = vec![Requirement {
+                groups: vec![text(10)],
+                count: 1,
+                presence: crate::policy::Presence::Key,
+            }];
+            let statement = offered([text(3), text(4), text(5)]).statement(&record);
+            let names = |statement: &str| -> Vec<String> {
+                statement.lines().map(|line| line.split(": ").next().unwrap().to_owned()).collect()
+            };
+            prop_assert_eq!(names(&statement), names(&plain));
+            prop_assert!(!statement.contains('\r') && statement.len() < 32 * 1024);
+        }
+    }
+}

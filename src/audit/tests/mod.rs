@@ -274,3 +274,18 @@ fn a_log_that_somebody_else_could_write_is_refused() {
     symlink(&elsewhere, fixture.segment()).unwrap();
     assert!(append().is_err());
 }
+
+proptest::proptest! {
+    #[test]
+    fn a_head_is_read_as_it_was_written_and_no_other_text_is_one(
+        origin in "[^ ]{0,40}",
+        sequence in proptest::prelude::any::<u64>(),
+        other in "(hitl/a [+0 ]{0,2}1 (sha256|SHA256):[0-9a-fA-F]{64}.?|(?s).{0,80})",
+    ) {
+        let head = LogHead { origin, sequence, leaf: Digest::of(b"leaf") };
+        proptest::prop_assert_eq!(LogHead::parse(&head.to_string()), Some(head));
+        if let Some(head) = LogHead::parse(&other) {
+            proptest::prop_assert_eq!(head.to_string(), other);
+        }
+    }
+}
