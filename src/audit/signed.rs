@@ -11,6 +11,7 @@ use super::entry::field;
 use super::line::Line;
 use super::{Action, LogHead};
 use crate::policy::Presence;
+use crate::review::Offer;
 use crate::signing::{NAMESPACE, Signature};
 use crate::system::Digest;
 
@@ -86,6 +87,9 @@ impl Signatures {
             || line.user.as_ref().is_none_or(|user| user.name != login)
         {
             return Err("it is signed by somebody else than it says".to_owned());
+        }
+        if !statement.starts_with(Offer::FIRST_LINE) {
+            return Err("what was signed is no statement of hitl's".to_owned());
         }
         let expected = [
             ("decision", ruling.to_owned()),

@@ -75,6 +75,9 @@ pub struct Offer {
 }
 
 impl Offer {
+    /// What every statement begins with: its format. What lacks it is none.
+    pub const FIRST_LINE: &str = "hitl-approval/v1\n";
+
     /// The statement about this request, with a line feed at its end.
     pub fn statement(&self, record: &Record) -> String {
         let bound = &record.bound;
@@ -108,7 +111,7 @@ impl Offer {
             ("signed-at", seconds(self.at_ms)),
             ("expires", seconds(bound.expires_ms)),
         ];
-        let mut statement = String::from("hitl-approval/v1\n");
+        let mut statement = String::from(Self::FIRST_LINE);
         for (name, value) in lines {
             statement.push_str(name);
             statement.push_str(": ");
