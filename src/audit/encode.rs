@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::entry::field;
 use super::{Action, AuditError, Entry, LINE_LIMIT, Outcome, leaf};
 use crate::system::canonical::{self, CanonicalError};
+use crate::system::text::cut as cut_text;
 use crate::system::{Digest, Host, Moment};
 
 /// The version of the Elastic Common Schema that the field names follow.
@@ -148,12 +149,11 @@ fn shorten(
     cut: &mut u64,
 ) -> Result<(), CanonicalError> {
     match value {
-        Value::String(whole) if whole.len() > text => {
-            let boundary = (0..=text).rev().find(|at| whole.is_char_boundary(*at));
-            let (kept, missing) = whole.split_at(boundary.unwrap_or_default());
-            let marker = format!("{kept}[cut: {} bytes, {}]", missing.len(), digest_of(missing));
-            *whole = marker;
-            *cut += 1;
+        Value::String(whole) => {
+            if let Some(shorter) = cut_text(whole, text) {
+                *whole = shorter;
+                *cut += 1;
+            }
         }
         Value::Array(list) => {
             if list.len() > items && list.iter().all(Value::is_string) {

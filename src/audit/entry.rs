@@ -11,8 +11,16 @@ use super::{Action, Entry, EntryUser, Outcome, redact, redact_text};
 use crate::execute::{ConfinementLevel, Ending};
 use crate::invocation::{RequesterKind, RunAs};
 use crate::policy::{Authenticate, Confine, Decision, PolicyIdentity, Verdict};
-use crate::review::{Approval, Judgement, RequestId};
-use crate::system::{ByteString, Digest, Moment};
+use crate::review::RequestId;
+use crate::system::{ByteString, Digest};
+
+mod glass;
+mod notification;
+mod people;
+
+pub use glass::GlassBroken;
+pub use notification::Notification;
+pub use people::SignersChange;
 
 /// The names of the details that stand under `hitl`.
 pub(super) mod field {
@@ -134,23 +142,6 @@ pub struct Confined {
     pub writable: Vec<ByteString>,
 }
 
-/// What came of telling somebody.
-#[derive(Clone, Copy, Debug)]
-pub struct Notification<'a> {
-    /// The channel's name.
-    pub channel: &'a str,
-    /// Its kind, in one word.
-    pub kind: &'a str,
-    /// What was told, in one word: `request.pending`.
-    pub event: &'a str,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// The HTTP status that came last, or the exit status of a program; `None`: there was none.
-    pub status: Option<u16>,
-    /// Why it failed, a clause; `None`: it did not.
-    pub error: Option<&'a str>,
-}
-
 impl Confined {
     fn to_value(&self) -> Value {
         let writable: Vec<String> =
@@ -169,34 +160,6 @@ impl Confined {
     }
 }
 
-/// How it changed whose key counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SignersChange<'a> {
-    /// A key came. `allowed_signers` has this digest from then on.
-    Added(&'a Digest),
-    /// A key went. `allowed_signers` has this digest from then on.
-    Removed(&'a Digest),
-    /// A key does not count from this entry on, because of that.
-    Revoked(&'a str),
-}
-
-/// A denial that is lifted.
-#[derive(Clone, Copy, Debug)]
-pub struct GlassBroken<'a> {
-    /// What the policy says beside it.
-    pub verdict: &'a Verdict,
-    /// The rules that deny.
-    pub lifted: &'a [String],
-    /// Why, in the requester's words.
-    pub reason: &'a str,
-    /// Until when it is to be reviewed.
-    pub review_by: &'a Moment,
-    /// The groups that review it.
-    pub reviewers: &'a [String],
-    /// The channels to be told.
-    pub channels: &'a [String],
-}
-
 /// Who must approve.
 fn requirements(verdict: &Verdict) -> Value {
     let needed = verdict.requirements.iter();
@@ -212,36 +175,6 @@ fn requirements(verdict: &Verdict) -> Value {
 }
 
 impl Entry {
-    /// Root changed whose key counts: `principal` has the key of this fingerprint, whose whole text is
-    /// `key` (algorithm and Base64). Recorded before the file changes.
-    pub fn signers_changed(
-        user: &EntryUser,
-        change: SignersChange<'_>,
-        principal: &str,
-        fingerprint: &str,
-        key: &str,
-    ) -> Self {
-        let entry = Self {
-            user: Some(user.clone()),
-            ..Self::of_the_log(Action::SignersChanged, Outcome::Success)
-        };
-        let entry = entry
-            .with(field::PRINCIPAL, principal.into())
-            .with(field::FINGERPRINT, fingerprint.into())
-            .with(field::KEY, key.into());
-        match change {
-            SignersChange::Added(digest) => {
-                entry.with(field::CHANGE, "added".into()).with(field::FILE_DIGEST, json!(digest))
-            }
-            SignersChange::Removed(digest) => {
-                entry.with(field::CHANGE, "removed".into()).with(field::FILE_DIGEST, json!(digest))
-            }
-            SignersChange::Revoked(because) => {
-                entry.with(field::CHANGE, "revoked".into()).text(field::BECAUSE, because)
-            }
-        }
-    }
-
     /// Somebody asked for a command.
     pub fn requested(
         reference: &Reference,
@@ -319,91 +252,6 @@ impl Entry {
         Self::new(Action::AuthenticationFailed, Outcome::Failure, reference, user)
             .with(field::WRONG, wrong.into())
             .text(field::BECAUSE, because)
-    }
-
-    /// A human said yes.
-    pub fn approved(reference: &Reference, approval: &Approval) -> Self {
-        let approver = &approval.approver;
-        let user = EntryUser {
-            name: approver.name.clone(),
-            uid: approver.uid,
-            login_uid: approver.login_uid,
-        };
-        let mut entry = Self::new(Action::ApprovalRecorded, Outcome::Success, reference, &user)
-            .with(field::KIND, json!(approver.kind))
-            .with(field::GROUPS, json!(approver.groups))
-            .with(field::PRESENCE, json!(approval.presence));
-        if let Some(message) = &approval.message {
-            entry = entry.text(field::MESSAGE, message);
-        }
-        entry
-    }
-
-    /// A human said no.
-    pub fn rejected(reference: &Reference, approver: &EntryUser, message: &str) -> Self {
-        Self::new(Action::ApprovalRejected, Outcome::Failure, reference, approver)
-            .text(field::MESSAGE, message)
-    }
-
-    /// How whoever decided proved that it was them: `login`, `password` or `signature`.
-    pub fn proved_by(self, proof: &str) -> Self {
-        self.with(field::PROOF, proof.into())
-    }
-
-    /// With what they signed, whole: by this principal's key of this fingerprint.
-    pub fn signed(self, principal: &str, key: &str, statement: &str, signature: &str) -> Self {
-        self.with(field::PRINCIPAL, principal.into())
-            .with(field::FINGERPRINT, key.into())
-            .with(field::STATEMENT, statement.into())
-            .with(field::SIGNATURE, signature.into())
-    }
-
-    /// The requester lifts a denial: what for, and what is needed all the same. Durable before anything
-    /// starts.
-    pub fn glass_broken(
-        reference: &Reference,
-        requester: &EntryUser,
-        broken: &GlassBroken<'_>,
-    ) -> Self {
-        let verdict = broken.verdict;
-        let mut entry = Self::new(Action::BreakGlass, Outcome::Unknown, reference, requester)
-            .with(field::KIND, json!(verdict.requester_kind))
-            .with(field::DECISION, json!(verdict.decision))
-            .with(field::REQUIREMENTS, requirements(verdict))
-            .with(field::LIFTED, json!(broken.lifted))
-            .with(field::REVIEW_BY, broken.review_by.rfc3339().into())
-            .with(field::REVIEWERS, json!(broken.reviewers))
-            .with(field::CHANNELS, json!(broken.channels))
-            .text(field::REASON, broken.reason);
-        if verdict.authenticate.is_some() {
-            entry = entry.with(field::AUTHENTICATE, json!(Authenticate::Requester));
-        }
-        entry.rules = broken.lifted.to_vec();
-        entry
-    }
-
-    /// Another human said whether lifting a denial was justified.
-    pub fn glass_reviewed(
-        reference: &Reference,
-        reviewer: &EntryUser,
-        kind: RequesterKind,
-        groups: &[String],
-        judgement: Judgement,
-        message: Option<&str>,
-    ) -> Self {
-        let outcome = match judgement {
-            Judgement::Justified => Outcome::Success,
-            Judgement::NotJustified => Outcome::Failure,
-        };
-        let mut entry = Self::new(Action::BreakGlassReviewed, outcome, reference, reviewer)
-            .with(field::KIND, json!(kind))
-            .with(field::GROUPS, json!(groups))
-            .with(field::PRESENCE, "uid".into())
-            .with(field::JUDGEMENT, json!(judgement));
-        if let Some(message) = message {
-            entry = entry.text(field::MESSAGE, message);
-        }
-        entry
     }
 
     /// The state of so many paths was captured, with so many bytes of content, before a command or
@@ -505,27 +353,6 @@ impl Entry {
     pub fn void(reference: &Reference, requester: &EntryUser, because: &str) -> Self {
         Self::new(Action::RequestVoid, Outcome::Failure, reference, requester)
             .text(field::BECAUSE, because)
-    }
-
-    /// Somebody was told, or could not be: about what, where that is a request or a run.
-    pub fn notified(reference: Option<&Reference>, told: &Notification<'_>) -> Self {
-        let (action, outcome) = match told.error {
-            None => (Action::NotificationSent, Outcome::Success),
-            Some(_) => (Action::NotificationFailed, Outcome::Failure),
-        };
-        let mut entry = Self::of_the_log(action, outcome)
-            .with(field::CHANNEL, told.channel.into())
-            .with(field::CHANNEL_KIND, told.kind.into())
-            .with(field::EVENT, told.event.into())
-            .with(field::ATTEMPTS, told.attempts.into());
-        entry.reference = reference.cloned();
-        if let Some(status) = told.status {
-            entry = entry.with(field::STATUS, status.into());
-        }
-        match told.error {
-            Some(error) => entry.text(field::BECAUSE, error),
-            None => entry,
-        }
     }
 
     pub(super) fn segment_opened(origin: &str) -> Self {

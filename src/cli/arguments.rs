@@ -9,13 +9,15 @@ use clap_complete::Shell;
 
 use super::help;
 use super::output::ColorChoice;
-use crate::system::{Digest, DirectoryOverrides, parse_duration};
+use crate::system::{DirectoryOverrides, parse_duration};
 
+mod decision;
 mod edit;
 mod purpose;
 mod signers;
 mod tools;
 
+pub use decision::DecisionArguments;
 pub use edit::EditArguments;
 pub use purpose::PurposeArguments;
 pub use signers::SignersCommand;
@@ -337,34 +339,12 @@ pub struct ApproveArguments {
     /// for at a terminal.
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
-    /// How it is signed.
+    /// What a yes and a no have in common.
     #[command(flatten)]
-    pub signing: SigningArguments,
-    /// Only as the review of a run by break-glass: whether it was justified. Demanded where others had
-    /// been asked before it ran.
-    #[arg(long)]
-    pub review: bool,
-    /// Only if what it is about still has this digest, as "hitl show" tells it.
-    #[arg(long, value_name = "DIGEST")]
-    pub digest: Option<Digest>,
+    pub decision: DecisionArguments,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-/// How a decision is signed.
-#[derive(Args, Debug, Default)]
-pub struct SigningArguments {
-    /// Sign with your SSH key, also where your login is proof enough.
-    #[arg(long)]
-    pub sign: bool,
-    /// Sign with the key in this file, instead of the first that an agent or ~/.ssh has.
-    #[arg(long, value_name = "FILE")]
-    pub key: Option<PathBuf>,
-    /// A signature that was made elsewhere, of what "hitl show --statement ID" printed; - is standard
-    /// input.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["sign", "key"])]
-    pub signature: Option<PathBuf>,
 }
 
 /// Arguments of `hitl reject`.
@@ -376,16 +356,9 @@ pub struct RejectArguments {
     /// Why. With --signature it stands in the statement already.
     #[arg(short, long, value_name = "TEXT", required_unless_present = "signature")]
     pub message: Option<String>,
-    /// How it is signed.
+    /// What a yes and a no have in common.
     #[command(flatten)]
-    pub signing: SigningArguments,
-    /// Only as the review of a run by break-glass: whether it was justified. Demanded where others had
-    /// been asked before it ran.
-    #[arg(long)]
-    pub review: bool,
-    /// Only if what it is about still has this digest, as "hitl show" tells it.
-    #[arg(long, value_name = "DIGEST")]
-    pub digest: Option<Digest>,
+    pub decision: DecisionArguments,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

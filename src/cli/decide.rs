@@ -3,19 +3,16 @@
 use std::path::Path;
 
 use super::arguments::{
-    ApproveArguments, CancelArguments, GlobalArguments, RejectArguments, SigningArguments,
+    ApproveArguments, CancelArguments, DecisionArguments, GlobalArguments, RejectArguments,
 };
 use super::failure::{ExitCode, Failure};
 use super::{Exit, Output, rooms};
 use crate::execute::CallerState;
-use crate::front::{Signable, Source, Unsigned};
+use crate::front::{SIGNATURE_LIMIT, Signable, Source, Unsigned};
 use crate::protocol::{self, ProtocolError, Proving, Rooms, Word};
 use crate::review::{self, Record, RequestId, RequestStore, State, StoreError};
 use crate::system::text::visible_path;
 use crate::system::{Digest, Moment};
-
-/// The most that a signature may be long, in bytes: what ssh-keygen writes takes a tenth of it.
-const SIGNATURE_LIMIT: usize = 8 * 1024;
 
 /// Says yes.
 pub(super) fn approve(
@@ -24,17 +21,17 @@ pub(super) fn approve(
     caller: &CallerState,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let proving = proving(&arguments.signing, output)?;
-    let key = arguments.signing.key.as_deref();
+    let proving = proving(&arguments.decision, output)?;
+    let key = arguments.decision.key.as_deref();
     decide(global, &arguments.id, output, "approved", |rooms, id| {
-        still_is(rooms, id, arguments.digest)?;
+        still_is(rooms, id, arguments.decision.digest)?;
         let host = match &arguments.host {
             Some(host) => Some(host.clone()),
             None => asked_for_host(rooms, id, output)?,
         };
         let message = arguments.message.clone();
         let sign = &mut |choices: &[Signable]| signed(choices, key, caller, output);
-        let review = arguments.review;
+        let review = arguments.decision.review;
         protocol::approve(rooms, id, Word { message, host, review, proving, sign })
     })
 }
@@ -46,13 +43,13 @@ pub(super) fn reject(
     caller: &CallerState,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let proving = proving(&arguments.signing, output)?;
-    let key = arguments.signing.key.as_deref();
+    let proving = proving(&arguments.decision, output)?;
+    let key = arguments.decision.key.as_deref();
     decide(global, &arguments.id, output, "rejected", |rooms, id| {
-        still_is(rooms, id, arguments.digest)?;
+        still_is(rooms, id, arguments.decision.digest)?;
         let message = arguments.message.clone();
         let sign = &mut |choices: &[Signable]| signed(choices, key, caller, output);
-        let review = arguments.review;
+        let review = arguments.decision.review;
         protocol::reject(rooms, id, Word { message, host: None, review, proving, sign })
     })
 }
@@ -100,7 +97,7 @@ fn decide(
     Ok(Exit::Status(0))
 }
 
-fn proving(arguments: &SigningArguments, output: &Output) -> Result<Proving, Failure> {
+fn proving(arguments: &DecisionArguments, output: &Output) -> Result<Proving, Failure> {
     match &arguments.signature {
         Some(path) => Ok(Proving::Signature(read_signature(path, output)?)),
         None if arguments.sign || arguments.key.is_some() => Ok(Proving::Sign),

@@ -35,6 +35,7 @@ pub use here::Here;
 pub use link::Link;
 pub use process::FrontProcess;
 pub use reading::{ReadError, Source};
+pub use signing::SIGNATURE_LIMIT;
 pub use split::{Side, split};
 
 /// How a command speaks to whoever called it.

@@ -12,14 +12,15 @@ use std::process::{Command, Stdio};
 use nix::unistd::{getpgrp, mkdtemp, tcgetpgrp};
 
 use super::Signable;
+use super::reading::{self, ReadError, Source};
 use crate::execute::{CallerState, run_for_caller};
 use crate::system::text::visible_path;
 
 /// The most that a signature file may hold, in bytes: what ssh-keygen writes takes a tenth of it.
-pub(super) const SIGNATURE_LIMIT: usize = 8 * 1024;
+pub const SIGNATURE_LIMIT: usize = 8 * 1024;
 
 /// The most bytes of a public key file or of an agent's list that are looked at.
-const LISTING_LIMIT: u64 = 256 * 1024;
+const LISTING_LIMIT: usize = 256 * 1024;
 
 /// Signs one of the statements with the key that it is for: the first key that is at hand. `key_file`
 /// is the one that the person chose; without it they are asked for one where none is at hand and there
@@ -67,7 +68,7 @@ pub(super) fn sign(
         return Err(format!("ssh-keygen did not sign with {}", visible_path(&key)));
     }
     let signature = directory.0.join("statement.sig");
-    read_limited(&signature, SIGNATURE_LIMIT as u64)
+    read_text(&signature, SIGNATURE_LIMIT)
         .map_err(|error| format!("ssh-keygen left no signature that can be read: {error}"))
 }
 
@@ -114,7 +115,7 @@ fn own_key_files() -> Vec<(PathBuf, String)> {
         .collect();
     paths.sort();
     let key = |path: PathBuf| {
-        let text = read_limited(&path, LISTING_LIMIT).ok()?;
+        let text = read_text(&path, LISTING_LIMIT).ok()?;
         Some((path, base64_of(text.lines().next()?)?))
     };
     paths.into_iter().filter_map(key).collect()
@@ -197,13 +198,7 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(content)
 }
 
-fn read_limited(path: &Path, limit: u64) -> io::Result<String> {
-    let mut text = String::new();
-    // A fifo of that name must not make us wait.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    file.take(limit + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > limit {
-        return Err(io::Error::from(io::ErrorKind::FileTooLarge));
-    }
-    Ok(text)
+fn read_text(path: &Path, limit: usize) -> Result<String, ReadError> {
+    let bytes = reading::read(&Source::File(path.to_owned()), limit)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

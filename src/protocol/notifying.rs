@@ -3,14 +3,13 @@
 
 use std::thread;
 
-use nix::fcntl::{FcntlArg, fcntl};
-
 use super::case::Case;
 use super::{ProtocolError, Rooms};
 use crate::audit::{Entry, Notification, Reference};
 use crate::notify::{self, Event, Facts, News, Told, Tries};
 use crate::policy::{Channel, Decision};
 use crate::review::{Record, RequestId, State};
+use crate::system::durable::{self, ByteLock};
 use crate::system::text::counted;
 use crate::system::{Moment, apart};
 
@@ -151,32 +150,19 @@ pub fn test_channel(rooms: &Rooms, name: &str) -> Result<Told, ProtocolError> {
 }
 
 /// One of the places for processes that tell. It is free again when the process ends.
-struct Slot(#[allow(dead_code, reason = "open, it holds the lock")] std::fs::File);
+struct Slot {
+    _lock: ByteLock,
+}
 
 impl Slot {
     /// Takes a free one. What it fails with says why, as a clause.
     fn take(rooms: &Rooms, event: Event) -> Result<Self, String> {
-        use std::os::unix::fs::OpenOptionsExt;
         let path = rooms.directories.state.join("notifying.lock");
-        let file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
-            .open(&path)
-            .map_err(|error| format!("its lock cannot be opened: {error}"))?;
         let kept = if event == Event::BreakGlass { KEPT_FOR_EMERGENCIES } else { 0 };
         for place in 0..MOST_AT_ONCE + kept {
-            let lock = libc::flock {
-                l_type: libc::F_WRLCK as libc::c_short,
-                l_whence: libc::SEEK_SET as libc::c_short,
-                l_start: place.into(),
-                l_len: 1,
-                l_pid: 0,
-            };
-            if fcntl(&file, FcntlArg::F_OFD_SETLK(&lock)).is_ok() {
-                return Ok(Self(file));
+            let lock = durable::try_lock_byte(&path, place.into());
+            if let Some(lock) = lock.map_err(|error| error.to_string())? {
+                return Ok(Self { _lock: lock });
             }
         }
         let busy = counted((MOST_AT_ONCE + kept).into(), "notification");

@@ -325,17 +325,13 @@ pub fn offer(
         Ruling::Reject if for_review => Ruling::Unjustified,
         ruling => ruling,
     };
-    let wanted = match ruling {
-        Ruling::Justified | Ruling::Unjustified => {
-            let judgement = match ruling {
-                Ruling::Justified => Judgement::Justified,
-                _ => Judgement::NotJustified,
-            };
+    let wanted = match (ruling, ruling.judgement()) {
+        (_, Some(judgement)) => {
             let (who, message) = (approver.clone(), message.clone());
             record.clone().review(Review::by_login(who, judgement, message, &now))?;
             presence_of_reviewer(rooms, &record, &approver).max(Presence::Key)
         }
-        Ruling::Reject => {
+        (Ruling::Reject, None) => {
             let rejection = Rejection {
                 approver: approver.clone(),
                 message: message.clone().unwrap_or_default(),
@@ -345,7 +341,7 @@ pub fn offer(
             record.clone().reject(rejection)?;
             Presence::Key
         }
-        Ruling::Approve => match record.presence_wanted(&approver) {
+        (_, None) => match record.presence_wanted(&approver) {
             Some(wanted) if record.state == State::Pending => wanted,
             // The same refusal as that of the approval itself.
             _ => {

@@ -166,9 +166,9 @@ impl<'r> Registry<'r> {
 }
 
 /// Whose keys count stays as it is while this is held.
-pub(super) struct SignersHeld(
-    #[allow(dead_code, reason = "held, it is the lock")] nix::fcntl::Flock<std::fs::File>,
-);
+pub(super) struct SignersHeld {
+    _lock: nix::fcntl::Flock<std::fs::File>,
+}
 
 /// Looks anew at what proves a decision that is about to be put on record; what to hold until it is.
 ///
@@ -195,7 +195,7 @@ pub(super) fn prove_again(
     if proved < wanted {
         return Err(refused(format!("it proves {}, and no longer enough", proved.word())));
     }
-    Ok(Some(SignersHeld(held)))
+    Ok(Some(SignersHeld { _lock: held }))
 }
 
 fn no_key(approver: &Approver, wanted: Presence) -> String {

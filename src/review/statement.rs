@@ -13,8 +13,8 @@ use super::{BoundEnvironment, Judgement, Record};
 use crate::audit::{self, LogHead};
 use crate::invocation::{BoundFile, RunAs};
 use crate::policy::{Requirement, required_in_words};
-use crate::system::text::{visible, visible_argument, visible_bytes};
-use crate::system::{ByteString, Digest, Moment};
+use crate::system::text::{cut as cut_text, visible, visible_argument, visible_bytes};
+use crate::system::{ByteString, Moment};
 
 /// The most bytes of a value. With it a statement stays below 32 KiB, and an audit entry that holds it
 /// below the limit of a line.
@@ -45,6 +45,15 @@ impl Judgement {
 }
 
 impl Ruling {
+    /// What it judges, where it is the review of a lifted denial.
+    pub fn judgement(self) -> Option<Judgement> {
+        match self {
+            Self::Justified => Some(Judgement::Justified),
+            Self::Unjustified => Some(Judgement::NotJustified),
+            Self::Approve | Self::Reject => None,
+        }
+    }
+
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
@@ -170,12 +179,7 @@ fn seconds(wall_ms: i64) -> String {
 }
 
 fn cut(value: String) -> String {
-    if value.len() <= VALUE_LIMIT {
-        return value;
-    }
-    let boundary = (0..=VALUE_LIMIT).rev().find(|at| value.is_char_boundary(*at));
-    let (kept, missing) = value.split_at(boundary.unwrap_or_default());
-    format!("{kept}[cut: {} bytes, {}]", missing.len(), Digest::of(missing.as_bytes()))
+    cut_text(&value, VALUE_LIMIT).unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -184,6 +188,7 @@ mod tests {
 
     use super::*;
     use crate::review::samples;
+    use crate::system::Digest;
 
     fn offered([principal, key, message]: [String; 3]) -> Offer {
         // A log's origin holds no white space (see `audit`).

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, Flock, FlockArg, fcntl};
 
 use super::text::visible_path;
 
@@ -140,14 +141,7 @@ pub fn create_directory(directory: &Path) -> Result<(), DurableError> {
 /// # Errors
 /// [`DurableError`].
 pub fn lock(path: &Path) -> Result<Flock<File>, DurableError> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
-        .open(path)
-        .map_err(failed("lock", path))?;
+    let mut file = lock_file(path)?;
     loop {
         match Flock::lock(file, FlockArg::LockExclusive) {
             Ok(guard) => return Ok(guard),
@@ -155,6 +149,46 @@ pub fn lock(path: &Path) -> Result<Flock<File>, DurableError> {
             Err((_, error)) => return Err(failed("lock", path)(error.into())),
         }
     }
+}
+
+/// A lock on one byte of a file, until it is dropped, or its process ends.
+#[derive(Debug)]
+pub struct ByteLock {
+    /// Closing it gives the lock back.
+    _file: File,
+}
+
+/// Locks one byte of a lock file, without waiting, so that one file serves for many locks. `None` where
+/// somebody else has it: another process, or this one.
+///
+/// # Errors
+/// [`DurableError`] where the file cannot be opened or locked.
+pub fn try_lock_byte(path: &Path, byte: i64) -> Result<Option<ByteLock>, DurableError> {
+    let file = lock_file(path)?;
+    let place = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: byte,
+        l_len: 1,
+        l_pid: 0,
+    };
+    // Of the open file, not of the process: two locks of one process exclude each other too.
+    match fcntl(&file, FcntlArg::F_OFD_SETLK(&place)) {
+        Ok(_) => Ok(Some(ByteLock { _file: file })),
+        Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
+        Err(error) => Err(failed("lock", path)(error.into())),
+    }
+}
+
+fn lock_file(path: &Path) -> Result<File, DurableError> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+        .open(path)
+        .map_err(failed("lock", path))
 }
 
 /// Sixteen random hex digits for a name that nobody can guess.

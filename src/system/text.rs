@@ -7,6 +7,8 @@
 
 use std::fmt::Write as _;
 
+use super::Digest;
+
 /// The text with every character made visible: control, format, bidirectional, zero-width and
 /// unusual space characters are written as `\n`, `\t`, `\e` or `\u{HEX}`, a backslash as `\\`.
 pub fn visible(text: &str) -> String {
@@ -77,6 +79,17 @@ pub fn shell_word(path: &std::path::Path) -> String {
     } else {
         format!("'{}'", shown.replace('\'', "'\\''"))
     }
+}
+
+/// The beginning of a text that is longer than `limit` bytes, and in place of the rest how much is
+/// missing and its digest: `…[cut: 51 bytes, sha256:…]`. `None` where it is no longer.
+pub fn cut(text: &str, limit: usize) -> Option<String> {
+    if text.len() <= limit {
+        return None;
+    }
+    let boundary = (0..=limit).rev().find(|at| text.is_char_boundary(*at));
+    let (kept, missing) = text.split_at(boundary.unwrap_or_default());
+    Some(format!("{kept}[cut: {} bytes, {}]", missing.len(), Digest::of(missing.as_bytes())))
 }
 
 /// A number of things, in words: `1 path`, `2 paths`.
