@@ -60,6 +60,7 @@ pub use capture::{Captured, Preview};
 pub use difference::{Change, ContentChange, DiffLine, DiffLineKind};
 pub use error::SnapshotError;
 pub use gather::Progress;
+pub use objects::{CloneId, ContentName, ParseContentNameError};
 pub use plan::{Conflict, Step, StepKind, UndoPlan};
 pub use render::{change_lines, manifest_lines, plan_lines};
 pub use selection::{Reach, Root, Selection};

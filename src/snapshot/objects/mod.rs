@@ -4,6 +4,8 @@
 //! has succeeded and its content is on disk does it get its name, by rename: an object that has a
 //! name is whole, also after a power cut, so that later captures may rely on it.
 
+mod name;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -12,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::syncfs;
 use sha2::{Digest as _, Sha256};
+
+pub use name::{CloneId, ContentName, ParseContentNameError};
 
 use super::SnapshotError;
 use super::error::{unreadable, unwritable};
