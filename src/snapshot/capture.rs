@@ -4,12 +4,15 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
+use super::changes::DifferenceWriter;
 use super::error::shown;
 use super::gather::Gatherer;
+use super::known::Known;
+use super::manifest::{Head, Tail};
 use super::runs::parse;
 use super::walk::{Found, Visitor, visit_paths, walk};
 use super::{
-    Affected, CaptureLimits, Manifest, Progress, Role, RunInformation, RunState, Selection,
+    Affected, CaptureLimits, Entry, Manifest, Progress, Role, RunInformation, RunState, Selection,
     SnapshotError, SnapshotStore,
 };
 use crate::review::RequestId;
@@ -117,17 +120,35 @@ impl SnapshotStore {
         self.prepare()?;
         let selection = Selection::settle(affected)?;
         let incoming = self.objects.incoming(id.characters())?;
-        let mut gatherer = Gatherer::keeping(incoming, limits, Vec::new(), progress);
-        walk(&selection, &self.protected(), &mut gatherer)?;
-        let bytes = gatherer.bytes();
-        let (mut manifest, incoming) = gatherer.finish(selection, affected.not_covered.clone());
-        manifest.not_covered_told.clone_from(&affected.not_covered_told);
-        if let Some(incoming) = incoming {
+        let head = Head::new(selection);
+        let known = self.recent(&head)?;
+        let run = self.runs.begin(&id)?;
+        let mut writer = run.write_before(&head)?;
+        let mut sink = |entry: Entry| writer.push(&entry);
+        let mut gatherer = Gatherer::keeping(incoming, limits, known, progress, &mut sink);
+        walk(&head.selection, &self.protected(), &mut gatherer)?;
+        let gathered = gatherer.finish()?;
+        if let Some(incoming) = gathered.incoming {
             incoming.publish()?;
         }
+        let mut not_covered = affected.not_covered.clone();
+        not_covered.extend(gathered.not_covered);
+        let tail = Tail {
+            not_covered: not_covered.clone(),
+            not_covered_told: affected.not_covered_told.clone(),
+            ..Tail::default()
+        };
+        let manifest = writer.finish(tail)?;
         let information = RunInformation { state: RunState::Captured, ..information };
-        let record = self.runs.create(information, &manifest)?;
-        Ok(captured(record.before, bytes, manifest))
+        run.exists(information, manifest)?;
+        self.note_recent(&head.selection, &id, gathered.entries);
+        Ok(Captured {
+            manifest,
+            entries: gathered.entries,
+            bytes: gathered.bytes,
+            not_covered,
+            not_covered_told: affected.not_covered_told.clone(),
+        })
     }
 
     /// Captures the state after the command has ended: the same places, hashed and not kept, since
@@ -141,45 +162,60 @@ impl SnapshotStore {
         id: &RequestId,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Captured, SnapshotError> {
-        let before = self.runs.before(&self.runs.record(id)?)?;
-        let mut gatherer = Gatherer::hashing(vec![&before], progress);
-        self.gather_again(&before, &mut gatherer)?;
-        let bytes = gatherer.bytes();
-        let (manifest, _) = gatherer.finish(before.selection.clone(), Vec::new());
+        let before = self.runs.before_file(&self.runs.record(id)?)?;
+        let head = Head::new(before.head.selection.clone());
+        let known = vec![Known::file(&before, Tail::default(), &head.at)];
+        let writer = self.runs.write_after(id, &head)?;
+        let mut difference = DifferenceWriter::new(before.entries(), writer);
+        let mut sink = |entry: Entry| difference.push(&entry);
+        let mut gatherer = Gatherer::hashing(known, progress, &mut sink);
+        walk(&head.selection, &self.protected(), &mut gatherer)?;
+        let gathered = gatherer.finish()?;
+        let tail = Tail { not_covered: gathered.not_covered.clone(), ..Tail::default() };
+        let (digest, _) = difference.finish(tail)?;
         let _lock = self.lock()?;
         // Read again: it may have been undone by force while the command still ran.
         let mut record = self.runs.record(id)?;
-        let digest = self.runs.write_after(id, &manifest)?;
         record.after = Some(digest);
         if record.information.state == RunState::Captured {
             record.information.state = RunState::Complete;
         }
         self.runs.write_record(&record)?;
-        Ok(captured(digest, bytes, manifest))
+        Ok(Captured {
+            manifest: digest,
+            entries: gathered.entries,
+            bytes: gathered.bytes,
+            not_covered: gathered.not_covered,
+            not_covered_told: Vec::new(),
+        })
     }
 
-    /// Looks where a manifest looked.
-    pub(super) fn gather_again(
+    /// Looks where a manifest looked, keeping nothing.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub(super) fn look_again(
         &self,
         manifest: &Manifest,
-        gatherer: &mut Gatherer<'_>,
-    ) -> Result<(), SnapshotError> {
+        known: &[&Manifest],
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Manifest, SnapshotError> {
+        let known = known.iter().map(|known| Known::memory(known)).collect();
+        let mut looked = Manifest::new(manifest.selection.clone());
+        let entries = &mut looked.entries;
+        let mut sink = |entry: Entry| {
+            entries.push(entry);
+            Ok(())
+        };
+        let mut gatherer = Gatherer::hashing(known, progress, &mut sink);
         if manifest.selection.roots.is_empty() {
             let entries = manifest.entries.iter();
-            visit_paths(entries.map(|entry| (&entry.path, entry.role)), gatherer)
+            visit_paths(entries.map(|entry| (&entry.path, entry.role)), &mut gatherer)?;
         } else {
-            walk(&manifest.selection, &self.protected(), gatherer)
+            walk(&manifest.selection, &self.protected(), &mut gatherer)?;
         }
-    }
-}
-
-fn captured(digest: Digest, bytes: u64, manifest: Manifest) -> Captured {
-    Captured {
-        manifest: digest,
-        entries: manifest.entries.len() as u64,
-        bytes,
-        not_covered: manifest.not_covered,
-        not_covered_told: manifest.not_covered_told,
+        looked.not_covered = gatherer.finish()?.not_covered;
+        Ok(looked)
     }
 }
 

@@ -1,16 +1,15 @@
 //! *Now* compared with how the command found things and how it left them: the judgement of every
 //! path that makes up a plan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use super::changes::{Pair, pairs};
+use super::changes::{Pair, overlay, pairs};
 use super::error::{shown, unreadable};
-use super::gather::Gatherer;
 use super::place::{means_absent, open_directory};
 use super::runs::{RunRecord, parse};
-use super::walk::{names, visit_paths};
+use super::walk::names;
 use super::{
     Conflict, Entry, Manifest, Node, Role, RunInformation, RunState, Selection, SnapshotError,
     SnapshotStore, Step, UndoPlan,
@@ -59,42 +58,26 @@ impl SnapshotStore {
             None => None,
         };
         let after_unknown = after.is_none() && found.is_none();
-        let mut silent = |_: super::Progress<'_>| {};
         let left = match (after, found) {
             (Some(after), None) => after,
             (Some(after), Some(found)) => overlay(after, found),
             (None, Some(found)) => overlay(before.clone(), found),
-            (None, None) => {
-                let mut gatherer = Gatherer::hashing(vec![&before], &mut silent);
-                self.gather_again(&before, &mut gatherer)?;
-                gatherer.finish(before.selection.clone(), Vec::new()).0
-            }
+            (None, None) => self.look_again(&before, &[&before], &mut |_| {})?,
         };
         // Of what the command did not change only directories matter: the way to the others.
-        let now = {
-            let pairs = pairs(&before, &left);
-            let concerned = pairs.iter().filter(|pair| {
-                pair.is_change() || pair.before.is_directory() || pair.after.is_directory()
-            });
-            let mut gatherer = Gatherer::hashing(vec![&left, &before], &mut silent);
-            visit_paths(concerned.map(|pair| (pair.path, pair.role)), &mut gatherer)?;
-            gatherer.finish(Selection::default(), Vec::new()).0
+        let concerned = Manifest {
+            entries: pairs(&before, &left)
+                .iter()
+                .filter(|pair| {
+                    pair.is_change() || pair.before.is_directory() || pair.after.is_directory()
+                })
+                .map(|pair| Entry { path: pair.path.clone(), role: pair.role, node: Node::Absent })
+                .collect(),
+            ..Manifest::new(Selection::default())
         };
+        let now = self.look_again(&concerned, &[&left, &before], &mut |_| {})?;
         Ok(Compared { before, left, now, after_unknown, resumes })
     }
-}
-
-/// One manifest with the entries of another in place of its own.
-fn overlay(under: Manifest, over: Manifest) -> Manifest {
-    let mut entries: BTreeMap<ByteString, Entry> =
-        under.entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
-    for mut entry in over.entries {
-        if let Some(covered) = entries.get(&entry.path) {
-            entry.role = covered.role;
-        }
-        entries.insert(entry.path.clone(), entry);
-    }
-    Manifest { entries: entries.into_values().collect(), ..under }
 }
 
 impl Compared {

@@ -17,7 +17,8 @@ use rustix::io::Errno;
 use super::metadata::set_metadata;
 use super::place::{status, status_of};
 use super::restore::{Halt, Restorer, halt};
-use super::{Node, SnapshotError, Step};
+use super::segments::SegmentWriter;
+use super::{ContentName, Node, SnapshotError, Step};
 use crate::system::Digest;
 
 /// Content that lies beside its destination, under a name of ours.
@@ -104,14 +105,16 @@ impl Restorer<'_> {
         let cannot = "it cannot be made again";
         let private = Mode::RUSR | Mode::WUSR;
         match &prepared.step.before {
-            Node::File { content, .. } => {
+            Node::File { content, size, data, .. } => {
                 let flags = OFlags::WRONLY
                     | OFlags::CREATE
                     | OFlags::EXCL
                     | OFlags::NOFOLLOW
                     | OFlags::CLOEXEC;
                 let file = openat(&parent, name, flags, private).map_err(halt(path, cannot))?;
-                self.fill(&mut File::from(file), content, path)?;
+                let file = File::from(file);
+                self.fill(&file, content, data.as_deref(), path)?;
+                file.set_len(*size).map_err(halt(path, "it cannot get its old size"))?;
             }
             Node::Symlink { target, .. } => {
                 symlinkat(target.as_os_str(), &parent, name).map_err(halt(path, cannot))?;
@@ -133,9 +136,16 @@ impl Restorer<'_> {
             .map_err(halt(path, "its metadata cannot be set"))
     }
 
-    fn fill(&self, file: &mut File, content: &Digest, path: &Path) -> Result<(), Halt> {
+    fn fill(
+        &self,
+        file: &File,
+        content: &ContentName,
+        data: Option<&[(u64, u64)]>,
+        path: &Path,
+    ) -> Result<(), Halt> {
+        let mut file = SegmentWriter::of(file, data);
         let mut wrote = |source| SnapshotError::Write { path: path.to_owned(), source };
-        self.objects.copy_to(content, file, &mut wrote).map_err(|error| Halt {
+        self.objects.copy_to(content, &mut file, &mut wrote).map_err(|error| Halt {
             path: path.to_owned(),
             why: match error {
                 SnapshotError::Write { source, .. } => format!("it cannot be written: {source}"),
@@ -168,7 +178,7 @@ impl Restorer<'_> {
     /// Rewrites a file that has to stay the inode that it is.
     fn rewrite(&mut self, step: &Step) -> Result<(), Halt> {
         let path = step.path.as_path();
-        let Node::File { metadata, size, content } = &step.before else { return Ok(()) };
+        let Node::File { metadata, size, content, data } = &step.before else { return Ok(()) };
         let (parent, name) = self.parent(path)?;
         self.check(&parent, &name, path, &step.now)?;
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -183,8 +193,12 @@ impl Restorer<'_> {
         self.objects
             .check(content)
             .map_err(|error| Halt { path: path.to_owned(), why: error.to_string() })?;
-        let mut file = File::from(opened);
-        self.fill(&mut file, content, path)?;
+        let file = File::from(opened);
+        // Where there are holes, nothing of what is there now may shine through.
+        if data.is_some() {
+            file.set_len(0).map_err(halt(path, "it cannot be emptied"))?;
+        }
+        self.fill(&file, content, data.as_deref(), path)?;
         file.set_len(*size).map_err(halt(path, "it cannot be cut to its old size"))?;
         self.note_touched(&step.now);
         set_metadata(&parent, &name, path, &step.before, &mut self.not_restored)

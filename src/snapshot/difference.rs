@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,11 +10,11 @@ use similar::{ChangeTag, TextDiff};
 
 use super::changes::pairs;
 use super::error::unreadable;
-use super::gather::Gatherer;
 use super::observe::{Content, read_node};
 use super::place::{Parents, Status, status};
+use super::segments::Segments;
 use super::selection::lies_within;
-use super::{Node, SnapshotError, SnapshotStore};
+use super::{ContentName, Node, SnapshotError, SnapshotStore};
 use crate::review::RequestId;
 use crate::system::{ByteString, Digest};
 
@@ -91,12 +90,7 @@ impl SnapshotStore {
         let before = self.runs.before(&record)?;
         let after = match self.runs.after(&record)? {
             Some(after) => after,
-            None => {
-                let mut silent = |_: super::Progress<'_>| {};
-                let mut gatherer = Gatherer::hashing(vec![&before], &mut silent);
-                self.gather_again(&before, &mut gatherer)?;
-                gatherer.finish(before.selection.clone(), Vec::new()).0
-            }
+            None => self.look_again(&before, &[&before], &mut |_| {})?,
         };
         let only = only.map(ByteString::from);
         let concerned = |path: &ByteString| {
@@ -148,7 +142,7 @@ impl SnapshotStore {
         })
     }
 
-    fn object_bytes(&self, content: &Digest) -> Result<Vec<u8>, SnapshotError> {
+    fn object_bytes(&self, content: &ContentName) -> Result<Vec<u8>, SnapshotError> {
         let mut bytes = Vec::new();
         let mut wrote = |source| SnapshotError::Write { path: self.directory.clone(), source };
         self.objects.copy_to(content, &mut bytes, &mut wrote)?;
@@ -160,15 +154,15 @@ impl SnapshotStore {
     fn current_bytes(
         &self,
         path: &Path,
-        content: &Digest,
+        content: &ContentName,
     ) -> Result<Option<Vec<u8>>, SnapshotError> {
         if self.objects.holds(content) {
             return self.object_bytes(content).map(Some);
         }
         let Ok((directory, name)) = Parents::default().of(path) else { return Ok(None) };
-        let Ok(found) = status(&directory, name) else { return Ok(None) };
+        let Ok(found) = status(&*directory, name) else { return Ok(None) };
         let mut reader = BytesOf { path, bytes: Vec::new() };
-        let node = read_node(directory.as_fd(), name, path, found, &mut reader);
+        let node = read_node(&*directory, name, path, found, &mut reader);
         match node {
             Ok(Some((Node::File { content: found, .. }, _))) if found == *content => {
                 Ok(Some(reader.bytes))
@@ -186,14 +180,26 @@ struct BytesOf<'a> {
 }
 
 impl Content for BytesOf<'_> {
-    fn known(&self, _: &Status, _: bool) -> Option<Digest> {
+    fn known(&mut self, _: &Status) -> Option<Node> {
         None
     }
 
-    fn take(&mut self, file: &mut File, _: &Status) -> Result<(Digest, u64), SnapshotError> {
+    fn known_unread(&mut self, _: &Status) -> Option<Node> {
+        None
+    }
+
+    fn take(
+        &mut self,
+        file: &mut File,
+        _: &Status,
+        data: Option<&[(u64, u64)]>,
+    ) -> Result<(ContentName, u64), SnapshotError> {
         self.bytes.clear();
-        file.take(LARGEST_TEXT + 1).read_to_end(&mut self.bytes).map_err(unreadable(self.path))?;
-        Ok((Digest::of(&self.bytes), self.bytes.len() as u64))
+        Segments::of(file, data)
+            .take(LARGEST_TEXT + 1)
+            .read_to_end(&mut self.bytes)
+            .map_err(unreadable(self.path))?;
+        Ok((Digest::of(&self.bytes).into(), self.bytes.len() as u64))
     }
 }
 

@@ -1,20 +1,31 @@
 //! A manifest in the making: everything the walk comes by is read, counted against the limits and
-//! recorded; content is kept, or only hashed.
+//! handed on in order; content is kept, or only hashed.
+//!
+//! What the walk finds waits until there is enough of it for two threads to read; then it is handed on
+//! in the order in which it was found.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::error::{shown, unreadable};
+use super::known::{Evidence, Known};
 use super::objects::{Incoming, hash};
 use super::observe::{Content, read_node};
 use super::place::Status;
+use super::remarks::Remarks;
+use super::segments::Segments;
 use super::walk::{Found, Visitor};
-use super::{CaptureLimits, Entry, Manifest, Node, Role, Selection, SnapshotError};
-use crate::system::{ByteString, Digest, Moment};
+use super::{CaptureLimits, ContentName, Entry, Node, Role, SnapshotError};
+use crate::system::ByteString;
 
 /// How far a capture or an undo is.
 #[derive(Clone, Copy, Debug)]
@@ -35,13 +46,15 @@ pub(super) struct Meter<'a> {
     pub(super) bytes: u64,
 }
 
+/// How long nothing is told after something was.
+const PAUSE: Duration = Duration::from_millis(100);
+
 impl<'a> Meter<'a> {
     pub(super) fn new(tell: &'a mut dyn FnMut(Progress<'_>)) -> Self {
         Self { tell, told: Instant::now(), entries: 0, bytes: 0 }
     }
 
     pub(super) fn look(&mut self, path: &Path) {
-        const PAUSE: Duration = Duration::from_millis(100);
         if self.told.elapsed() >= PAUSE {
             (self.tell)(Progress { entries: self.entries, bytes: self.bytes, path });
             self.told = Instant::now();
@@ -49,53 +62,77 @@ impl<'a> Meter<'a> {
     }
 }
 
+/// How many may wait to be read.
+const WAITING: usize = 1024;
+
+/// How many directories may be held open by them: a process may have few descriptors.
+const HELD_OPEN: usize = 96;
+
+/// From so many files, or bytes, on a second thread pays.
+const WORTH_A_THREAD: (usize, u64) = (24, 1 << 20);
+
+/// Where finished entries go.
+pub(super) type Sink<'a> = &'a mut dyn FnMut(Entry) -> Result<(), SnapshotError>;
+
 /// What is gathered with which means.
 pub(super) struct Gatherer<'a> {
-    /// Since when.
-    at: Moment,
-    entries: BTreeMap<ByteString, Entry>,
-    not_covered: Vec<String>,
-    limits: CaptureLimits,
-    /// Where content is kept; `None`: it is only hashed.
-    keep: Option<Incoming>,
-    /// Manifests whose digests still hold for files that were not touched since.
-    known: Vec<&'a Manifest>,
+    sink: Sink<'a>,
+    means: Means,
+    /// Manifests that tell of files that were not touched since.
+    known: Vec<Known<'a>>,
     meter: Meter<'a>,
+    waiting: Vec<Waiting>,
+    held_open: usize,
+    /// The inodes with several names, and what was recorded under the first.
+    linked: HashMap<(u64, u64), Linked>,
+    entries: u64,
+    not_covered: Vec<String>,
     remarks: Remarks,
 }
 
-/// What was found that an undo does not restore.
-#[derive(Default)]
-struct Remarks {
-    linked: Remark,
-    sparse: Remark,
-    flagged: Remark,
-    sockets: Remark,
-    foreign: Remark,
+/// What was gathered.
+pub(super) struct Gathered {
+    /// How many entries.
+    pub(super) entries: u64,
+    /// The bytes of content that were read.
+    pub(super) bytes: u64,
+    /// What is not covered, a sentence each.
+    pub(super) not_covered: Vec<String>,
+    /// The content that is to be published.
+    pub(super) incoming: Option<Incoming>,
 }
 
-/// How many paths a remark is about, and the first of them.
-#[derive(Default)]
-struct Remark(u64, String);
-
-impl Remark {
-    fn note(&mut self, applies: bool, path: &Path) {
-        if applies {
-            if self.0 == 0 {
-                self.1 = shown(path);
-            }
-            self.0 += 1;
-        }
-    }
-
-    fn sentence(&self, what: &str) -> Option<String> {
-        match self.0 {
-            0 => None,
-            1 => Some(format!("{}: {what}", self.1)),
-            count => Some(format!("{} and {} more: {what}", self.1, count - 1)),
-        }
-    }
+/// What the threads that read share.
+struct Means {
+    /// Where content is kept; `None`: it is only hashed.
+    keep: Option<Mutex<Incoming>>,
+    limits: CaptureLimits,
+    bytes: AtomicU64,
 }
+
+/// Something that was found and not yet read.
+struct Waiting {
+    path: ByteString,
+    role: Role,
+    found: Option<Place>,
+    evidence: Vec<Evidence>,
+    /// Another name of an inode that comes before it.
+    again: bool,
+}
+
+struct Place {
+    directory: Arc<OwnedFd>,
+    name: OsString,
+    status: Status,
+}
+
+struct Linked {
+    first: ByteString,
+    read: Option<(Node, Status)>,
+    names: u64,
+}
+
+type Read = Result<Option<(Node, Status)>, SnapshotError>;
 
 impl<'a> Gatherer<'a> {
     /// Starts to gather, keeping content. A file that may not be read is still taken where a known
@@ -103,147 +140,268 @@ impl<'a> Gatherer<'a> {
     pub(super) fn keeping(
         incoming: Incoming,
         limits: CaptureLimits,
-        known: Vec<&'a Manifest>,
+        known: Vec<Known<'a>>,
         tell: &'a mut dyn FnMut(Progress<'_>),
+        sink: Sink<'a>,
     ) -> Self {
-        Self { keep: Some(incoming), limits, ..Self::hashing(known, tell) }
+        let means = Means { keep: Some(Mutex::new(incoming)), limits, bytes: AtomicU64::new(0) };
+        Self { means, ..Self::hashing(known, tell, sink) }
     }
 
-    /// Starts to gather, hashing content only, and that of files that a known manifest has and that
-    /// were not touched since not even that.
-    pub(super) fn hashing(known: Vec<&'a Manifest>, tell: &'a mut dyn FnMut(Progress<'_>)) -> Self {
+    /// Starts to gather, hashing content only.
+    pub(super) fn hashing(
+        known: Vec<Known<'a>>,
+        tell: &'a mut dyn FnMut(Progress<'_>),
+        sink: Sink<'a>,
+    ) -> Self {
+        let limits = CaptureLimits { bytes: u64::MAX, entries: u64::MAX };
         Self {
-            at: Moment::now(),
-            entries: BTreeMap::new(),
-            not_covered: Vec::new(),
-            limits: CaptureLimits { bytes: u64::MAX, entries: u64::MAX },
-            keep: None,
+            sink,
+            means: Means { keep: None, limits, bytes: AtomicU64::new(0) },
             known,
             meter: Meter::new(tell),
+            waiting: Vec::new(),
+            held_open: 0,
+            linked: HashMap::new(),
+            entries: 0,
+            not_covered: Vec::new(),
             remarks: Remarks::default(),
         }
     }
 
-    /// The bytes of content that were read.
-    pub(super) fn bytes(&self) -> u64 {
-        self.meter.bytes
-    }
-
-    /// The manifest, and the content that is to be published.
-    pub(super) fn finish(
-        mut self,
-        selection: Selection,
-        mut not_covered: Vec<String>,
-    ) -> (Manifest, Option<Incoming>) {
-        not_covered.append(&mut self.not_covered);
-        not_covered.extend(self.remarks.sentences());
-        let entries = self.entries.into_values().collect();
-        (
-            Manifest {
-                v: 1,
-                at: self.at,
-                selection,
-                entries,
-                not_covered,
-                not_covered_told: Vec::new(),
-            },
-            self.keep,
-        )
-    }
-
-    fn room_for_one_more(&self, path: &Path) -> Result<(), SnapshotError> {
-        if (self.entries.len() as u64) < self.limits.entries {
-            return Ok(());
+    /// Reads what still waits, and ends.
+    ///
+    /// # Errors
+    /// As [`Visitor::found`].
+    pub(super) fn finish(mut self) -> Result<Gathered, SnapshotError> {
+        self.read_waiting()?;
+        for linked in self.linked.values() {
+            let links = linked.read.as_ref().map_or(0, |(_, status)| status.metadata.links);
+            self.remarks.note_linked(links, linked.names, linked.first.as_path());
         }
-        Err(SnapshotError::TooLarge {
-            entries: self.entries.len() as u64,
-            bytes: self.meter.bytes,
-            path: path.to_owned(),
-            what: format!("{} entries", self.limits.entries),
+        let mut not_covered = self.not_covered;
+        not_covered.extend(self.remarks.sentences());
+        Ok(Gathered {
+            entries: self.entries,
+            bytes: self.means.bytes.into_inner(),
+            not_covered,
+            incoming: self
+                .means
+                .keep
+                .map(|keep| keep.into_inner().unwrap_or_else(PoisonError::into_inner)),
         })
     }
 
-    fn record(&mut self, path: ByteString, role: Role, node: Node) {
+    fn wait(&mut self, path: &Path, role: Role, found: Option<Place>) -> Result<(), SnapshotError> {
+        let recorded = self.entries + self.waiting.len() as u64;
+        if recorded >= self.means.limits.entries {
+            return Err(SnapshotError::TooLarge {
+                entries: recorded,
+                bytes: self.means.bytes.load(Ordering::Relaxed),
+                path: path.to_owned(),
+                what: format!("{} entries", self.means.limits.entries),
+            });
+        }
+        let path = ByteString::from(path);
+        let mut evidence = Vec::new();
+        let mut again = false;
+        if let Some(place) = &found {
+            for known in &mut self.known {
+                evidence.extend(known.evidence(path.as_bytes())?);
+            }
+            again = self.note_link(&path, &place.status);
+            let held = self.waiting.last().and_then(|last| last.found.as_ref());
+            if held.is_none_or(|held| !Arc::ptr_eq(&held.directory, &place.directory)) {
+                self.held_open += 1;
+            }
+        }
+        self.waiting.push(Waiting { path, role, found, evidence, again });
+        if self.waiting.len() >= WAITING || self.held_open >= HELD_OPEN {
+            self.read_waiting()?;
+        }
+        Ok(())
+    }
+
+    /// Whether an inode has come by under another name.
+    fn note_link(&mut self, path: &ByteString, status: &Status) -> bool {
+        if status.metadata.links < 2 || status.kind == FileType::Directory {
+            return false;
+        }
+        let inode = (status.metadata.device, status.metadata.inode);
+        let linked = self.linked.entry(inode).or_insert_with(|| Linked {
+            first: path.clone(),
+            read: None,
+            names: 0,
+        });
+        linked.names += 1;
+        linked.names > 1
+    }
+
+    /// Reads everything that waits, and hands it on in order.
+    fn read_waiting(&mut self) -> Result<(), SnapshotError> {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        self.held_open = 0;
+        let reads = read_all(&waiting, &self.means, &mut self.meter);
+        for (waiting, read) in waiting.drain(..).zip(reads) {
+            self.record(waiting, read)?;
+        }
+        self.waiting = waiting;
+        Ok(())
+    }
+
+    fn record(&mut self, waiting: Waiting, read: Option<Read>) -> Result<(), SnapshotError> {
+        let Waiting { path, role, found, evidence, again } = waiting;
+        let Some(place) = found else {
+            return self.hand_on(Entry { path, role, node: Node::Absent });
+        };
+        let read = match read {
+            Some(read) => read.map_err(|error| self.with_entries(error))?,
+            None if again => self.read_again(&path, &place, &evidence)?,
+            None => return Ok(()),
+        };
+        let Some((mut node, status)) = read else { return Ok(()) };
+        let inode = (status.metadata.device, status.metadata.inode);
+        if let (Some(linked), Some(metadata)) = (self.linked.get_mut(&inode), node.metadata_mut()) {
+            match &linked.read {
+                Some(_) => metadata.link = Some(linked.first.clone()),
+                None => {
+                    linked.first.clone_from(&path);
+                    linked.read = Some((node.clone(), status.clone()));
+                }
+            }
+        }
+        self.remarks.note(&node, &status, role, path.as_path());
+        self.hand_on(Entry { path, role, node })
+    }
+
+    /// Another name of an inode that was read before: what was read then, where it still is that.
+    fn read_again(&self, path: &ByteString, place: &Place, evidence: &[Evidence]) -> Read {
+        let inode = (place.status.metadata.device, place.status.metadata.inode);
+        let first = self.linked.get(&inode).and_then(|linked| linked.read.as_ref());
+        match first {
+            Some((node, status)) if *status == place.status => {
+                Ok(Some((node.clone(), status.clone())))
+            }
+            // What stands in the manifest under its other name is not true any more.
+            Some(_) if self.means.keep.is_some() => {
+                Err(SnapshotError::Unstable(path.as_path().to_owned()))
+            }
+            _ => read_place(path, place, evidence, &self.means, &mut |_| {}),
+        }
+    }
+
+    fn with_entries(&self, error: SnapshotError) -> SnapshotError {
+        match error {
+            SnapshotError::TooLarge { bytes, path, what, .. } => {
+                SnapshotError::TooLarge { entries: self.entries, bytes, path, what }
+            }
+            other => other,
+        }
+    }
+
+    fn hand_on(&mut self, entry: Entry) -> Result<(), SnapshotError> {
+        self.entries += 1;
         self.meter.entries += 1;
-        self.entries.insert(path.clone(), Entry { path, role, node });
+        self.meter.look(entry.path.as_path());
+        (self.sink)(entry)
     }
 }
 
-impl Remarks {
-    fn note(&mut self, node: &Node, status: &Status, role: Role, path: &Path) {
-        let user = rustix::process::geteuid();
-        let foreign = !user.is_root() && status.metadata.uid != user.as_raw();
-        let selected = role == Role::Selected;
-        self.linked.note(matches!(node, Node::File { .. }) && status.metadata.links > 1, path);
-        self.sparse.note(status.sparse, path);
-        self.flagged.note(selected && status.flagged, path);
-        self.sockets.note(matches!(node, Node::Socket { .. }), path);
-        self.foreign.note(selected && foreign, path);
+/// Reads all that is not another name of something before it, by two threads where that pays.
+fn read_all(waiting: &[Waiting], means: &Means, meter: &mut Meter<'_>) -> Vec<Option<Read>> {
+    let to_read = |one: &&Waiting| one.found.is_some() && !one.again;
+    let (files, bytes) = waiting
+        .iter()
+        .filter(to_read)
+        .filter_map(|one| one.found.as_ref())
+        .filter(|place| place.status.kind == FileType::RegularFile)
+        .fold((0, 0_u64), |(files, bytes), place| {
+            (files + 1, bytes.saturating_add(place.status.size))
+        });
+    let mut reads: Vec<Option<Read>> = waiting.iter().map(|_| None).collect();
+    let next = AtomicUsize::new(0);
+    let take = |each: &mut dyn FnMut(u64, &Path)| {
+        let mut read = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(one) = waiting.get(index) else { return read };
+            let Some(place) = one.found.as_ref().filter(|_| !one.again) else { continue };
+            let path = one.path.as_path();
+            let result =
+                read_place(&one.path, place, &one.evidence, means, &mut |bytes| each(bytes, path));
+            let failed = result.is_err();
+            read.push((index, result));
+            if failed {
+                // The others need not be read any more.
+                next.store(waiting.len(), Ordering::Relaxed);
+                return read;
+            }
+        }
+    };
+    let tell = |meter: &mut Meter<'_>, path: &Path| {
+        meter.bytes = means.bytes.load(Ordering::Relaxed);
+        meter.look(path);
+    };
+    let done = if files >= WORTH_A_THREAD.0 || bytes >= WORTH_A_THREAD.1 {
+        std::thread::scope(|scope| {
+            let (report, reports) = mpsc::channel();
+            let other = std::thread::Builder::new().spawn_scoped(scope, move || {
+                let read = take(&mut |_, _| {});
+                // Whoever waits for it is in the same scope.
+                let _ = report.send(());
+                read
+            });
+            let mut done = take(&mut |_, path| tell(meter, path));
+            // Without a second thread the first one has done it all.
+            if let Ok(other) = other {
+                let last = waiting.last().map_or(Path::new("/"), |one| one.path.as_path());
+                while reports.recv_timeout(PAUSE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    tell(meter, last);
+                }
+                match other.join() {
+                    Ok(read) => done.extend(read),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            done
+        })
+    } else {
+        take(&mut |_, path| tell(meter, path))
+    };
+    for (index, read) in done {
+        if let Some(slot) = reads.get_mut(index) {
+            *slot = Some(read);
+        }
     }
+    reads
+}
 
-    fn sentences(&self) -> impl Iterator<Item = String> {
-        [
-            self.linked.sentence(
-                "has several names; undo restores the content under each, not that they are one file",
-            ),
-            self.sparse.sentence("has holes; undo may fill them with zeros"),
-            self.flagged.sentence("has inode flags (chattr); undo does not restore them"),
-            self.sockets.sentence("is a socket; undo cannot make it again"),
-            self.foreign.sentence(
-                "belongs to somebody else; undo cannot give it back to them without root",
-            ),
-        ]
-        .into_iter()
-        .flatten()
-    }
+fn read_place(
+    path: &ByteString,
+    place: &Place,
+    evidence: &[Evidence],
+    means: &Means,
+    each: &mut dyn FnMut(u64),
+) -> Read {
+    let path = path.as_path();
+    let mut content = Taker { path, means, evidence, each };
+    read_node(&*place.directory, &place.name, path, place.status.clone(), &mut content)
 }
 
 impl Visitor for Gatherer<'_> {
     fn found(&mut self, found: Found<'_>) -> Result<(), SnapshotError> {
-        let key = ByteString::from(found.path);
-        if let Some(entry) = self.entries.get_mut(&key) {
-            // Two roots may reach the same path; that it was meant weighs more than that it was
-            // passed by.
-            if entry.role == Role::Context && found.role == Role::Selected {
-                entry.role = Role::Selected;
-            }
-            return Ok(());
-        }
-        self.room_for_one_more(found.path)?;
         let Found { path, role, directory, name, status } = found;
-        let entries = self.entries.len() as u64;
-        let mut content = Taker {
-            path,
-            key: &key,
-            entries,
-            keep: &mut self.keep,
-            meter: &mut self.meter,
-            limits: self.limits,
-            known: &self.known,
-        };
-        let node = read_node(directory, name, path, status, &mut content)?;
-        let Some((node, status)) = node else { return Ok(()) };
-        self.remarks.note(&node, &status, role, path);
-        self.record(key, role, node);
-        self.meter.look(path);
-        Ok(())
+        let directory = Arc::clone(directory);
+        self.wait(path, role, Some(Place { directory, name: name.to_owned(), status }))
     }
 
     fn absent(&mut self, path: &Path, role: Role) -> Result<(), SnapshotError> {
-        self.room_for_one_more(path)?;
-        let key = ByteString::from(path);
-        if !self.entries.contains_key(&key) {
-            self.record(key, role, Node::Absent);
-        }
-        Ok(())
+        self.wait(path, role, None)
     }
 
     fn closed(&mut self, path: &Path, error: Errno) -> Result<(), SnapshotError> {
-        if self.keep.is_some() {
+        if self.means.keep.is_some() {
             return Err(unreadable(path)(error));
-        }
-        if let Some(entry) = self.entries.get_mut(&ByteString::from(path)) {
-            entry.role = Role::Closed;
         }
         self.left_out(format!("what is below {} could not be looked at ({error})", shown(path)));
         Ok(())
@@ -257,58 +415,61 @@ impl Visitor for Gatherer<'_> {
 }
 
 /// Takes the content of one file.
-struct Taker<'t, 'a> {
+struct Taker<'t> {
     path: &'t Path,
-    key: &'t ByteString,
-    entries: u64,
-    keep: &'t mut Option<Incoming>,
-    meter: &'t mut Meter<'a>,
-    limits: CaptureLimits,
-    known: &'t [&'a Manifest],
+    means: &'t Means,
+    evidence: &'t [Evidence],
+    each: &'t mut dyn FnMut(u64),
 }
 
-impl Content for Taker<'_, '_> {
-    fn known(&self, status: &Status, refused: bool) -> Option<Digest> {
-        self.known.iter().find_map(|manifest| match manifest.node(self.key) {
-            Node::File { metadata, size, content } if *size == status.size => {
-                let same = if refused {
-                    // Only its mode or owner can have changed, unless somebody set its time back.
-                    let kept = self.keep.as_ref().is_none_or(|incoming| incoming.holds(content));
-                    kept && metadata.same_inode(&status.metadata)
-                        && metadata.same_mtime(&status.metadata)
-                } else {
-                    self.keep.is_none()
-                        && metadata.untouched_since(&status.metadata)
-                        && metadata.settled_before(manifest.at.wall_ms)
-                };
-                same.then_some(*content)
-            }
-            _ => None,
-        })
+impl Content for Taker<'_> {
+    fn known(&mut self, status: &Status) -> Option<Node> {
+        self.evidence.iter().find_map(|evidence| evidence.untouched(status))
     }
 
-    fn take(&mut self, file: &mut File, status: &Status) -> Result<(Digest, u64), SnapshotError> {
-        let (path, entries, limits) = (self.path, self.entries, self.limits);
+    fn known_unread(&mut self, status: &Status) -> Option<Node> {
+        let kept = |node: &Node| match (&self.means.keep, node) {
+            (Some(keep), Node::File { content, .. }) => {
+                keep.lock().unwrap_or_else(PoisonError::into_inner).holds(content)
+            }
+            _ => true,
+        };
+        self.evidence.iter().filter_map(|evidence| evidence.unread(status)).find(kept)
+    }
+
+    fn take(
+        &mut self,
+        file: &mut File,
+        status: &Status,
+        data: Option<&[(u64, u64)]>,
+    ) -> Result<(ContentName, u64), SnapshotError> {
+        let (path, means) = (self.path, self.means);
         let too_large = |bytes: u64| SnapshotError::TooLarge {
-            entries,
+            entries: 0,
             bytes,
             path: path.to_owned(),
-            what: format!("{} bytes", limits.bytes),
+            what: format!("{} bytes", means.limits.bytes),
         };
-        let needed = self.meter.bytes.saturating_add(status.size);
-        if needed > limits.bytes {
+        let length = data.map_or(status.size, |data| data.iter().map(|(_, length)| length).sum());
+        let needed = means.bytes.load(Ordering::Relaxed).saturating_add(length);
+        if needed > means.limits.bytes {
             return Err(too_large(needed));
         }
-        let meter = &mut *self.meter;
         let mut each = |length: u64| {
-            meter.bytes += length;
-            meter.look(path);
+            let bytes = means.bytes.fetch_add(length, Ordering::Relaxed) + length;
+            (self.each)(length);
             // A file that grows while it is read is read to its end, wherever that is now.
-            if meter.bytes > limits.bytes { Err(too_large(meter.bytes)) } else { Ok(()) }
+            if bytes > means.limits.bytes { Err(too_large(bytes)) } else { Ok(()) }
         };
-        match self.keep {
-            Some(incoming) => incoming.receive(file, path, &mut each),
-            None => hash(file, path, &mut each),
-        }
+        let mut segments = Segments::of(file, data);
+        let (digest, length) = match &means.keep {
+            Some(keep) => keep.lock().unwrap_or_else(PoisonError::into_inner).receive(
+                &mut segments,
+                path,
+                &mut each,
+            )?,
+            None => hash(&mut segments, path, &mut each)?,
+        };
+        Ok((digest.into(), length))
     }
 }

@@ -21,13 +21,17 @@
 //! - `incoming/`: content on its way. What a killed capture left here is garbage, and so is an
 //!   object that no manifest names; neither is ever read.
 //! - `runs/ID/information.json` ([`RunInformation`] and the digests of the manifests),
-//!   `before.json`, `after.json` ([`Manifest`]) and, once an undo has begun, `undo.json`, which
-//!   names the run that undoes it. A run exists when its `information.json` does.
+//!   `before.jsonl`, `after.jsonl` (the manifests: see [`Manifest`]; *after* holds only what is not as
+//!   before) and, once an undo has begun, `undo.json`, which names the run that undoes it. A run exists
+//!   when its `information.json` does.
+//! - `recent/`: for each place that was captured, the run whose *before* has it last. Files that were
+//!   not touched since need not be read again. Only a help: nothing is lost with it.
 //! - `lock`: held by whoever changes a run's state, for an undo all the way through.
 //!
 //! All of it is canonical JSON of a versioned form in which unknown members are ignored, so that
-//! entries can carry more (hard-link groups, holes, inode flags) without a new one.
+//! entries can carry more without a new one.
 
+mod aims;
 mod capture;
 mod changes;
 mod compare;
@@ -35,6 +39,8 @@ mod content;
 mod difference;
 mod error;
 mod gather;
+mod known;
+mod line;
 mod manifest;
 mod metadata;
 mod node;
@@ -43,9 +49,12 @@ mod observe;
 mod overlap;
 mod place;
 mod plan;
+mod recent;
+mod remarks;
 mod render;
 mod restore;
 mod runs;
+mod segments;
 mod selection;
 mod store;
 mod told;
@@ -73,7 +82,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::system::{ByteString, Digest, Moment};
+use crate::system::{ByteString, Moment};
 
 /// What a command can touch: the union of what rules name and what its operands say.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -114,24 +123,23 @@ impl Default for CaptureLimits {
     }
 }
 
-/// The state of a set of paths at one time. Canonical JSON on disk; its digest stands in the audit
-/// entry.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// The state of a set of paths at one time, in memory. On disk it is a file of lines that is read and
+/// written as a stream: see `manifest`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Manifest {
-    /// The format: 1.
+    /// The format: 2.
     pub v: u32,
     /// When it was begun.
     pub at: Moment,
     /// Where it looked, so that *after* looks at the same places. Empty for an undo, which looks
     /// at exactly the paths of its entries.
-    #[serde(default)]
     pub selection: Selection,
-    /// The entries, sorted by the bytes of their paths.
+    /// The entries, sorted by path, component by component: what lies in a directory follows it.
     pub entries: Vec<Entry>,
     /// What is not covered, a sentence each.
     pub not_covered: Vec<String>,
     /// As much of that as is told to those who may not see everything.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_covered_told: Vec<String>,
 }
 
@@ -183,8 +191,13 @@ pub enum Node {
         metadata: NodeMetadata,
         /// Its size in bytes.
         size: u64,
-        /// The digest of its content, under which the store keeps it.
-        content: Digest,
+        /// What its content is called. Of a file with holes that is what its data segments hold, one
+        /// after another.
+        content: ContentName,
+        /// The data segments of a file with holes, offset and length each in bytes, in order; `None`
+        /// where it has none, so that all of it is data.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data: Option<Vec<(u64, u64)>>,
     },
     /// A directory; what is in it has entries of its own.
     Directory {
@@ -254,6 +267,14 @@ pub struct NodeMetadata {
     /// lower-case hex.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub xattrs: Vec<(ByteString, String)>,
+    /// The inode flags that chattr(1) sets (`FS_IOC_GETFLAGS`), of regular files and directories;
+    /// `None` where the file system has none, or does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flags: Option<u32>,
+    /// For a node with several names: the first path of the same inode in its manifest, where that is
+    /// not this one. All that say the same are one hard-link group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<ByteString>,
 }
 
 /// What is known about a run that can be undone.

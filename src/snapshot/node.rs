@@ -53,13 +53,13 @@ impl Node {
     }
 
     /// Whether both are the same kind of thing with the same content (a link's target, a device's
-    /// number), whatever their metadata.
+    /// number), whatever their metadata. Where a file has holes belongs to its content.
     pub fn same_content(&self, other: &Self) -> bool {
         match (self, other) {
             (
-                Self::File { size, content, .. },
-                Self::File { size: other_size, content: other_content, .. },
-            ) => size == other_size && content == other_content,
+                Self::File { size, content, data, .. },
+                Self::File { size: other_size, content: other_content, data: other_data, .. },
+            ) => size == other_size && content == other_content && data == other_data,
             (Self::Symlink { target, .. }, Self::Symlink { target: other_target, .. }) => {
                 target == other_target
             }
@@ -88,6 +88,8 @@ impl Node {
             (Some(one), Some(two)) => {
                 one.same_owner_and_mode(two)
                     && one.xattrs == two.xattrs
+                    && one.flags == two.flags
+                    && one.link == two.link
                     && (self.is_directory() || one.same_mtime(two))
             }
             (one, two) => one.is_none() && two.is_none(),

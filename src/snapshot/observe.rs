@@ -8,25 +8,41 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    FileType, Mode, OFlags, getxattr, lgetxattr, listxattr, llistxattr, openat, readlinkat,
+    FileType, Mode, OFlags, SeekFrom, fgetxattr, flistxattr, getxattr, ioctl_getflags, lgetxattr,
+    listxattr, llistxattr, openat, readlinkat, seek,
 };
 use rustix::io::Errno;
 
 use super::error::unreadable;
 use super::place::{Status, status, status_of};
-use super::{Node, SnapshotError};
-use crate::system::{ByteString, Digest};
+use super::{ContentName, Node, NodeMetadata, SnapshotError};
+use crate::system::ByteString;
 
 /// How often a node that changes is taken again before the snapshot gives up.
 const AGAIN: usize = 3;
 
-/// Where the content of a regular file goes, and what may already be known about it.
-pub(super) trait Content {
-    /// The digest of a file that need not be opened, or (`refused`) that may not be.
-    fn known(&self, status: &Status, refused: bool) -> Option<Digest>;
+/// The inode flags that a person can set (chattr(1), linux/fs.h): secure deletion, undeletable,
+/// compressed, synchronous, immutable, append-only, no dump, no access time, not compressed, journalled
+/// data, no tail-merging, synchronous directory, top of a hierarchy, no copy-on-write, direct access,
+/// inherited project, case-insensitive. The others say how the file system keeps the file.
+pub(super) const FLAGS: u32 = 0x6283_c4ff;
 
-    /// Takes the content of a file, open at its start: its digest, and how many bytes it read.
-    fn take(&mut self, file: &mut File, status: &Status) -> Result<(Digest, u64), SnapshotError>;
+/// Where the content of a regular file goes, and what may already be known about a node.
+pub(super) trait Content {
+    /// The node, where it was recorded before and nothing has happened to it since.
+    fn known(&mut self, status: &Status) -> Option<Node>;
+
+    /// The name of the content of a file that may not be read, where it can be known all the same.
+    fn known_unread(&mut self, status: &Status) -> Option<Node>;
+
+    /// Takes the content of a file, open at its start; of one with holes only its data segments. What
+    /// it is called, and how many bytes were read.
+    fn take(
+        &mut self,
+        file: &mut File,
+        status: &Status,
+        data: Option<&[(u64, u64)]>,
+    ) -> Result<(ContentName, u64), SnapshotError>;
 }
 
 /// Reads the node at a name. `first` is its status as it was found; `content` is given each regular
@@ -68,73 +84,135 @@ fn read_once(
     status: &Status,
     content: &mut dyn Content,
 ) -> Result<Option<Node>, SnapshotError> {
+    if let Some(node) = content.known(status) {
+        return Ok(Some(node));
+    }
     let directory = directory.as_fd();
-    let mut metadata = status.metadata.clone();
+    let by_path = |links| -> Result<NodeMetadata, SnapshotError> {
+        let xattrs = match read_xattrs(&pinned_path(directory, name), links) {
+            Ok(xattrs) => xattrs,
+            // Gone in the meantime: the status that is taken next says so too.
+            Err(Errno::NOENT) if Path::new("/proc/self/fd").exists() => Vec::new(),
+            Err(error) => return Err(unreadable(path)(error)),
+        };
+        Ok(NodeMetadata { xattrs, ..status.metadata.clone() })
+    };
     let node = match status.kind {
-        FileType::RegularFile => {
-            let Some((digest, length)) = read_content(directory, name, path, status, content)?
-            else {
-                return Ok(None);
-            };
-            Node::File {
-                metadata: with_xattrs(&mut metadata, directory, name, path)?,
-                size: length,
-                content: digest,
-            }
-        }
+        FileType::RegularFile => return read_file(directory, name, path, status, content),
         FileType::Symlink => {
             let target = match readlinkat(directory, name, Vec::new()) {
                 Ok(target) => ByteString::from(target.into_bytes()),
                 Err(Errno::NOENT | Errno::INVAL) => return Ok(None),
                 Err(error) => return Err(unreadable(path)(error)),
             };
-            Node::Symlink { metadata: with_xattrs(&mut metadata, directory, name, path)?, target }
+            Node::Symlink { metadata: by_path(Links::Themselves)?, target }
         }
         FileType::Directory => {
-            Node::Directory { metadata: with_xattrs(&mut metadata, directory, name, path)? }
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let metadata = match openat(directory, name, flags, Mode::empty()) {
+                Ok(opened) => opened_metadata(&File::from(opened), path, status)?,
+                // It may be passed through and not read: its flags cannot be asked for.
+                Err(Errno::ACCESS) => by_path(Links::Themselves)?,
+                Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => return Ok(None),
+                Err(error) => return Err(unreadable(path)(error)),
+            };
+            Node::Directory { metadata }
         }
-        FileType::Fifo => {
-            Node::Fifo { metadata: with_xattrs(&mut metadata, directory, name, path)? }
-        }
+        FileType::Fifo => Node::Fifo { metadata: by_path(Links::Themselves)? },
         FileType::BlockDevice | FileType::CharacterDevice => Node::Device {
-            metadata: with_xattrs(&mut metadata, directory, name, path)?,
+            metadata: by_path(Links::Themselves)?,
             kind: if status.kind == FileType::BlockDevice { "block" } else { "character" }
                 .to_owned(),
             number: status.number,
         },
         FileType::Socket | FileType::Unknown => {
-            Node::Socket { metadata: with_xattrs(&mut metadata, directory, name, path)? }
+            Node::Socket { metadata: by_path(Links::Themselves)? }
         }
     };
     Ok(Some(node))
 }
 
-/// The digest and length of a regular file; `None` where it was seen to change.
-fn read_content(
+/// A regular file; `None` where it was seen to change.
+fn read_file(
     directory: impl AsFd,
     name: &OsStr,
     path: &Path,
     status: &Status,
     content: &mut dyn Content,
-) -> Result<Option<(Digest, u64)>, SnapshotError> {
-    if let Some(digest) = content.known(status, false) {
-        return Ok(Some((digest, status.size)));
-    }
+) -> Result<Option<Node>, SnapshotError> {
     let mut file = match open_regular(directory, name) {
         Ok(file) => file,
         Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
         Err(error @ (Errno::ACCESS | Errno::PERM)) => {
-            let known = content.known(status, true).map(|digest| Some((digest, status.size)));
+            let known = content.known_unread(status).map(Some);
             return known.ok_or_else(|| unreadable(path)(error));
         }
         Err(error) => return Err(unreadable(path)(error)),
     };
-    let opened = status_of(&file).map_err(unreadable(path))?;
-    if opened != *status {
+    if status_of(&file).map_err(unreadable(path))? != *status {
         return Ok(None);
     }
-    let (digest, length) = content.take(&mut file, status)?;
-    Ok((length == status.size).then_some((digest, length)))
+    let metadata = opened_metadata(&file, path, status)?;
+    let data = data_segments(&file, status.size).map_err(unreadable(path))?;
+    let (name, length) = content.take(&mut file, status, data.as_deref())?;
+    let expected = data.as_ref().map_or(status.size, |data| data.iter().map(|(_, it)| it).sum());
+    Ok((length == expected).then_some(Node::File {
+        metadata,
+        size: status.size,
+        content: name,
+        data,
+    }))
+}
+
+/// What the system keeps about an open file or directory beside its status.
+fn opened_metadata(
+    opened: &File,
+    path: &Path,
+    status: &Status,
+) -> Result<NodeMetadata, SnapshotError> {
+    let flags = match ioctl_getflags(opened) {
+        Ok(flags) => Some(flags.bits() & FLAGS),
+        // Not every file system has them.
+        Err(_) => None,
+    };
+    let list = |buffer: &mut [u8]| flistxattr(opened, buffer);
+    let get = |name: &[u8], buffer: &mut [u8]| fgetxattr(opened, OsStr::from_bytes(name), buffer);
+    let xattrs = collect_xattrs(list, get).map_err(unreadable(path))?;
+    Ok(NodeMetadata { xattrs, flags, ..status.metadata.clone() })
+}
+
+/// The data segments of a file with holes, offset and length each; `None` where it has no holes, or
+/// its file system does not tell (lseek(2), `SEEK_DATA`).
+fn data_segments(file: &File, size: u64) -> Result<Option<Vec<(u64, u64)>>, Errno> {
+    if size == 0 {
+        return Ok(None);
+    }
+    match seek(file, SeekFrom::Hole(0)) {
+        Ok(hole) if hole >= size => {
+            seek(file, SeekFrom::Start(0))?;
+            return Ok(None);
+        }
+        Ok(_) => {}
+        Err(Errno::INVAL | Errno::OPNOTSUPP) => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let mut segments = Vec::new();
+    let mut at = 0;
+    while at < size {
+        let data = match seek(file, SeekFrom::Data(at)) {
+            Ok(data) => data,
+            Err(Errno::NXIO) => break,
+            Err(error) => return Err(error),
+        };
+        if data >= size {
+            break;
+        }
+        let hole = seek(file, SeekFrom::Hole(data))?.min(size);
+        segments.push((data, hole - data));
+        at = hole;
+    }
+    seek(file, SeekFrom::Start(0))?;
+    Ok(Some(segments))
 }
 
 /// Opens a regular file for reading. Should a pipe or a device have taken its place, the open
@@ -154,21 +232,6 @@ fn open_regular(directory: impl AsFd, name: &OsStr) -> Result<File, Errno> {
 /// pinned by the descriptor; the l…xattr calls do not follow a link in the last place.
 pub(super) fn pinned_path(directory: impl AsFd, name: &OsStr) -> PathBuf {
     Path::new("/proc/self/fd").join(directory.as_fd().as_raw_fd().to_string()).join(name)
-}
-
-fn with_xattrs(
-    metadata: &mut super::NodeMetadata,
-    directory: impl AsFd,
-    name: &OsStr,
-    path: &Path,
-) -> Result<super::NodeMetadata, SnapshotError> {
-    metadata.xattrs = match read_xattrs(&pinned_path(directory, name), Links::Themselves) {
-        Ok(xattrs) => xattrs,
-        // Gone in the meantime: the status that is taken next says so too.
-        Err(Errno::NOENT) if Path::new("/proc/self/fd").exists() => Vec::new(),
-        Err(error) => return Err(unreadable(path)(error)),
-    };
-    Ok(metadata.clone())
 }
 
 /// Whether the attributes of a link are its own or those of what it leads to.
@@ -193,6 +256,13 @@ pub(super) fn read_xattrs(path: &Path, links: Links) -> Result<Vec<(ByteString, 
         Links::Themselves => lgetxattr(path, OsStr::from_bytes(name), buffer),
         Links::Followed => getxattr(path, OsStr::from_bytes(name), buffer),
     };
+    collect_xattrs(list, get)
+}
+
+fn collect_xattrs(
+    list: impl Fn(&mut [u8]) -> Result<usize, Errno>,
+    get: impl Fn(&[u8], &mut [u8]) -> Result<usize, Errno>,
+) -> Result<Vec<(ByteString, String)>, Errno> {
     // The largest list, and the largest value, that Linux gives out.
     const LARGEST: usize = 64 * 1024;
     let mut small = [0_u8; 256];

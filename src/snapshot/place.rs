@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags,
@@ -47,7 +47,7 @@ pub(super) fn open_directory(path: &Path) -> Result<OwnedFd> {
 /// Opens the parents of paths, and remembers the last one: neighbours share it.
 #[derive(Default)]
 pub(super) struct Parents {
-    last: Option<(PathBuf, Rc<OwnedFd>)>,
+    last: Option<(PathBuf, Arc<OwnedFd>)>,
 }
 
 impl Parents {
@@ -56,7 +56,7 @@ impl Parents {
     ///
     /// # Errors
     /// As [`open_directory`].
-    pub(super) fn of<'a>(&mut self, path: &'a Path) -> Result<(Rc<OwnedFd>, &'a OsStr)> {
+    pub(super) fn of<'a>(&mut self, path: &'a Path) -> Result<(Arc<OwnedFd>, &'a OsStr)> {
         let (parent, name) = match (path.parent(), path.file_name()) {
             (Some(parent), Some(name)) => (parent, name),
             _ => (Path::new("/"), OsStr::new(".")),
@@ -64,10 +64,10 @@ impl Parents {
         if let Some((last, opened)) = &self.last
             && last == parent
         {
-            return Ok((Rc::clone(opened), name));
+            return Ok((Arc::clone(opened), name));
         }
-        let opened = Rc::new(open_directory(parent)?);
-        self.last = Some((parent.to_owned(), Rc::clone(&opened)));
+        let opened = Arc::new(open_directory(parent)?);
+        self.last = Some((parent.to_owned(), Arc::clone(&opened)));
         Ok((opened, name))
     }
 }
@@ -91,10 +91,6 @@ pub(super) struct Status {
     pub(super) number: u64,
     /// Whether something is mounted here.
     pub(super) mount_root: bool,
-    /// Whether it has flags of chattr(1) that keep it from being changed.
-    pub(super) flagged: bool,
-    /// Whether it takes clearly less room than its size says.
-    pub(super) sparse: bool,
 }
 
 /// The status of a name in a directory, its own and not that of what it links to.
@@ -119,7 +115,6 @@ impl From<&Statx> for Status {
     fn from(found: &Statx) -> Self {
         let mode = u32::from(found.stx_mode);
         let kind = FileType::from_raw_mode(mode);
-        let allocated = found.stx_blocks.saturating_mul(512);
         Self {
             kind,
             metadata: NodeMetadata {
@@ -134,17 +129,12 @@ impl From<&Statx> for Status {
                 inode: found.stx_ino,
                 links: u64::from(found.stx_nlink),
                 xattrs: Vec::new(),
+                flags: None,
+                link: None,
             },
             size: found.stx_size,
             number: makedev(found.stx_rdev_major, found.stx_rdev_minor),
             mount_root: found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT),
-            flagged: found
-                .stx_attributes
-                .intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND),
-            // Small files are stored in the inode by some file systems and take no blocks at all.
-            sparse: kind == FileType::RegularFile
-                && found.stx_size >= 64 * 1024
-                && allocated.saturating_add(4096) < found.stx_size,
         }
     }
 }

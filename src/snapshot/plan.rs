@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::manifest::path_order;
 use super::{Entry, Node, Role, RunInformation, SnapshotError};
 use crate::system::ByteString;
 
@@ -92,7 +93,7 @@ impl UndoPlan {
             let conflicts = plan.conflicts.iter().map(|conflict| (&conflict.step, true));
             let mut all: Vec<_> =
                 plan.steps.iter().map(|step| (step, false)).chain(conflicts).collect();
-            all.sort_by(|one, two| one.0.path.cmp(&two.0.path));
+            all.sort_by(|one, two| path_order(one.0.path.as_bytes(), two.0.path.as_bytes()));
             all
         };
         let (mine, others) = (steps(self), steps(other));
@@ -126,7 +127,7 @@ impl UndoPlan {
     pub(super) fn all_steps(&self) -> Vec<Step> {
         let conflicting = self.conflicts.iter().map(|conflict| conflict.step.clone());
         let mut steps: Vec<Step> = self.steps.iter().cloned().chain(conflicting).collect();
-        steps.sort_by(|one, two| one.path.cmp(&two.path));
+        steps.sort_by(|one, two| path_order(one.path.as_bytes(), two.path.as_bytes()));
         steps
     }
 
@@ -137,7 +138,7 @@ impl UndoPlan {
 }
 
 /// What an undo run records as its *before*: the steps' paths, and the directories that hold them.
-pub(super) fn recorded_paths(steps: &[Step], times: &[Entry]) -> BTreeMap<ByteString, Role> {
+pub(super) fn recorded_paths(steps: &[Step], times: &[Entry]) -> Vec<(ByteString, Role)> {
     let mut paths: BTreeMap<ByteString, Role> = BTreeMap::new();
     for parent in steps.iter().filter_map(|step| step.path.as_path().parent()) {
         for ancestor in parent.ancestors().filter(|ancestor| ancestor.parent().is_some()) {
@@ -150,5 +151,7 @@ pub(super) fn recorded_paths(steps: &[Step], times: &[Entry]) -> BTreeMap<ByteSt
     for step in steps {
         paths.insert(step.path.clone(), Role::Selected);
     }
+    let mut paths: Vec<_> = paths.into_iter().collect();
+    paths.sort_by(|one, two| path_order(one.0.as_bytes(), two.0.as_bytes()));
     paths
 }

@@ -1,13 +1,16 @@
 //! The runs of a store: what is known about each, and its manifests.
 
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::changes::overlay;
 use super::error::{unreadable, unwritable};
-use super::{Manifest, RunInformation, RunState, SnapshotError};
+use super::manifest::{Head, ManifestFile, ManifestWriter};
+use super::{Manifest, Node, RunInformation, RunState, SnapshotError};
 use crate::review::RequestId;
 use crate::system::{Digest, canonical, durable};
 
@@ -16,9 +19,9 @@ use crate::system::{Digest, canonical, durable};
 pub(super) struct RunRecord {
     #[serde(flatten)]
     pub(super) information: RunInformation,
-    /// The digest of `before.json`.
+    /// The digest of `before.jsonl`.
     pub(super) before: Digest,
-    /// The digest of `after.json`, once there is one.
+    /// The digest of `after.jsonl`, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) after: Option<Digest>,
 }
@@ -31,6 +34,12 @@ pub(super) struct UndoIntent {
     /// The run that undoes it: its *before* is the state that the undo began with.
     pub(super) run: String,
 }
+
+/// The file of the state before a run.
+const BEFORE: &str = "before.jsonl";
+
+/// The file of what is not as before after it.
+const AFTER: &str = "after.jsonl";
 
 /// The runs below a store.
 #[derive(Clone, Debug)]
@@ -47,62 +56,33 @@ impl Runs {
         self.directory.join(id.characters())
     }
 
-    /// Stores a new run: its *before* manifest first, then what makes it exist. Nothing of it is
-    /// left where that fails.
+    /// Begins a new run: a directory with nothing in it that counts. Dropped, it is gone.
     ///
     /// # Errors
     /// [`SnapshotError::Exists`], and those of writing.
-    pub(super) fn create(
-        &self,
-        information: RunInformation,
-        before: &Manifest,
-    ) -> Result<RunRecord, SnapshotError> {
-        let id = parse(&information.id)?;
-        let directory = self.of(&id);
+    pub(super) fn begin(&self, id: &RequestId) -> Result<NewRun<'_>, SnapshotError> {
+        let directory = self.of(id);
         durable::create_directory(&self.directory)?;
-        match std::fs::create_dir(&directory) {
+        match std::fs::DirBuilder::new().mode(0o700).create(&directory) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(SnapshotError::Exists(id.to_string()));
             }
             Err(error) => return Err(unwritable(&directory)(error)),
         }
-        let write = || -> Result<RunRecord, SnapshotError> {
-            durable::sync_directory(&self.directory)?;
-            let before = self.write_manifest(&id, "before.json", before)?;
-            let record = RunRecord { information, before, after: None };
-            self.write_record(&record)?;
-            Ok(record)
-        };
-        write().inspect_err(|_| {
-            // Without its information it is no run; the error on its way says what happened.
-            let _ = std::fs::remove_dir_all(&directory);
-        })
+        Ok(NewRun { runs: self, directory, kept: false })
     }
 
-    /// Writes a run's *after* manifest. The run's record is not touched.
+    /// Begins to write a run's *after* manifest. The run's record is not touched.
     ///
     /// # Errors
     /// Those of writing.
     pub(super) fn write_after(
         &self,
         id: &RequestId,
-        after: &Manifest,
-    ) -> Result<Digest, SnapshotError> {
-        self.write_manifest(id, "after.json", after)
-    }
-
-    fn write_manifest(
-        &self,
-        id: &RequestId,
-        name: &str,
-        manifest: &Manifest,
-    ) -> Result<Digest, SnapshotError> {
-        let text = manifest.to_canonical().map_err(|(path, source)| {
-            SnapshotError::Unrecordable { path: path.as_path().to_owned(), source }
-        })?;
-        durable::write(&self.of(id).join(name), text.as_bytes())?;
-        Ok(Digest::of(text.as_bytes()))
+        head: &Head,
+    ) -> Result<ManifestWriter, SnapshotError> {
+        ManifestWriter::create(&self.of(id).join(AFTER), head)
     }
 
     /// Replaces what is known about a run.
@@ -160,12 +140,42 @@ impl Runs {
         self.read_json(&self.of(id).join("undo.json"))
     }
 
-    /// The state before a run.
+    /// The state before a run, as it lies on the disk.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Damaged`].
+    pub(super) fn before_file(&self, record: &RunRecord) -> Result<ManifestFile, SnapshotError> {
+        let id = parse(&record.information.id)?;
+        ManifestFile::open(&self.of(&id).join(BEFORE), &record.before)
+    }
+
+    /// What a run changed, as it lies on the disk, where that was taken.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Damaged`].
+    pub(super) fn changes_file(
+        &self,
+        record: &RunRecord,
+    ) -> Result<Option<ManifestFile>, SnapshotError> {
+        let id = parse(&record.information.id)?;
+        let open = |digest| ManifestFile::open(&self.of(&id).join(AFTER), &digest);
+        record.after.map(open).transpose()
+    }
+
+    /// The state before a run, with the digests of clones that were hashed since.
     ///
     /// # Errors
     /// [`SnapshotError::Damaged`].
     pub(super) fn before(&self, record: &RunRecord) -> Result<Manifest, SnapshotError> {
-        self.manifest(record, "before.json", &record.before)
+        let mut before = self.before_file(record)?.load()?;
+        if let Some(changes) = self.changes_file(record)? {
+            for entry in &mut before.entries {
+                if let Node::File { content, .. } = &mut entry.node {
+                    *content = changes.tail.resolved(content.clone());
+                }
+            }
+        }
+        Ok(before)
     }
 
     /// The state after a run, where it was taken.
@@ -173,22 +183,8 @@ impl Runs {
     /// # Errors
     /// [`SnapshotError::Damaged`].
     pub(super) fn after(&self, record: &RunRecord) -> Result<Option<Manifest>, SnapshotError> {
-        record.after.map(|digest| self.manifest(record, "after.json", &digest)).transpose()
-    }
-
-    fn manifest(
-        &self,
-        record: &RunRecord,
-        name: &str,
-        digest: &Digest,
-    ) -> Result<Manifest, SnapshotError> {
-        let path = self.of(&parse(&record.information.id)?).join(name);
-        let bytes = std::fs::read(&path).map_err(unreadable(&path))?;
-        if Digest::of(&bytes) != *digest {
-            let what = format!("it does not have the digest {digest} that its run records");
-            return Err(SnapshotError::Damaged { path, what });
-        }
-        decode(&path, &bytes)
+        let Some(changes) = self.changes_file(record)? else { return Ok(None) };
+        Ok(Some(overlay(self.before(record)?, changes.load()?)))
     }
 
     fn read_json<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, SnapshotError> {
@@ -254,6 +250,48 @@ impl Runs {
                 typed: typed.to_owned(),
                 fitting: fitting.into_iter().map(|record| record.information.id).collect(),
             }),
+        }
+    }
+}
+
+/// A run that does not exist yet. Dropped, its directory is gone with all that is in it.
+pub(super) struct NewRun<'r> {
+    runs: &'r Runs,
+    directory: PathBuf,
+    kept: bool,
+}
+
+impl NewRun<'_> {
+    /// Begins to write its *before* manifest.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub(super) fn write_before(&self, head: &Head) -> Result<ManifestWriter, SnapshotError> {
+        ManifestWriter::create(&self.directory.join(BEFORE), head)
+    }
+
+    /// Makes it exist, durably, now that its manifest is there.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub(super) fn exists(
+        mut self,
+        information: RunInformation,
+        before: Digest,
+    ) -> Result<RunRecord, SnapshotError> {
+        durable::sync_directory(&self.runs.directory)?;
+        let record = RunRecord { information, before, after: None };
+        self.runs.write_record(&record)?;
+        self.kept = true;
+        Ok(record)
+    }
+}
+
+impl Drop for NewRun<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            // Without its information it is no run; the error on its way says what happened.
+            let _ = std::fs::remove_dir_all(&self.directory);
         }
     }
 }

@@ -7,15 +7,18 @@
 
 use std::collections::BTreeSet;
 
+use super::changes::DifferenceWriter;
 use super::error::shown;
 use super::gather::{Gatherer, Meter};
+use super::known::Known;
+use super::manifest::{Head, Tail};
 use super::plan::recorded_paths;
 use super::restore::Restorer;
 use super::runs::{RunRecord, parse};
 use super::walk::visit_paths;
 use super::{
-    CaptureLimits, Manifest, Node, Progress, RunInformation, RunState, Selection, SnapshotError,
-    SnapshotStore, Step, UndoPlan,
+    CaptureLimits, Entry, Manifest, Node, Progress, RunInformation, RunState, Selection,
+    SnapshotError, SnapshotStore, Step, UndoPlan,
 };
 use crate::review::RequestId;
 use crate::system::Digest;
@@ -72,12 +75,10 @@ impl SnapshotStore {
 
         let before = self.runs.before(&undo)?;
         let wanted = self.runs.before(&record)?;
-        let mut gatherer = Gatherer::hashing(vec![&before, &wanted], progress);
-        self.gather_again(&before, &mut gatherer)?;
-        let (after, _) = gatherer.finish(Selection::default(), Vec::new());
+        let after = self.look_again(&before, &[&before, &wanted], progress)?;
         let unexplained = unequal(&steps, &after, &not_restored);
         not_restored.extend(unexplained);
-        let after_digest = self.finish(&mut record, &mut undo, &after)?;
+        let after_digest = self.finish(&mut record, &mut undo, &before, &after)?;
         Ok(Undone {
             before: undo.before,
             after: after_digest,
@@ -159,12 +160,19 @@ impl SnapshotStore {
     ) -> Result<RunRecord, SnapshotError> {
         // Whatever is there must not be lost, however much it is.
         let limits = CaptureLimits { bytes: u64::MAX, entries: u64::MAX };
-        let incoming = self.objects.incoming(parse(&information.id)?.characters())?;
-        let mut gatherer = Gatherer::keeping(incoming, limits, vec![original], progress);
+        let id = parse(&information.id)?;
+        let incoming = self.objects.incoming(id.characters())?;
+        let known = vec![Known::memory(original)];
+        let mut manifest = Manifest::new(Selection::default());
+        let entries = &mut manifest.entries;
+        let mut sink = |entry: Entry| {
+            entries.push(entry);
+            Ok(())
+        };
+        let mut gatherer = Gatherer::keeping(incoming, limits, known, progress, &mut sink);
         let paths = recorded_paths(steps, &plan.directory_times);
         visit_paths(paths.iter().map(|(path, role)| (path, *role)), &mut gatherer)?;
-        let (manifest, incoming) =
-            gatherer.finish(Selection::default(), plan.not_restorable.clone());
+        let incoming = gatherer.finish()?.incoming;
         for step in steps {
             let captured = manifest.node(&step.path);
             if !captured.same_state(&step.now) {
@@ -179,8 +187,14 @@ impl SnapshotStore {
         if let Some(incoming) = incoming {
             incoming.publish()?;
         }
+        let run = self.runs.begin(&id)?;
+        let mut writer =
+            run.write_before(&Head { at: manifest.at.clone(), ..Head::new(Selection::default()) })?;
+        manifest.entries.iter().try_for_each(|entry| writer.push(entry))?;
+        let not_covered = plan.not_restorable.clone();
+        let digest = writer.finish(Tail { not_covered, ..Tail::default() })?;
         let information = RunInformation { state: RunState::Captured, ..information };
-        self.runs.create(information, &manifest)
+        run.exists(information, digest)
     }
 
     fn restore(
@@ -214,9 +228,15 @@ impl SnapshotStore {
         &self,
         record: &mut RunRecord,
         undo: &mut RunRecord,
+        before: &Manifest,
         after: &Manifest,
     ) -> Result<Digest, SnapshotError> {
-        let digest = self.runs.write_after(&parse(&undo.information.id)?, after)?;
+        let head = Head { at: after.at.clone(), ..Head::new(Selection::default()) };
+        let writer = self.runs.write_after(&parse(&undo.information.id)?, &head)?;
+        let before = before.entries.iter().cloned().map(Ok);
+        let mut difference = DifferenceWriter::new(before, writer);
+        after.entries.iter().try_for_each(|entry| difference.push(entry))?;
+        let (digest, _) = difference.finish(Tail::default())?;
         undo.after = Some(digest);
         undo.information.state = RunState::Complete;
         self.runs.write_record(undo)?;

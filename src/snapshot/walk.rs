@@ -1,25 +1,37 @@
-//! The walk from the roots of a selection: directory by directory, by descriptor, following no link,
-//! crossing into no other file system and never into hitl's own state.
+//! The walk through everything that a selection means, in the order of paths: directory by directory,
+//! by descriptor, following no link, crossing into no other file system and never into hitl's own
+//! state.
 //!
-//! Directories wait in a list and are opened from the root again when their turn comes, so that
-//! neither deep trees nor long paths run out of descriptors or stack.
+//! A directory is listed before it is reported, so that whoever is told knows whether it could be
+//! entered. The directories on the way down wait on a stack of their own; only the deepest of them are
+//! kept open, the others are opened from the root again, so that neither deep trees nor long paths run
+//! out of descriptors.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
 
 use rustix::fs::{Dir, FileType, Mode, OFlags, openat};
 use rustix::io::Errno;
 
+use super::aims::{Aim, Below};
 use super::error::{shown, unreadable};
 use super::place::{Parents, Status, means_absent, open_directory, status};
-use super::selection::Matching;
-use super::{Reach, Role, Root, Selection, SnapshotError};
+use super::{Role, Selection, SnapshotError};
 use crate::system::ByteString;
 
 /// Kernel interfaces that look like files: reading them says nothing that could be restored.
 pub(super) const NOT_FILES: [&str; 2] = ["/proc", "/sys"];
+
+/// The directory at the root of a file system in which hitl keeps clones of its large files.
+pub(super) const KEPT_BESIDE: &str = ".hitl-store";
+
+/// How many of the directories on the way down are kept open.
+const KEPT_OPEN: usize = 64;
 
 /// Something that the walk came by.
 pub(super) struct Found<'a> {
@@ -28,7 +40,7 @@ pub(super) struct Found<'a> {
     /// Why it is of interest.
     pub(super) role: Role,
     /// The directory that holds it.
-    pub(super) directory: BorrowedFd<'a>,
+    pub(super) directory: &'a Arc<OwnedFd>,
     /// Its name there.
     pub(super) name: &'a OsStr,
     /// Its status.
@@ -41,7 +53,7 @@ pub(super) trait Visitor {
     fn found(&mut self, found: Found<'_>) -> Result<(), SnapshotError>;
     /// Nothing is there.
     fn absent(&mut self, path: &Path, role: Role) -> Result<(), SnapshotError>;
-    /// A directory that was found may not be entered.
+    /// A directory may not be entered; that it was found is told next.
     fn closed(&mut self, path: &Path, error: Errno) -> Result<(), SnapshotError>;
     /// Something was left out: a sentence.
     fn left_out(&mut self, sentence: String);
@@ -60,162 +72,239 @@ pub(super) fn walk(
     protected: &Path,
     visitor: &mut dyn Visitor,
 ) -> Result<(), SnapshotError> {
-    let mut walker = Walker { protected, visitor, waiting: Vec::new() };
-    for root in &selection.roots {
-        walker.root(root)?;
+    let top = Aim::of(selection, |path| match off_limits(path, protected) {
+        Some(why) => {
+            visitor.left_out(format!("{} is not snapshotted: {why}", shown(path)));
+            true
+        }
+        None => false,
+    })?;
+    let mut walker = Walker { protected, visitor, stack: Vec::new() };
+    walker.top(top)?;
+    walker.on()
+}
+
+/// A directory that is being gone through.
+struct Level {
+    path: PathBuf,
+    directory: Option<Arc<OwnedFd>>,
+    /// What is left to look at in it, the last first.
+    names: Vec<(OsString, Option<Status>)>,
+    scope: Scope,
+}
+
+/// What is of interest below a directory.
+#[derive(Default)]
+struct Scope {
+    whole: bool,
+    matchings: Vec<Rc<Below>>,
+    on: BTreeMap<OsString, Aim>,
+}
+
+impl Scope {
+    /// Whether all names in the directory have to be looked at.
+    fn lists(&self) -> bool {
+        self.whole || !self.matchings.is_empty()
     }
-    Ok(())
+
+    fn is_empty(&self) -> bool {
+        !self.lists() && self.on.is_empty()
+    }
 }
 
 struct Walker<'a> {
     protected: &'a Path,
     visitor: &'a mut dyn Visitor,
-    /// Directories to enter, and whether everything in them is selected.
-    waiting: Vec<(PathBuf, bool)>,
+    stack: Vec<Level>,
 }
 
 impl Walker<'_> {
-    fn root(&mut self, root: &Root) -> Result<(), SnapshotError> {
-        let path = root.path.as_path();
-        if let Some(why) = self.off_limits(path) {
-            self.visitor.left_out(format!("{} is not snapshotted: {why}", shown(path)));
-            return Ok(());
-        }
-        if !self.ancestors(path)? {
-            return Ok(());
-        }
-        let matching = match &root.reach {
-            Reach::Matching { pattern } => {
-                Some(Matching::new(pattern).map_err(|error| SnapshotError::Pattern {
-                    path: pattern.clone(),
-                    what: format!("is not a pattern ({error})"),
-                })?)
-            }
-            Reach::Node | Reach::Tree => None,
-        };
-        let selected = matching.as_ref().is_none_or(Matching::selects_root);
-        let role = if selected { Role::Selected } else { Role::Context };
-        if self.node(path, role)? == Some(FileType::Directory) && root.reach != Reach::Node {
-            self.waiting.push((path.to_owned(), matching.is_none()));
-        }
-        while let Some((directory, whole)) = self.waiting.pop() {
-            let matching = if whole { None } else { matching.as_ref() };
-            self.enter(&directory, path, matching)?;
-        }
-        Ok(())
+    /// The root directory, which stands in itself as `.`.
+    fn top(&mut self, aim: Aim) -> Result<(), SnapshotError> {
+        let path = Path::new("/");
+        let opened = Arc::new(open_directory(path).map_err(unreadable(path))?);
+        let wanted = aim.root.then_some(if aim.selected { Role::Selected } else { Role::Context });
+        let scope = Scope { whole: aim.tree, matchings: aim.matchings, on: aim.on };
+        let found = status(&opened, OsStr::new(".")).map_err(unreadable(path))?;
+        self.directory(path, &opened, OsStr::new("."), found, wanted, scope)
     }
 
-    /// Reports the directories that lead to a path. `false` where one of them is missing or is no
-    /// directory: then there is nothing at the path either.
-    fn ancestors(&mut self, path: &Path) -> Result<bool, SnapshotError> {
-        let mut ancestors: Vec<&Path> =
-            path.ancestors().skip(1).filter(|ancestor| ancestor.parent().is_some()).collect();
-        ancestors.reverse();
-        for ancestor in ancestors {
-            if self.node(ancestor, Role::Context)? != Some(FileType::Directory) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Reports one path.
-    fn node(&mut self, path: &Path, role: Role) -> Result<Option<FileType>, SnapshotError> {
-        let (parent, name) = match (path.parent(), path.file_name()) {
-            (Some(parent), Some(name)) => (parent, name),
-            _ => (Path::new("/"), OsStr::new(".")),
-        };
-        let found = open_directory(parent)
-            .and_then(|directory| status(&directory, name).map(|status| (directory, status)));
-        match found {
-            Ok((directory, status)) => {
-                let kind = status.kind;
-                let directory = directory.as_fd();
-                self.visitor.found(Found { path, role, directory, name, status })?;
-                Ok(Some(kind))
-            }
-            Err(error) if means_absent(error) => {
-                self.visitor.absent(path, role)?;
-                Ok(None)
-            }
-            Err(error) => Err(unreadable(path)(error)),
-        }
-    }
-
-    /// Reports what is in a directory and puts its directories on the list.
-    fn enter(
-        &mut self,
-        directory: &Path,
-        root: &Path,
-        matching: Option<&Matching>,
-    ) -> Result<(), SnapshotError> {
-        let opened = match open_directory(directory) {
-            Ok(opened) => opened,
-            // Gone since its parent was read.
-            Err(error) if means_absent(error) => return Ok(()),
-            Err(error) => return Err(unreadable(directory)(error)),
-        };
-        let names = match names(opened.as_fd()) {
-            Ok(names) => names,
-            Err(error @ Errno::ACCESS) => return self.visitor.closed(directory, error),
-            Err(error) => return Err(unreadable(directory)(error)),
-        };
-        for name in names {
+    /// Goes on until nothing is left.
+    fn on(&mut self) -> Result<(), SnapshotError> {
+        while let Some(level) = self.stack.last_mut() {
             if self.visitor.enough() {
                 return Ok(());
             }
-            let path = directory.join(&name);
-            let status = match status(&opened, &name) {
-                Ok(status) => status,
-                Err(Errno::NOENT) => continue,
-                // It may be listed and not entered, and so it goes for every name in it.
-                Err(error @ Errno::ACCESS) => return self.visitor.closed(directory, error),
-                Err(error) => return Err(unreadable(&path)(error)),
-            };
-            let relative = path.strip_prefix(root).unwrap_or(&path);
-            let selected = matching.is_none_or(|matching| matching.selects(relative));
-            let is_directory = status.kind == FileType::Directory;
-            let descend = is_directory
-                && (selected || matching.is_some_and(|matching| matching.may_hold(relative)));
-            if !selected && !descend {
+            let Some((name, found)) = level.names.pop() else {
+                self.stack.pop();
                 continue;
-            }
-            let boundary = if descend { self.boundary(&path, &status) } else { None };
-            let role = match (&boundary, selected) {
-                (Some(_), _) => Role::Boundary,
-                (None, true) => Role::Selected,
-                (None, false) => Role::Context,
             };
-            let directory = opened.as_fd();
-            self.visitor.found(Found { path: &path, role, directory, name: &name, status })?;
-            match boundary {
-                Some(why) => self
-                    .visitor
-                    .left_out(format!("what is below {} is not snapshotted: {why}", shown(&path))),
-                None if descend => self.waiting.push((path, selected)),
-                None => {}
+            let path = level.path.join(&name);
+            let directory = match &level.directory {
+                Some(directory) => Arc::clone(directory),
+                None => match open_directory(&level.path) {
+                    Ok(opened) => {
+                        let opened = Arc::new(opened);
+                        level.directory = Some(Arc::clone(&opened));
+                        opened
+                    }
+                    // Gone since it was listed, and everything in it.
+                    Err(error) if means_absent(error) => {
+                        self.stack.pop();
+                        continue;
+                    }
+                    Err(error) => return Err(unreadable(&level.path)(error)),
+                },
+            };
+            self.name(&path, &directory, &name, found)?;
+        }
+        Ok(())
+    }
+
+    /// One name in the directory on top of the stack.
+    fn name(
+        &mut self,
+        path: &Path,
+        directory: &Arc<OwnedFd>,
+        name: &OsStr,
+        found: Option<Status>,
+    ) -> Result<(), SnapshotError> {
+        let Some(level) = self.stack.last_mut() else { return Ok(()) };
+        let aim = level.scope.on.remove(name);
+        let matches = |below: &Rc<Below>| below.matching.selects(below.relative(path));
+        let whole = level.scope.whole || level.scope.matchings.iter().any(matches);
+        let selected = whole || aim.as_ref().is_some_and(|aim| aim.selected);
+        let role = if selected { Role::Selected } else { Role::Context };
+        let Some(found) = found else {
+            return if aim.is_some() { self.visitor.absent(path, role) } else { Ok(()) };
+        };
+        if found.kind != FileType::Directory {
+            // The way to a root ends here: then there is nothing at the root either.
+            if selected || aim.is_some() {
+                return self.visitor.found(Found { path, role, directory, name, status: found });
+            }
+            return Ok(());
+        }
+        let may_hold = |below: &&Rc<Below>| below.matching.may_hold(below.relative(path));
+        let mut scope = Scope {
+            whole,
+            matchings: level.scope.matchings.iter().filter(may_hold).map(Rc::clone).collect(),
+            on: BTreeMap::new(),
+        };
+        // What a root names itself may be a place where something is mounted.
+        let boundary = if scope.lists() { self.boundary(path, &found, aim.as_ref()) } else { None };
+        let mut wanted = (selected || scope.lists() || aim.is_some()).then_some(role);
+        if let Some(why) = boundary {
+            scope = Scope::default();
+            wanted = Some(Role::Boundary);
+            let sentence = format!("what is below {} is not snapshotted: {why}", shown(path));
+            self.visitor.left_out(sentence);
+        }
+        if let Some(aim) = aim {
+            scope.whole |= aim.tree;
+            scope.matchings.extend(aim.matchings);
+            scope.on = aim.on;
+            if !scope.is_empty() {
+                wanted = Some(role);
+            }
+        }
+        self.directory(path, directory, name, found, wanted, scope)
+    }
+
+    /// Lists a directory as far as it is of interest, reports it and puts it on the stack.
+    fn directory(
+        &mut self,
+        path: &Path,
+        parent: &Arc<OwnedFd>,
+        name: &OsStr,
+        found: Status,
+        wanted: Option<Role>,
+        scope: Scope,
+    ) -> Result<(), SnapshotError> {
+        let level = if scope.is_empty() { Ok(None) } else { open_level(path, parent, name, scope) };
+        let (role, level) = match level {
+            Ok(level) => (wanted, level),
+            Err((at, Errno::ACCESS)) if at == path => {
+                self.visitor.closed(path, Errno::ACCESS)?;
+                (wanted.map(|_| Role::Closed), None)
+            }
+            // Gone, or no directory any more, since its parent was read.
+            Err((_, error)) if means_absent(error) => (wanted, None),
+            Err((at, error)) => return Err(unreadable(&at)(error)),
+        };
+        if let Some(role) = role {
+            self.visitor.found(Found { path, role, directory: parent, name, status: found })?;
+        }
+        if let Some(level) = level {
+            self.stack.push(level);
+            // Deep ones close those above them, which are opened again on the way back.
+            let above = self.stack.len().checked_sub(KEPT_OPEN + 1);
+            if let Some(level) = above.and_then(|above| self.stack.get_mut(above)) {
+                level.directory = None;
             }
         }
         Ok(())
     }
 
-    fn boundary(&self, path: &Path, status: &Status) -> Option<&'static str> {
-        if status.mount_root {
+    fn boundary(&self, path: &Path, status: &Status, aim: Option<&Aim>) -> Option<&'static str> {
+        if status.mount_root && !aim.is_some_and(|aim| aim.root) {
             Some("another file system is mounted there")
+        } else if is_kept_beside(path, status) {
+            Some("it is hitl's own store")
         } else {
-            self.off_limits(path)
+            off_limits(path, self.protected)
         }
     }
+}
 
-    fn off_limits(&self, path: &Path) -> Option<&'static str> {
-        if path.starts_with(self.protected) {
-            Some("it is hitl's own state")
-        } else if NOT_FILES.iter().any(|directory| path.starts_with(directory)) {
-            Some("it is an interface of the kernel")
-        } else {
-            None
+/// Opens a directory and looks at what is of interest in it. An error says at which path.
+fn open_level(
+    path: &Path,
+    parent: &OwnedFd,
+    name: &OsStr,
+    scope: Scope,
+) -> Result<Option<Level>, (PathBuf, Errno)> {
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |error| (path, error)
+    };
+    let how = if scope.lists() { OFlags::RDONLY } else { OFlags::PATH };
+    let flags = how | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = openat(parent, name, flags, Mode::empty()).map_err(at(path))?;
+    let mut listed = if scope.lists() { list(&opened).map_err(at(path))? } else { Vec::new() };
+    for name in scope.on.keys() {
+        listed.push(name.clone());
+    }
+    listed.sort_unstable_by(|one, two| two.cmp(one));
+    listed.dedup();
+    let mut names = Vec::with_capacity(listed.len());
+    for name in listed {
+        match status(&opened, &name) {
+            Ok(found) => names.push((name, Some(found))),
+            Err(error) if means_absent(error) => names.push((name, None)),
+            // It may be listed and not entered, and so it goes for every name in it.
+            Err(error @ Errno::ACCESS) if scope.lists() => return Err((path.to_owned(), error)),
+            Err(error) => return Err((path.join(name), error)),
         }
     }
+    Ok(Some(Level { path: path.to_owned(), directory: Some(Arc::new(opened)), names, scope }))
+}
+
+fn off_limits(path: &Path, protected: &Path) -> Option<&'static str> {
+    if path.starts_with(protected) {
+        Some("it is hitl's own state")
+    } else if NOT_FILES.iter().any(|directory| path.starts_with(directory)) {
+        Some("it is an interface of the kernel")
+    } else {
+        None
+    }
+}
+
+/// Only what nobody but root can have made is taken for hitl's own.
+fn is_kept_beside(path: &Path, status: &Status) -> bool {
+    path.file_name().is_some_and(|name| name == KEPT_BESIDE)
+        && status.metadata.uid == 0
+        && status.metadata.mode & 0o7777 == 0o700
 }
 
 /// Visits exactly these paths.
@@ -230,12 +319,11 @@ pub(super) fn visit_paths<'a>(
     for (path, role) in paths {
         let path = path.as_path();
         let found = parents.of(path).and_then(|(directory, name)| {
-            status(&directory, name).map(|status| (directory, name, status))
+            status(&*directory, name).map(|status| (directory, name, status))
         });
         match found {
             Ok((directory, name, status)) => {
-                let directory = directory.as_fd();
-                visitor.found(Found { path, role, directory, name, status })?;
+                visitor.found(Found { path, role, directory: &directory, name, status })?;
             }
             Err(error) if means_absent(error) => visitor.absent(path, role)?,
             Err(error) => return Err(unreadable(path)(error)),
@@ -250,8 +338,13 @@ pub(super) fn visit_paths<'a>(
 /// Those of open(2) and getdents64(2).
 pub(super) fn names(directory: BorrowedFd<'_>) -> Result<Vec<OsString>, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    list(openat(directory, ".", flags, Mode::empty())?)
+}
+
+/// The names in a directory that is open for reading.
+fn list(directory: impl AsFd) -> Result<Vec<OsString>, Errno> {
     let mut names = Vec::new();
-    for entry in Dir::new(openat(directory, ".", flags, Mode::empty())?)? {
+    for entry in Dir::read_from(directory)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
         if name != b"." && name != b".." {

@@ -120,15 +120,36 @@ impl fmt::Debug for ByteString {
 
 impl Serialize for ByteString {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.to_escaped())
+        // Most are plain text, and manifests hold a million of them.
+        match self.as_str() {
+            Some(text) if !text.contains('\\') => serializer.serialize_str(text),
+            _ => serializer.serialize_str(&self.to_escaped()),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for ByteString {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let escaped = String::deserialize(deserializer)?;
-        Self::from_escaped(&escaped).ok_or_else(|| {
-            de::Error::custom("a backslash that starts neither \\\\ nor \\xHH in a byte string")
+        deserializer.deserialize_str(Escaped)
+    }
+}
+
+/// Reads the escaped form without another copy of it.
+struct Escaped;
+
+impl de::Visitor<'_> for Escaped {
+    type Value = ByteString;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a byte string in its escaped form")
+    }
+
+    fn visit_str<E: de::Error>(self, escaped: &str) -> Result<ByteString, E> {
+        if !escaped.contains('\\') {
+            return Ok(ByteString::from(escaped));
+        }
+        ByteString::from_escaped(escaped).ok_or_else(|| {
+            E::custom("a backslash that starts neither \\\\ nor \\xHH in a byte string")
         })
     }
 }

@@ -44,6 +44,14 @@ pub fn digest<T: Serialize>(value: &T) -> Result<Digest, CanonicalError> {
     Ok(Digest::of(&to_bytes(value)?))
 }
 
+/// Whether an integer has a canonical form, for those who write their own lines.
+///
+/// # Errors
+/// [`CanonicalError::Number`] from 2^53 on.
+pub fn check_integer(integer: u64) -> Result<(), CanonicalError> {
+    if integer < LIMIT { Ok(()) } else { Err(CanonicalError::Number(integer.into())) }
+}
+
 fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> {
     let value = serde_json::to_value(value)?;
     let mut text = Vec::with_capacity(2048);

@@ -70,17 +70,9 @@ fn put(
     mode: u32,
     place: impl FnOnce(&Path) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.{}", std::process::id(), random_suffix()));
-    let temporary = path.with_file_name(name);
+    let temporary = temporary_beside(path);
     let attempt = || {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
-            .open(&temporary)?;
+        let mut file = create_new(&temporary)?;
         file.write_all(bytes)?;
         if mode != 0o600 {
             file.set_permissions(Permissions::from_mode(mode))?;
@@ -92,6 +84,82 @@ fn put(
         let _ = std::fs::remove_file(&temporary);
     })?;
     File::open(path.parent().unwrap_or(Path::new("/"))).and_then(|opened| opened.sync_all())
+}
+
+/// A file that is written bit by bit and gets its name at the end. Mode 0600. Dropped before, it is gone.
+#[derive(Debug)]
+pub struct StreamedFile {
+    path: PathBuf,
+    temporary: Option<PathBuf>,
+    file: File,
+}
+
+impl StreamedFile {
+    /// Begins a file that is to have this path.
+    ///
+    /// # Errors
+    /// [`DurableError`].
+    pub fn create(path: &Path) -> Result<Self, DurableError> {
+        let temporary = temporary_beside(path);
+        let file = create_new(&temporary).map_err(failed("create", path))?;
+        Ok(Self { path: path.to_owned(), temporary: Some(temporary), file })
+    }
+
+    /// The path that it is to have.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// [`DurableError`].
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), DurableError> {
+        self.file.write_all(bytes).map_err(failed("write", &self.path))
+    }
+
+    /// Gives it its name, with its bytes on disk before. The name itself is on disk when its directory
+    /// is synced next.
+    ///
+    /// # Errors
+    /// [`DurableError`].
+    pub fn put_in_place(&mut self) -> Result<(), DurableError> {
+        let place = |file: &mut Self| {
+            file.file.sync_all()?;
+            match &file.temporary {
+                Some(temporary) => std::fs::rename(temporary, &file.path),
+                None => Ok(()),
+            }
+        };
+        place(self).map_err(failed("write", &self.path))?;
+        self.temporary = None;
+        Ok(())
+    }
+}
+
+impl Drop for StreamedFile {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            // What led here says more than that it could not be removed.
+            let _ = std::fs::remove_file(temporary);
+        }
+    }
+}
+
+fn temporary_beside(path: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.{}", std::process::id(), random_suffix()));
+    path.with_file_name(name)
+}
+
+fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+        .open(path)
 }
 
 /// Moves a file, and returns only when both names are on disk.

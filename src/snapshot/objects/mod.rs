@@ -46,17 +46,17 @@ impl Objects {
     }
 
     /// Whether the store has this content.
-    pub(super) fn holds(&self, digest: &Digest) -> bool {
-        self.path(digest).exists()
+    pub(super) fn holds(&self, name: &ContentName) -> bool {
+        name.as_digest().is_some_and(|digest| self.path(digest).exists())
     }
 
     /// Whether content could be copied out of the store: reads all of it and holds it to its name.
     ///
     /// # Errors
     /// As [`Self::copy_to`].
-    pub(super) fn check(&self, digest: &Digest) -> Result<(), SnapshotError> {
-        let mut wrote = |source| SnapshotError::Write { path: self.path(digest), source };
-        self.copy_to(digest, &mut io::sink(), &mut wrote)
+    pub(super) fn check(&self, name: &ContentName) -> Result<(), SnapshotError> {
+        let mut wrote = |source| SnapshotError::Write { path: self.store.clone(), source };
+        self.copy_to(name, &mut io::sink(), &mut wrote)
     }
 
     /// Copies content out of the store, and checks on the way that it is what its name says.
@@ -66,10 +66,14 @@ impl Objects {
     /// it; `wrote` makes the error of a failed write.
     pub(super) fn copy_to(
         &self,
-        digest: &Digest,
+        name: &ContentName,
         to: &mut dyn Write,
         wrote: &mut dyn FnMut(io::Error) -> SnapshotError,
     ) -> Result<(), SnapshotError> {
+        let Some(digest) = name.as_digest() else {
+            let what = format!("there is no {name}");
+            return Err(SnapshotError::Damaged { path: self.store.clone(), what });
+        };
         let path = self.path(digest);
         let damaged =
             |what: &str| SnapshotError::Damaged { path: path.clone(), what: what.to_owned() };
@@ -160,8 +164,8 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// Whether the store has this content already.
-    pub(super) fn holds(&self, digest: &Digest) -> bool {
-        self.objects.holds(digest)
+    pub(super) fn holds(&self, name: &ContentName) -> bool {
+        self.objects.holds(name)
     }
 
     /// Takes in what a reader yields; `each` is told of every piece and may refuse it.
@@ -183,7 +187,7 @@ impl Incoming {
             .open(&temporary)
             .map_err(unwritable(&temporary))?;
         let (digest, length) = copy_hashing(from, path, &mut file, &temporary, each)?;
-        if self.received.contains_key(&digest) || self.objects.holds(&digest) {
+        if self.received.contains_key(&digest) || self.objects.path(&digest).exists() {
             std::fs::remove_file(&temporary).map_err(unwritable(&temporary))?;
         } else {
             self.received.insert(digest, temporary);

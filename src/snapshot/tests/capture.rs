@@ -2,16 +2,18 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use super::super::observe::{Content, read_node};
 use super::super::place::{Parents, Status, status};
 use super::super::{
-    Affected, CaptureLimits, ContentChange, DiffLineKind, Node, SnapshotError, change_lines,
+    Affected, CaptureLimits, ContentChange, ContentName, DiffLineKind, Node, SnapshotError,
+    change_lines,
 };
 use super::fixture::{Fixture, information};
-use crate::system::{ByteString, Digest};
+use crate::system::{ByteString, Digest, Moment};
 
 #[test]
 fn a_pattern_captures_what_matches_and_catches_what_is_new() {
@@ -101,16 +103,71 @@ fn hitls_own_state_is_never_captured() {
 fn what_cannot_be_brought_back_is_said() {
     let fixture = Fixture::new();
     let _listener = UnixListener::bind(fixture.path("socket")).unwrap();
-    let holes = fs::File::create(fixture.path("holes")).unwrap();
-    holes.set_len(1 << 20).unwrap();
+    fixture.write("here", "x");
+    fs::hard_link(fixture.path("here"), fixture.root.join("elsewhere")).unwrap();
     let (id, captured) = fixture.capture(&fixture.declared("*")).unwrap();
-    for said in ["is a socket", "has holes"] {
+    for said in ["is a socket", "has names elsewhere"] {
         assert!(captured.not_covered.iter().any(|text| text.contains(said)), "{said}");
     }
     fs::remove_file(fixture.path("socket")).unwrap();
     fixture.store.capture_after(&id, &mut |_| {}).unwrap();
     let undone = fixture.undo(&id, false).unwrap();
     assert!(undone.not_restored.iter().any(|text| text.contains("was a socket")));
+}
+
+#[test]
+fn what_a_file_system_records_beside_content_is_recorded() {
+    let fixture = Fixture::new();
+    fixture.write("a", "x");
+    fs::hard_link(fixture.path("a"), fixture.path("b")).unwrap();
+    let holes = fs::File::create(fixture.path("holes")).unwrap();
+    holes.set_len(1 << 20).unwrap();
+    holes.write_all_at(b"data", 512 << 10).unwrap();
+    let (id, captured) = fixture.capture(&fixture.declared("*")).unwrap();
+    assert_eq!(captured.not_covered, Vec::<String>::new());
+    assert_eq!(captured.bytes, 1 + 4096, "read once under two names, and no holes");
+    let before = fixture.store.before(&id).unwrap();
+    let node = |name: &str| before.node(&fixture.path(name).as_path().into());
+    let first = ByteString::from(fixture.path("a").as_path());
+    assert_eq!(node("a").metadata().unwrap().link, None);
+    assert_eq!(node("b").metadata().unwrap().link, Some(first));
+    let Node::File { size, data, .. } = node("holes") else { panic!("a file") };
+    assert_eq!((*size, data), (1 << 20, &Some(vec![(512 << 10, 4096)])));
+}
+
+#[test]
+fn what_was_not_touched_since_an_earlier_snapshot_is_not_read_again() {
+    let fixture = Fixture::new();
+    for number in 0..100 {
+        let file = fixture.write(&format!("tree/{number}"), &format!("content {number}"));
+        let past = std::time::SystemTime::now() - std::time::Duration::from_secs(100);
+        fs::File::open(file).unwrap().set_modified(past).unwrap();
+    }
+    let affected = fixture.declared("tree/**");
+    let (first, captured) = fixture.capture(&affected).unwrap();
+    assert!(captured.bytes > 0);
+    // What was changed within the clock's last ticks may change again without a trace.
+    let settled = || {
+        let file = fixture.path("tree/99");
+        let changed = file.metadata().unwrap();
+        changed.ctime() * 1000 + changed.ctime_nsec() / 1_000_000 + 20 < Moment::now().wall_ms
+    };
+    while !settled() {
+        std::thread::yield_now();
+    }
+    // The first look may have been too early to rely on.
+    fixture.capture(&affected).unwrap();
+    fixture.write("tree/7", "changed since");
+    let (third, few) = fixture.capture(&affected).unwrap();
+    assert_eq!(few.bytes, "changed since".len() as u64);
+    let content = |id| {
+        let before = fixture.store.before(id).unwrap();
+        let node =
+            |number| before.node(&fixture.path(&format!("tree/{number}")).as_path().into()).clone();
+        (node(6), node(7))
+    };
+    let (one, other) = (content(&first), content(&third));
+    assert!(one.0.same_state(&other.0) && !one.1.same_content(&other.1));
 }
 
 #[test]
@@ -216,13 +273,22 @@ fn a_file_that_keeps_changing_fails_the_snapshot_by_name() {
 struct Busy<'a>(&'a Path, usize);
 
 impl Content for Busy<'_> {
-    fn known(&self, _: &Status, _: bool) -> Option<Digest> {
+    fn known(&mut self, _: &Status) -> Option<Node> {
         None
     }
 
-    fn take(&mut self, _: &mut fs::File, status: &Status) -> Result<(Digest, u64), SnapshotError> {
+    fn known_unread(&mut self, _: &Status) -> Option<Node> {
+        None
+    }
+
+    fn take(
+        &mut self,
+        _: &mut fs::File,
+        status: &Status,
+        _: Option<&[(u64, u64)]>,
+    ) -> Result<(ContentName, u64), SnapshotError> {
         self.1 += 1;
         fs::write(self.0, "0".repeat(self.1 + 1)).unwrap();
-        Ok((Digest::of(b""), status.size))
+        Ok((Digest::of(b"").into(), status.size))
     }
 }

@@ -44,7 +44,8 @@ fn a_manifest_that_was_tampered_with_is_not_used() {
     let id = fixture.run(&fixture.declared("*"), || {
         fixture.write("file", "2");
     });
-    let manifest = fixture.store.directory().join("runs").join(id.characters()).join("before.json");
+    let manifest =
+        fixture.store.directory().join("runs").join(id.characters()).join("before.jsonl");
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(&manifest, text.replace("\"mode\":", "\"mode\":1")).unwrap();
     assert!(matches!(fixture.undo(&id, true), Err(SnapshotError::Damaged { .. })));

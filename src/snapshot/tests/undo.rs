@@ -195,8 +195,7 @@ fn a_file_that_has_several_names_keeps_them() {
     fs::hard_link(&file, fixture.path("app/two")).unwrap();
     let before = fixture.seen();
     let inode = file.metadata().unwrap().ino();
-    let (id, captured) = fixture.capture(&fixture.declared("app/**")).unwrap();
-    assert!(captured.not_covered.iter().any(|sentence| sentence.contains("several names")));
+    let (id, _) = fixture.capture(&fixture.declared("app/**")).unwrap();
     fixture.write("app/one", "a longer text than it was");
     fixture.store.capture_after(&id, &mut |_| {}).unwrap();
     fixture.undo_wholly(&id);

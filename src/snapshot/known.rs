@@ -1,0 +1,161 @@
+//! What earlier manifests say about files that nobody has touched since: those need not be read again.
+//!
+//! Manifests are gone through side by side with the walk, both in the order of paths, so that this
+//! takes no memory. A node counts as untouched where its inode, mode, owner, size, modification time
+//! and change time are as they were, and the change time lies so far before the earlier look that a
+//! later change must show in it.
+
+use super::manifest::{ManifestFile, Tail, path_order};
+use super::place::Status;
+use super::{Entry, Manifest, Node, NodeMetadata, SnapshotError};
+use crate::system::Moment;
+
+/// How far the wall clock may have lost against the boot clock before change times say nothing any
+/// more: less than the ticks that they are counted in.
+const SET_BACK_MS: i64 = 10;
+
+/// One earlier manifest.
+pub(super) struct Known<'a> {
+    entries: Box<dyn Iterator<Item = Result<Entry, SnapshotError>> + 'a>,
+    next: Option<Entry>,
+    tail: Tail,
+    /// The wall clock when it was taken, where change times after it can be compared.
+    taken_ms: Option<i64>,
+}
+
+impl<'a> Known<'a> {
+    /// A manifest on disk.
+    pub(super) fn file(manifest: &ManifestFile, resolved_by: Tail, now: &Moment) -> Self {
+        let at = &manifest.head.at;
+        Self::new(Box::new(manifest.entries()), resolved_by, at, now)
+    }
+
+    /// A manifest in memory.
+    pub(super) fn memory(manifest: &'a Manifest) -> Self {
+        let entries = Box::new(manifest.entries.iter().cloned().map(Ok));
+        Self::new(entries, Tail::default(), &manifest.at, &Moment::now())
+    }
+
+    fn new(
+        entries: Box<dyn Iterator<Item = Result<Entry, SnapshotError>> + 'a>,
+        tail: Tail,
+        at: &Moment,
+        now: &Moment,
+    ) -> Self {
+        let taken_ms = clock_is_steady(at, now).then_some(at.wall_ms);
+        Self { entries, next: None, tail, taken_ms }
+    }
+
+    /// The entry of a path. Paths are asked for in their order.
+    ///
+    /// # Errors
+    /// Those of reading the manifest.
+    pub(super) fn at(&mut self, path: &[u8]) -> Result<Option<Entry>, SnapshotError> {
+        loop {
+            if let Some(next) = &self.next {
+                match path_order(next.path.as_bytes(), path) {
+                    std::cmp::Ordering::Less => {}
+                    std::cmp::Ordering::Equal => return Ok(self.next.take()),
+                    std::cmp::Ordering::Greater => return Ok(None),
+                }
+            }
+            match self.entries.next() {
+                Some(entry) => self.next = Some(entry?),
+                None => {
+                    self.next = None;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// What it says about a path, for the moment when that is read.
+    ///
+    /// # Errors
+    /// Those of reading the manifest.
+    pub(super) fn evidence(&mut self, path: &[u8]) -> Result<Option<Evidence>, SnapshotError> {
+        let Some(entry) = self.at(path)? else { return Ok(None) };
+        let mut node = entry.node;
+        if let Node::File { content, .. } = &mut node {
+            *content = self.tail.resolved(content.clone());
+        }
+        Ok(Some(Evidence { node, taken_ms: self.taken_ms }))
+    }
+}
+
+/// Whether the wall clock went on from one moment to another: a clock that was set back could give a
+/// later change the time of an earlier one.
+pub(super) fn clock_is_steady(then: &Moment, now: &Moment) -> bool {
+    if then.boot_id != now.boot_id {
+        return now.wall_ms >= then.wall_ms;
+    }
+    let offset =
+        |at: &Moment| at.wall_ms.saturating_sub(i64::try_from(at.boot_ms).unwrap_or(i64::MAX));
+    offset(now).saturating_add(SET_BACK_MS) >= offset(then)
+}
+
+/// What an earlier manifest says about a path.
+#[derive(Clone, Debug)]
+pub(super) struct Evidence {
+    node: Node,
+    taken_ms: Option<i64>,
+}
+
+impl Evidence {
+    /// The node as it is now, where it was not touched since.
+    pub(super) fn untouched(&self, status: &Status) -> Option<Node> {
+        let metadata = self.node.metadata()?;
+        let settled = self.taken_ms.is_some_and(|taken| metadata.settled_before(taken));
+        let same_size = match &self.node {
+            Node::File { size, .. } => *size == status.size,
+            _ => true,
+        };
+        (settled && same_size && metadata.untouched_since(&status.metadata))
+            .then(|| self.as_it_is(status))
+            .flatten()
+    }
+
+    /// The node of a file that may not be read: only its mode or owner can have changed, unless
+    /// somebody set its time back.
+    pub(super) fn unread(&self, status: &Status) -> Option<Node> {
+        let Node::File { metadata, size, .. } = &self.node else { return None };
+        let same = *size == status.size
+            && metadata.same_inode(&status.metadata)
+            && metadata.same_mtime(&status.metadata);
+        same.then(|| self.as_it_is(status)).flatten()
+    }
+
+    fn as_it_is(&self, status: &Status) -> Option<Node> {
+        let mut node = self.node.clone();
+        let metadata = node.metadata_mut()?;
+        let NodeMetadata { xattrs, flags, .. } =
+            std::mem::replace(metadata, status.metadata.clone());
+        metadata.xattrs = xattrs;
+        metadata.flags = flags;
+        Some(node)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_change_times_worthless() {
+        let then = Moment::now();
+        let later = then.plus(Duration::from_secs(60));
+        let set_back = Moment { wall_ms: later.wall_ms - 5_000, ..later.clone() };
+        let set_forward = Moment { wall_ms: later.wall_ms + 5_000, ..later.clone() };
+        assert!(clock_is_steady(&then, &later));
+        assert!(clock_is_steady(&then, &set_forward));
+        assert!(!clock_is_steady(&then, &set_back));
+        let other_boot = |wall_ms| Moment {
+            wall_ms,
+            boot_ms: 5,
+            boot_id: serde_json::from_str("\"another\"").unwrap(),
+        };
+        assert!(clock_is_steady(&then, &other_boot(then.wall_ms + 1)));
+        assert!(!clock_is_steady(&then, &other_boot(then.wall_ms - 1)));
+    }
+}

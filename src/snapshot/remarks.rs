@@ -1,0 +1,69 @@
+//! What a capture comes by that an undo cannot restore in full.
+
+use std::path::Path;
+
+use super::error::shown;
+use super::place::Status;
+use super::{Node, Role};
+
+/// What was found, a kind each.
+#[derive(Default)]
+pub(super) struct Remarks {
+    linked: Remark,
+    sockets: Remark,
+    foreign: Remark,
+}
+
+/// How many paths a remark is about, and the first of them.
+#[derive(Default)]
+struct Remark(u64, String);
+
+impl Remark {
+    fn note(&mut self, applies: bool, path: &Path) {
+        if applies {
+            if self.0 == 0 {
+                self.1 = shown(path);
+            }
+            self.0 += 1;
+        }
+    }
+
+    fn sentence(&self, what: &str) -> Option<String> {
+        match self.0 {
+            0 => None,
+            1 => Some(format!("{}: {what}", self.1)),
+            count => Some(format!("{} and {} more: {what}", self.1, count - 1)),
+        }
+    }
+}
+
+impl Remarks {
+    /// One node.
+    pub(super) fn note(&mut self, node: &Node, status: &Status, role: Role, path: &Path) {
+        let user = rustix::process::geteuid();
+        let foreign = !user.is_root() && status.metadata.uid != user.as_raw();
+        self.sockets.note(matches!(node, Node::Socket { .. }), path);
+        self.foreign.note(role == Role::Selected && foreign, path);
+    }
+
+    /// An inode that has `links` names, of which `names` were come by.
+    pub(super) fn note_linked(&mut self, links: u64, names: u64, path: &Path) {
+        self.linked.note(links > names, path);
+    }
+
+    /// What there is to say, a sentence each.
+    pub(super) fn sentences(&self) -> impl Iterator<Item = String> {
+        [
+            self.linked.sentence(
+                "has names elsewhere that are not snapshotted; where the command replaces the file, \
+                 undo cannot make it one with them again",
+            ),
+            self.sockets.sentence("is a socket; undo cannot make it again"),
+            self.foreign.sentence(
+                "belongs to somebody else; undo cannot give it back to them without root",
+            ),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
