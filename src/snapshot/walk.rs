@@ -89,7 +89,7 @@ struct Level {
     path: PathBuf,
     directory: Option<Arc<OwnedFd>>,
     /// What is left to look at in it, the last first.
-    names: Vec<(OsString, Option<Status>)>,
+    names: Vec<OsString>,
     scope: Scope,
 }
 
@@ -135,7 +135,7 @@ impl Walker<'_> {
             if self.visitor.enough() {
                 return Ok(());
             }
-            let Some((name, found)) = level.names.pop() else {
+            let Some(name) = level.names.pop() else {
                 self.stack.pop();
                 continue;
             };
@@ -155,6 +155,11 @@ impl Walker<'_> {
                     }
                     Err(error) => return Err(unreadable(&level.path)(error)),
                 },
+            };
+            let found = match status(&*directory, &name) {
+                Ok(found) => Some(found),
+                Err(error) if means_absent(error) => None,
+                Err(error) => return Err(unreadable(&path)(error)),
             };
             self.name(&path, &directory, &name, found)?;
         }
@@ -271,21 +276,15 @@ fn open_level(
     let how = if scope.lists() { OFlags::RDONLY } else { OFlags::PATH };
     let flags = how | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let opened = openat(parent, name, flags, Mode::empty()).map_err(at(path))?;
-    let mut listed = if scope.lists() { list(&opened).map_err(at(path))? } else { Vec::new() };
-    for name in scope.on.keys() {
-        listed.push(name.clone());
-    }
-    listed.sort_unstable_by(|one, two| two.cmp(one));
-    listed.dedup();
-    let mut names = Vec::with_capacity(listed.len());
-    for name in listed {
-        match status(&opened, &name) {
-            Ok(found) => names.push((name, Some(found))),
-            Err(error) if means_absent(error) => names.push((name, None)),
-            // It may be listed and not entered, and so it goes for every name in it.
-            Err(error @ Errno::ACCESS) if scope.lists() => return Err((path.to_owned(), error)),
-            Err(error) => return Err((path.join(name), error)),
-        }
+    let mut names = if scope.lists() { list(&opened).map_err(at(path))? } else { Vec::new() };
+    names.extend(scope.on.keys().cloned());
+    names.sort_unstable_by(|one, two| two.cmp(one));
+    names.dedup();
+    // It may be listed and not entered, and so it goes for every name in it.
+    if let (true, Some(name)) = (scope.lists(), names.last())
+        && let Err(error @ Errno::ACCESS) = status(&opened, name)
+    {
+        return Err((path.to_owned(), error));
     }
     Ok(Some(Level { path: path.to_owned(), directory: Some(Arc::new(opened)), names, scope }))
 }
