@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
+use super::aside::WriteBehind;
 use super::changes::DifferenceWriter;
 use super::error::shown;
 use super::gather::Gatherer;
@@ -123,8 +124,8 @@ impl SnapshotStore {
         let head = Head::new(selection);
         let known = self.recent(&head)?;
         let run = self.runs.begin(&id)?;
-        let mut writer = run.write_before(&head)?;
-        let mut sink = |entry: Entry| writer.push(&entry);
+        let mut writer = WriteBehind::new(run.write_before(&head)?);
+        let mut sink = |entry: Entry| writer.push(entry);
         let mut gatherer = Gatherer::keeping(incoming, limits, known, progress, &mut sink);
         walk(&head.selection, &self.protected(), &mut gatherer)?;
         let gathered = gatherer.finish()?;
@@ -166,7 +167,7 @@ impl SnapshotStore {
         let head = Head::new(before.head.selection.clone());
         let known = vec![Known::file(&before, Tail::default(), &head.at)];
         let writer = self.runs.write_after(id, &head)?;
-        let mut difference = DifferenceWriter::new(before.entries(), writer);
+        let mut difference = DifferenceWriter::new(before.entries_ahead(), writer);
         let mut sink = |entry: Entry| difference.push(&entry);
         let mut gatherer = Gatherer::hashing(known, progress, &mut sink);
         walk(&head.selection, &self.protected(), &mut gatherer)?;

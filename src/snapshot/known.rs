@@ -27,7 +27,7 @@ impl<'a> Known<'a> {
     /// A manifest on disk.
     pub(super) fn file(manifest: &ManifestFile, resolved_by: Tail, now: &Moment) -> Self {
         let at = &manifest.head.at;
-        Self::new(Box::new(manifest.entries()), resolved_by, at, now)
+        Self::new(manifest.entries_ahead(), resolved_by, at, now)
     }
 
     /// A manifest in memory.

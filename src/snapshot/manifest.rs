@@ -16,6 +16,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::aside::{ReadAhead, WORTH_A_THREAD};
 use super::error::unreadable;
 use super::line;
 use super::{ContentName, Entry, Manifest, Node, Selection, SnapshotError};
@@ -118,6 +119,11 @@ impl ManifestWriter {
         Ok(())
     }
 
+    /// The path that it will have.
+    pub(super) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
     /// How many entries it has.
     pub(super) fn entries(&self) -> u64 {
         self.entries
@@ -195,6 +201,15 @@ impl ManifestFile {
             reader: BufReader::with_capacity(64 * 1024, part),
             path: self.path.clone(),
             line: Vec::new(),
+        }
+    }
+
+    /// Its entries, read ahead by another thread where there are many.
+    pub(super) fn entries_ahead(&self) -> Box<dyn Iterator<Item = Result<Entry, SnapshotError>>> {
+        let many = self.tail.entries >= WORTH_A_THREAD;
+        match many.then(|| ReadAhead::begin(self.entries())).flatten() {
+            Some(ahead) => Box::new(ahead),
+            None => Box::new(self.entries()),
         }
     }
 

@@ -32,6 +32,7 @@
 //! entries can carry more without a new one.
 
 mod aims;
+mod aside;
 mod capture;
 mod changes;
 mod compare;

@@ -59,6 +59,10 @@ pub(super) fn read_node(
     first: Status,
     content: &mut dyn Content,
 ) -> Result<Option<(Node, Status)>, SnapshotError> {
+    // Where nothing has to be read, the status that was just taken is the last word.
+    if let Some(node) = content.known(&first) {
+        return Ok(Some((node, first)));
+    }
     let directory = directory.as_fd();
     let mut before = first;
     for _ in 0..=AGAIN {
@@ -84,9 +88,6 @@ fn read_once(
     status: &Status,
     content: &mut dyn Content,
 ) -> Result<Option<Node>, SnapshotError> {
-    if let Some(node) = content.known(status) {
-        return Ok(Some(node));
-    }
     let directory = directory.as_fd();
     let by_path = |links| -> Result<NodeMetadata, SnapshotError> {
         let xattrs = match read_xattrs(&pinned_path(directory, name), links) {
