@@ -6,7 +6,7 @@ use rustix::io::Errno;
 
 use super::changes::DifferenceWriter;
 use super::error::shown;
-use super::gather::Gatherer;
+use super::gather::{Gatherer, Keeping};
 use super::known::Known;
 use super::manifest::{Head, Tail};
 use super::runs::parse;
@@ -119,7 +119,7 @@ impl SnapshotStore {
         let id = parse(&information.id)?;
         self.prepare()?;
         let selection = Selection::settle(affected)?;
-        let incoming = self.objects.incoming(id.characters())?;
+        let incoming = self.objects.incoming(&id)?;
         let head = Head::new(selection);
         let known = self.recent(&head)?;
         let run = self.runs.begin(&id)?;
@@ -128,9 +128,8 @@ impl SnapshotStore {
         let mut gatherer = Gatherer::keeping(incoming, limits, known, progress, &mut sink);
         walk(&head.selection, &self.protected(), &mut gatherer)?;
         let gathered = gatherer.finish()?;
-        if let Some(incoming) = gathered.incoming {
-            incoming.publish()?;
-        }
+        // Until the run is recorded, what it names must stay in the store.
+        let _published = gathered.kept.map(Keeping::publish).transpose()?;
         let mut not_covered = affected.not_covered.clone();
         not_covered.extend(gathered.not_covered);
         let tail = Tail {

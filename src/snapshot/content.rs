@@ -145,7 +145,7 @@ impl Restorer<'_> {
     ) -> Result<(), Halt> {
         let mut file = SegmentWriter::of(file, data);
         let mut wrote = |source| SnapshotError::Write { path: path.to_owned(), source };
-        self.objects.copy_to(content, &mut file, &mut wrote).map_err(|error| Halt {
+        self.objects.copy_to(content, &mut file, &mut wrote).map(drop).map_err(|error| Halt {
             path: path.to_owned(),
             why: match error {
                 SnapshotError::Write { source, .. } => format!("it cannot be written: {source}"),

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::changes::DifferenceWriter;
 use super::error::shown;
-use super::gather::{Gatherer, Meter};
+use super::gather::{Gatherer, Keeping, Meter};
 use super::known::Known;
 use super::manifest::{Head, Tail};
 use super::plan::recorded_paths;
@@ -161,7 +161,7 @@ impl SnapshotStore {
         // Whatever is there must not be lost, however much it is.
         let limits = CaptureLimits { bytes: u64::MAX, entries: u64::MAX };
         let id = parse(&information.id)?;
-        let incoming = self.objects.incoming(id.characters())?;
+        let incoming = self.objects.incoming(&id)?;
         let known = vec![Known::memory(original)];
         let mut manifest = Manifest::new(Selection::default());
         let entries = &mut manifest.entries;
@@ -172,7 +172,7 @@ impl SnapshotStore {
         let mut gatherer = Gatherer::keeping(incoming, limits, known, progress, &mut sink);
         let paths = recorded_paths(steps, &plan.directory_times);
         visit_paths(paths.iter().map(|(path, role)| (path, *role)), &mut gatherer)?;
-        let incoming = gatherer.finish()?.incoming;
+        let kept = gatherer.finish()?.kept;
         for step in steps {
             let captured = manifest.node(&step.path);
             if !captured.same_state(&step.now) {
@@ -184,9 +184,8 @@ impl SnapshotStore {
             // The newest change time is the one to hold the path to when its turn comes.
             step.now = captured.clone();
         }
-        if let Some(incoming) = incoming {
-            incoming.publish()?;
-        }
+        // Until the run is recorded, what it names must stay in the store.
+        let _published = kept.map(Keeping::publish).transpose()?;
         let run = self.runs.begin(&id)?;
         let mut writer =
             run.write_before(&Head { at: manifest.at.clone(), ..Head::new(Selection::default()) })?;
