@@ -5,6 +5,7 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use super::changes::DifferenceWriter;
+use super::clones::Clones;
 use super::error::shown;
 use super::gather::{Gatherer, Keeping};
 use super::known::Known;
@@ -165,13 +166,23 @@ impl SnapshotStore {
         let head = Head::new(before.head.selection.clone());
         let known = vec![Known::file(&before, Tail::default(), &head.at)];
         let writer = self.runs.write_after(id, &head)?;
-        let mut difference = DifferenceWriter::new(before.entries(), writer);
+        let clones = Clones::default();
+        let mut difference = DifferenceWriter::new(
+            before.entries().inspect(|entry| {
+                if let Ok(entry) = entry {
+                    clones.note(entry);
+                }
+            }),
+            writer,
+        );
         let mut sink = |entry: Entry| difference.push(&entry);
         let mut gatherer = Gatherer::hashing(known, progress, &mut sink);
         walk(&head.selection, &self.protected(), &mut gatherer)?;
         let gathered = gatherer.finish()?;
-        let tail = Tail { not_covered: gathered.not_covered.clone(), ..Tail::default() };
-        let (digest, _) = difference.finish(tail)?;
+        let (digest, _) = difference.finish(|| {
+            let clones = clones.resolve(&self.objects)?;
+            Ok(Tail { clones, not_covered: gathered.not_covered.clone(), ..Tail::default() })
+        })?;
         let _lock = self.lock()?;
         // Read again: it may have been undone by force while the command still ran.
         let mut record = self.runs.record(id)?;

@@ -496,11 +496,14 @@ impl Content for Taker<'_> {
             what: format!("{} bytes", means.limits.bytes),
         };
         let length = data.map_or(status.size, |data| data.iter().map(|(_, length)| length).sum());
-        let needed = means.bytes.load(Ordering::Relaxed).saturating_add(length);
-        if needed > means.limits.bytes {
-            return Err(too_large(needed));
-        }
+        // What is cloned is never told of, and takes no room.
+        let mut ahead = length;
         let mut each = |length: u64| {
+            let needed =
+                means.bytes.load(Ordering::Relaxed).saturating_add(std::mem::take(&mut ahead));
+            if needed > means.limits.bytes {
+                return Err(too_large(needed));
+            }
             let bytes = means.bytes.fetch_add(length, Ordering::Relaxed) + length;
             (self.each)(length);
             // A file that grows while it is read is read to its end, wherever that is now.
@@ -509,9 +512,11 @@ impl Content for Taker<'_> {
         let mut segments = Segments::of(file, data);
         match (&means.keep, &mut self.worker) {
             (Some(keep), Some(worker)) => {
-                let source = Source { reader: &mut segments, file: None, size: length };
+                let source = Source { reader: &mut segments, file: Some(file), size: length };
                 let received = keep.incoming.receive(worker, source, path, &mut each)?;
-                Ok((received.name, received.length))
+                // A clone is of the whole file; only where that has changed is its length another.
+                let whole = received.cloned && received.length == status.size;
+                Ok((received.name, if whole { length } else { received.length }))
             }
             _ => {
                 let (digest, length) = hash(&mut segments, path, &mut each)?;

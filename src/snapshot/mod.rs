@@ -34,6 +34,7 @@
 mod aims;
 mod capture;
 mod changes;
+mod clones;
 mod compare;
 mod content;
 mod difference;

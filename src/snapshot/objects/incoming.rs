@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use nix::fcntl::Flock;
 
 use super::cloner::{Cloner, SYNCED_SINGLY};
-use super::large::{Each, copy, read_piece};
+use super::large::{Each, copy, digest_name, read_piece};
 use super::pack::Pack;
 use super::packer::{Packer, Piece, create_incoming};
 use super::shelf::Shelf;
 use super::tend::{MOST_UNINDEXED, tend};
+use super::volumes::{open_clone, open_digest};
 use super::{ContentName, Objects};
 use crate::review::RequestId;
 use crate::snapshot::SnapshotError;
@@ -124,7 +125,7 @@ impl Incoming {
                     || self.is_packed(digest)
                     || self.is_large(digest)
             }
-            ContentName::Clone(clone) => super::open_clone(&self.store, clone).is_ok(),
+            ContentName::Clone(clone) => open_clone(&self.store, clone).is_ok(),
         }
     }
 
@@ -136,7 +137,7 @@ impl Incoming {
 
     fn is_large(&self, digest: &Digest) -> bool {
         held(&self.large).iter().any(|large| large.digest == Some(*digest))
-            || super::large_path(&self.store, digest).exists()
+            || matches!(open_digest(&self.store, digest, None), Ok(Some(_)))
     }
 
     /// Takes content in; `each` is told of every piece that is read and may refuse it.
@@ -272,7 +273,7 @@ impl Incoming {
         }
         for one in large.drain(..) {
             if let Some(digest) = &one.digest {
-                let path = super::large_path(&self.store, digest);
+                let path = big.join(digest_name(digest, None));
                 std::fs::rename(&one.path, &path).map_err(unwritable(&path))?;
             }
         }

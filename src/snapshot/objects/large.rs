@@ -17,6 +17,20 @@ const PIECE: usize = 1 << 20;
 /// How many pieces are on their way at a time.
 const PIECES: usize = 4;
 
+/// How large content is called in `big/` that has this digest. A file with holes has the digest of its
+/// data segments, which says nothing of where they lie: a clone of it has a name that does.
+pub(super) fn digest_name(digest: &Digest, segments: Option<&[(u64, u64)]>) -> String {
+    let hex = digest.hex();
+    let Some(segments) = segments else { return hex };
+    let mut layout = Vec::with_capacity(segments.len() * 16);
+    for (at, length) in segments {
+        layout.extend_from_slice(&at.to_le_bytes());
+        layout.extend_from_slice(&length.to_le_bytes());
+    }
+    let layout = Digest::of(&layout).hex();
+    format!("{hex}-{}", layout.get(..16).unwrap_or(&layout))
+}
+
 /// Told of every piece that was read; it may refuse it.
 pub(in crate::snapshot) type Each<'a> = &'a mut dyn FnMut(u64) -> Result<(), SnapshotError>;
 

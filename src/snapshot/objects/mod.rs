@@ -13,7 +13,9 @@
 //! # On disk
 //!
 //! - `packs/HEX`: contents and the table of them; `HEX` is the SHA-256 of the table.
-//! - `big/HEX`: one content, named by its SHA-256; `big/RUNID-N`: a clone ([`CloneId`]).
+//! - `big/HEX`: one content, named by its SHA-256; `big/RUNID-N`: a clone ([`CloneId`]), which once it
+//!   was hashed has a second name: `HEX`, or `HEX-LAYOUT` where it has holes and `HEX` is the SHA-256 of
+//!   its data segments only.
 //! - `volumes/HEX`: the path of a `.hitl-store` directory that holds clones on another file system.
 //! - `index`, and `incoming/`: packs, contents and indexes on their way.
 //! - `objects.lock`: shared by captures from their first look at the store until their run is recorded,
@@ -47,15 +49,13 @@ use rustix::fs::ioctl_ficlone;
 
 pub use name::{CloneId, ContentName, ParseContentNameError};
 
-pub(super) use incoming::{Incoming, Published, Received, Source, WorkerBuffer};
+pub(super) use incoming::{Incoming, Published, Source, WorkerBuffer};
 pub(super) use large::hash;
-pub(super) use sweep::Freed;
 
 use shelf::{Shelf, Tables};
-use volumes::Volume;
+use volumes::{Large, open_clone, open_digest};
 
 use super::SnapshotError;
-use super::error::unreadable;
 use super::segments::Segments;
 use crate::review::RequestId;
 use crate::system::{Digest, Scope, durable};
@@ -75,7 +75,6 @@ pub(super) struct Objects {
 pub(super) struct Wanted<'a> {
     name: Name<'a>,
     segments: Option<&'a [(u64, u64)]>,
-    sealed: Option<&'a Digest>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,27 +88,22 @@ enum Name<'a> {
 pub(super) enum Verified {
     /// It has the digest that it should have.
     Yes,
-    /// It is a clone of which nobody has said what digest it should have ([`Wanted::sealed`]): it is
-    /// what the store has under this name.
+    /// It is a clone that nobody has hashed ([`Objects::resolve_clone`]): it is what the store has under
+    /// this name, whatever that is.
     Unknown,
 }
 
 impl<'a> Wanted<'a> {
-    /// Of a file with holes, its data: where each segment begins, and its length. A clone is of the
-    /// whole file, and its content are these segments of it. What has a digest was kept without holes.
+    /// Of a file with holes, its data: where each segment begins, and its length. The content is these
+    /// segments one after another; a clone, though, is of the whole file.
     pub(super) fn segments(self, segments: Option<&'a [(u64, u64)]>) -> Self {
         Self { segments, ..self }
-    }
-
-    /// The digest that a clone was found to have ([`Objects::resolve_clone`]).
-    pub(super) fn sealed(self, digest: Option<&'a Digest>) -> Self {
-        Self { sealed: digest, ..self }
     }
 }
 
 impl<'a> From<&'a Digest> for Wanted<'a> {
     fn from(digest: &'a Digest) -> Self {
-        Self { name: Name::Digest(digest), segments: None, sealed: None }
+        Self { name: Name::Digest(digest), segments: None }
     }
 }
 
@@ -119,41 +113,8 @@ impl<'a> From<&'a ContentName> for Wanted<'a> {
             ContentName::Digest(digest) => Name::Digest(digest),
             ContentName::Clone(clone) => Name::Clone(clone),
         };
-        Self { name, segments: None, sealed: None }
+        Self { name, segments: None }
     }
-}
-
-/// Where large content is that has this digest.
-fn large_path(store: &Path, digest: &Digest) -> PathBuf {
-    store.join("big").join(digest.hex())
-}
-
-/// Opens a clone, wherever it is.
-fn open_clone(store: &Path, clone: &CloneId) -> Result<(File, PathBuf), SnapshotError> {
-    let name = clone.to_string();
-    let main = store.join("big").join(&name);
-    match File::open(&main) {
-        Ok(file) => return Ok((file, main)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(unreadable(&main)(error)),
-    }
-    let mut out_of_reach = None;
-    for path in volumes::known(store)? {
-        match Volume::open(&path).map(|volume| volume.get(&name)) {
-            Ok(Ok(file)) => return Ok((file, path.join(&name))),
-            Ok(Err(rustix::io::Errno::NOENT)) => {}
-            Err(_) => out_of_reach = Some(path),
-            Ok(Err(error)) => return Err(unreadable(&path.join(&name))(error)),
-        }
-    }
-    Err(match out_of_reach {
-        Some(path) => SnapshotError::Damaged {
-            path: path.join(&name),
-            what: "its directory is not there, or not root's alone; is its file system mounted?"
-                .to_owned(),
-        },
-        None => SnapshotError::Damaged { path: main, what: "the clone is missing".to_owned() },
-    })
 }
 
 impl Objects {
@@ -180,22 +141,15 @@ impl Objects {
         Incoming::begin(self, run)
     }
 
-    /// The directories that hold clones on other file systems than the store's: no capture enters them.
-    ///
-    /// # Errors
-    /// [`SnapshotError::Read`], [`SnapshotError::Damaged`].
-    pub(super) fn volumes(&self) -> Result<Vec<PathBuf>, SnapshotError> {
-        volumes::known(&self.store)
-    }
-
     /// Whether the store has this content.
     pub(super) fn holds<'a>(&self, wanted: impl Into<Wanted<'a>>) -> bool {
-        match wanted.into().name {
+        let wanted = wanted.into();
+        match wanted.name {
             Name::Clone(clone) => open_clone(&self.store, clone).is_ok(),
             Name::Digest(digest) => {
                 *digest == Digest::of(b"")
                     || self.shelf(false).is_ok_and(|shelf| shelf.find(digest).is_some())
-                    || large_path(&self.store, digest).exists()
+                    || matches!(open_digest(&self.store, digest, wanted.segments), Ok(Some(_)))
                     || self.shelf(true).is_ok_and(|shelf| shelf.find(digest).is_some())
             }
         }
@@ -234,43 +188,36 @@ impl Objects {
         wrote: &mut dyn FnMut(io::Error) -> SnapshotError,
     ) -> Result<Verified, SnapshotError> {
         let wanted = wanted.into();
-        let (file, path, expected) = match wanted.name {
-            Name::Clone(clone) => {
-                let (file, path) = open_clone(&self.store, clone)?;
-                (file, path, wanted.sealed)
-            }
-            Name::Digest(digest) => match self.get(digest)? {
+        let (large, expected) = match wanted.name {
+            Name::Clone(clone) => (open_clone(&self.store, clone)?, None),
+            Name::Digest(digest) => match self.get(digest, wanted.segments)? {
                 Kept::Small(content) => {
                     to.write_all(&content).map_err(wrote)?;
                     return Ok(Verified::Yes);
                 }
-                Kept::Large(file, path) => (file, path, Some(digest)),
+                Kept::Large(large) => (large, Some(digest)),
             },
         };
-        let segments = wanted.segments.filter(|_| matches!(wanted.name, Name::Clone(_)));
-        let (digest, _) = read_large(&file, segments, &path, to, wrote)?;
+        let (digest, _) = read_large(&large, wanted.segments, to, wrote)?;
         match expected {
             None => Ok(Verified::Unknown),
             Some(expected) if digest == *expected => Ok(Verified::Yes),
             Some(expected) => Err(SnapshotError::Damaged {
-                path,
+                path: large.path,
                 what: format!("its content does not have the digest {expected}"),
             }),
         }
     }
 
-    fn get(&self, digest: &Digest) -> Result<Kept, SnapshotError> {
+    fn get(&self, digest: &Digest, segments: Option<&[(u64, u64)]>) -> Result<Kept, SnapshotError> {
         if *digest == Digest::of(b"") {
             return Ok(Kept::Small(Vec::new()));
         }
         if let Some(content) = self.packed(digest, false)? {
             return Ok(Kept::Small(content));
         }
-        let path = large_path(&self.store, digest);
-        match File::open(&path) {
-            Ok(file) => return Ok(Kept::Large(file, path)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(unreadable(&path)(error)),
+        if let Some(large) = open_digest(&self.store, digest, segments)? {
+            return Ok(Kept::Large(large));
         }
         match self.packed(digest, true)? {
             Some(content) => Ok(Kept::Small(content)),
@@ -297,46 +244,49 @@ impl Objects {
         wanted: impl Into<Wanted<'a>>,
         to: &File,
     ) -> Result<bool, SnapshotError> {
-        let from = match wanted.into().name {
-            Name::Clone(clone) => open_clone(&self.store, clone)?.0,
-            Name::Digest(digest) => match File::open(large_path(&self.store, digest)) {
-                Ok(file) => file,
-                // It is in a pack, or what copies it says what is wrong.
-                Err(_) => return Ok(false),
+        let wanted = wanted.into();
+        let from = match wanted.name {
+            Name::Clone(clone) => open_clone(&self.store, clone)?,
+            Name::Digest(digest) => match open_digest(&self.store, digest, wanted.segments)? {
+                // What was copied has lost its holes.
+                Some(large) if large.whole || wanted.segments.is_none() => large,
+                _ => return Ok(false),
             },
         };
         // Whatever makes it impossible, copying it says it better.
-        Ok(ioctl_ficlone(to, &from).is_ok())
+        Ok(ioctl_ficlone(to, &from.file).is_ok())
     }
 
-    /// Takes the digest of a clone, of these segments of it where it has holes, and the number of
-    /// bytes that it is of.
+    /// Takes the digest of a clone, of these segments of it where it has holes, and the number of bytes
+    /// that it is of. From then on, durably, it is found by its digest too.
     ///
     /// # Errors
-    /// [`SnapshotError::Damaged`] where it is missing, [`SnapshotError::Read`].
+    /// [`SnapshotError::Damaged`] where it is missing, [`SnapshotError::Read`], [`SnapshotError::Write`].
     pub(super) fn resolve_clone(
         &self,
         clone: &CloneId,
         segments: Option<&[(u64, u64)]>,
     ) -> Result<(Digest, u64), SnapshotError> {
-        let (file, path) = open_clone(&self.store, clone)?;
-        let mut wrote = |source| SnapshotError::Write { path: path.clone(), source };
-        read_large(&file, segments, &path, &mut io::sink(), &mut wrote)
+        let large = open_clone(&self.store, clone)?;
+        let mut wrote = |source| SnapshotError::Write { path: large.path.clone(), source };
+        let (digest, length) = read_large(&large, segments, &mut io::sink(), &mut wrote)?;
+        large.volume.link(&clone.to_string(), &large::digest_name(&digest, segments))?;
+        Ok((digest, length))
     }
 }
 
 /// Content that was found.
 enum Kept {
     Small(Vec<u8>),
-    Large(File, PathBuf),
+    Large(Large),
 }
 
 fn read_large(
-    file: &File,
+    large: &Large,
     segments: Option<&[(u64, u64)]>,
-    path: &Path,
     to: &mut dyn Write,
     wrote: &mut dyn FnMut(io::Error) -> SnapshotError,
 ) -> Result<(Digest, u64), SnapshotError> {
-    large::copy(&[], &mut Segments::of(file, segments), path, to, wrote, &mut |_| Ok(()))
+    let mut from = Segments::of(&large.file, segments.filter(|_| large.whole));
+    large::copy(&[], &mut from, &large.path, to, wrote, &mut |_| Ok(()))
 }

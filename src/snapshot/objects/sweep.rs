@@ -4,6 +4,8 @@
 //! what removes waits until no capture runs, looks again which runs there are, and keeps every pack that
 //! is the only one to hold something they name.
 
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::format::Record;
@@ -148,29 +150,14 @@ impl Objects {
         dry_run: bool,
         freed: &mut Freed,
     ) -> Result<(), SnapshotError> {
-        let big = self.store.join("big");
-        let mut changed = false;
-        for file in names(&big)? {
-            let Some(name) = content_name(&file) else { continue };
-            if live(&name) {
-                continue;
-            }
-            let path = big.join(&file);
-            let found = std::fs::metadata(&path).map_err(unreadable(&path))?;
-            let bytes = if name.as_digest().is_some() { found.len() } else { 0 };
-            freed.add(Freed { objects: 1, bytes });
-            if !dry_run {
-                std::fs::remove_file(&path).map_err(unwritable(&path))?;
-                changed = true;
-            }
-        }
-        if changed {
-            durable::sync_directory(&big)?;
-        }
+        self.sweep_volume(&Volume::main(&self.store)?, live, dry_run, freed)?;
         for path in volumes::known(&self.store)? {
             // What is not mounted now is swept another time.
             if let Ok(volume) = Volume::open(&path) {
                 self.sweep_volume(&volume, live, dry_run, freed)?;
+                if !dry_run {
+                    volumes::forget(&self.store, &path)?;
+                }
             }
         }
         if !dry_run {
@@ -183,6 +170,7 @@ impl Objects {
         Ok(())
     }
 
+    /// Removes what is not live from a directory. What has two names is live by either.
     fn sweep_volume(
         &self,
         volume: &Volume,
@@ -190,18 +178,36 @@ impl Objects {
         dry_run: bool,
         freed: &mut Freed,
     ) -> Result<(), SnapshotError> {
+        let mut files: HashMap<u64, Named> = HashMap::new();
         for file in names(&volume.path)? {
-            match content_name(&file) {
-                Some(name) if name.as_clone().is_some() && !live(&name) => {}
-                _ => continue,
-            }
-            freed.add(Freed { objects: 1, bytes: 0 });
-            if !dry_run {
-                volume.remove(&file).map_err(unwritable(&volume.path.join(&file)))?;
+            let Some(name) = content_name(&file) else { continue };
+            let path = volume.path.join(&file);
+            let found = std::fs::symlink_metadata(&path).map_err(unreadable(&path))?;
+            let named = files.entry(found.ino()).or_default();
+            named.live |= live(&name);
+            named.cloned |= name.as_clone().is_some();
+            named.bytes = found.len();
+            named.names.push(file);
+        }
+        let mut changed = false;
+        for named in files.into_values().filter(|named| !named.live) {
+            freed.add(Freed { objects: 1, bytes: if named.cloned { 0 } else { named.bytes } });
+            for file in named.names.iter().filter(|_| !dry_run) {
+                volume.remove(file).map_err(unwritable(&volume.path.join(file)))?;
+                changed = true;
             }
         }
-        if dry_run { Ok(()) } else { volumes::forget(&self.store, &volume.path) }
+        if changed { volume.sync(false) } else { Ok(()) }
     }
+}
+
+/// A file with its names.
+#[derive(Default)]
+struct Named {
+    names: Vec<String>,
+    live: bool,
+    cloned: bool,
+    bytes: u64,
 }
 
 impl Freed {
@@ -213,7 +219,8 @@ impl Freed {
 
 /// The name of what is in a file of `big/`, or of a directory of clones.
 fn content_name(file: &str) -> Option<ContentName> {
-    match Digest::from_hex(file) {
+    let hex = file.split_once('-').map_or(file, |(hex, _)| hex);
+    match Digest::from_hex(hex) {
         Some(digest) => Some(digest.into()),
         None => file.parse().ok().map(ContentName::Clone),
     }

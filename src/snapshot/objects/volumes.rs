@@ -10,19 +10,19 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, StatxAttributes, StatxFlags, fstatfs, ioctl_ficlone, mkdirat,
-    openat, statx, unlinkat,
+    AtFlags, FileType, Mode, OFlags, StatxAttributes, StatxFlags, fstatfs, ioctl_ficlone, linkat,
+    mkdirat, openat, statx, unlinkat,
 };
 use rustix::io::Errno;
 
+use super::large::digest_name;
+use super::name::CloneId;
 use super::shelf::names;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::error::{unreadable, unwritable};
 use crate::snapshot::place::{open_directory, status_of};
+use crate::snapshot::walk::KEPT_BESIDE;
 use crate::system::{ByteString, Digest, durable};
-
-/// What the directory is called that holds clones of files on another file system than the store's.
-pub(in crate::snapshot) const VOLUME: &str = ".hitl-store";
 
 /// File systems that can clone (linux/magic.h): on others no directory is made at all. XFS may have
 /// been made without it.
@@ -88,13 +88,13 @@ impl Volume {
         if !CLONING.contains(&(fstatfs(file)?.f_type as i64)) || !is_roots(&root)? {
             return Ok(None);
         }
-        let made = match mkdirat(&root, VOLUME, Mode::RWXU) {
+        let made = match mkdirat(&root, KEPT_BESIDE, Mode::RWXU) {
             Ok(()) => true,
             Err(Errno::EXIST) => false,
             Err(Errno::ROFS | Errno::ACCESS | Errno::PERM) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let directory = match openat(&root, VOLUME, list_directory(), Mode::empty()) {
+        let directory = match openat(&root, KEPT_BESIDE, list_directory(), Mode::empty()) {
             Ok(directory) => directory,
             Err(Errno::NOTDIR | Errno::LOOP) => return Ok(None),
             Err(error) => return Err(error),
@@ -106,7 +106,7 @@ impl Volume {
             let listed = openat(&root, ".", list_directory(), Mode::empty())?;
             rustix::fs::fsync(listed)?;
         }
-        Ok(Some(Self { path: at.join(VOLUME), directory }))
+        Ok(Some(Self { path: at.join(KEPT_BESIDE), directory }))
     }
 
     /// Opens one by its path.
@@ -146,6 +146,17 @@ impl Volume {
     pub(super) fn get(&self, name: &str) -> Result<File, Errno> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         openat(&self.directory, name, flags, Mode::empty()).map(File::from)
+    }
+
+    /// Gives what it has under a name another one as well, durably; fine where that is taken.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Write`].
+    pub(super) fn link(&self, name: &str, other: &str) -> Result<(), SnapshotError> {
+        match linkat(&self.directory, name, &self.directory, other, AtFlags::empty()) {
+            Ok(()) | Err(Errno::EXIST) => self.sync(false),
+            Err(error) => Err(unwritable(&self.path.join(other))(error)),
+        }
     }
 
     /// Takes away what it has under a name.
@@ -221,6 +232,93 @@ pub(super) fn forget(store: &Path, path: &Path) -> Result<(), SnapshotError> {
         Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => Ok(()),
         Err(error) => Err(unwritable(path)(error)),
     }
+}
+
+/// Large content, open.
+pub(super) struct Large {
+    pub(super) file: File,
+    pub(super) path: PathBuf,
+    /// Where it is.
+    pub(super) volume: Volume,
+    /// Whether it is the whole file, its holes included.
+    pub(super) whole: bool,
+}
+
+/// Opens a clone, wherever it is.
+///
+/// # Errors
+/// [`SnapshotError::Damaged`] where it is not found, [`SnapshotError::Read`].
+pub(super) fn open_clone(store: &Path, clone: &CloneId) -> Result<Large, SnapshotError> {
+    let name = clone.to_string();
+    let mut out_of_reach = None;
+    match open_first(store, &[(name.clone(), true)], &mut out_of_reach)? {
+        Some(large) => Ok(large),
+        None => Err(match out_of_reach {
+            Some(path) => SnapshotError::Damaged {
+                path: path.join(&name),
+                what:
+                    "its directory is not there, or not root's alone; is its file system mounted?"
+                        .to_owned(),
+            },
+            None => SnapshotError::Damaged {
+                path: store.join("big").join(&name),
+                what: "the clone is missing".to_owned(),
+            },
+        }),
+    }
+}
+
+/// Opens large content by its digest; `segments` are those of a file with holes. `None` where there is
+/// none.
+///
+/// # Errors
+/// [`SnapshotError::Read`], [`SnapshotError::Damaged`].
+pub(super) fn open_digest(
+    store: &Path,
+    digest: &Digest,
+    segments: Option<&[(u64, u64)]>,
+) -> Result<Option<Large>, SnapshotError> {
+    let mut names = Vec::new();
+    if segments.is_some() {
+        names.push((digest_name(digest, segments), true));
+    }
+    names.push((digest_name(digest, None), segments.is_none()));
+    open_first(store, &names, &mut None)
+}
+
+/// Opens the first of these names that is anywhere; with each goes whether it is a whole file.
+fn open_first(
+    store: &Path,
+    names: &[(String, bool)],
+    out_of_reach: &mut Option<PathBuf>,
+) -> Result<Option<Large>, SnapshotError> {
+    let open_in = |volume: Volume| {
+        for (name, whole) in names {
+            match volume.get(name) {
+                Ok(file) => {
+                    let path = volume.path.join(name);
+                    return Ok(Some(Large { file, path, volume, whole: *whole }));
+                }
+                Err(Errno::NOENT) => {}
+                Err(error) => return Err(unreadable(&volume.path.join(name))(error)),
+            }
+        }
+        Ok(None)
+    };
+    if let Some(large) = open_in(Volume::main(store)?)? {
+        return Ok(Some(large));
+    }
+    for path in known(store)? {
+        match Volume::open(&path) {
+            Ok(volume) => {
+                if let Some(large) = open_in(volume)? {
+                    return Ok(Some(large));
+                }
+            }
+            Err(_) => *out_of_reach = Some(path),
+        }
+    }
+    Ok(None)
 }
 
 fn note(store: &Path, volume: &Path) -> PathBuf {

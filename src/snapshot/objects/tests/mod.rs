@@ -1,5 +1,6 @@
 //! The store of objects by itself: what was published is there, and nothing else is taken for it.
 
+mod clones;
 mod damage;
 mod large;
 mod packs;
@@ -9,7 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{ContentName, Incoming, Objects, Received, Source, Verified, WorkerBuffer};
+use super::incoming::Received;
+use super::{ContentName, Incoming, Objects, Source, Verified, WorkerBuffer};
 use crate::review::RequestId;
 use crate::snapshot::SnapshotError;
 use crate::system::Scope;
