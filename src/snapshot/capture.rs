@@ -6,8 +6,9 @@ use rustix::io::Errno;
 
 use super::aside::WriteBehind;
 use super::changes::DifferenceWriter;
+use super::clones::Clones;
 use super::error::shown;
-use super::gather::Gatherer;
+use super::gather::{Gatherer, Keeping};
 use super::known::Known;
 use super::manifest::{Head, Tail};
 use super::runs::parse;
@@ -120,7 +121,7 @@ impl SnapshotStore {
         let id = parse(&information.id)?;
         self.prepare()?;
         let selection = Selection::settle(affected)?;
-        let incoming = self.objects.incoming(id.characters())?;
+        let incoming = self.objects.incoming(&id)?;
         let head = Head::new(selection);
         let known = self.recent(&head)?;
         let run = self.runs.begin(&id)?;
@@ -129,9 +130,8 @@ impl SnapshotStore {
         let mut gatherer = Gatherer::keeping(incoming, limits, known, progress, &mut sink);
         walk(&head.selection, &self.protected(), &mut gatherer)?;
         let gathered = gatherer.finish()?;
-        if let Some(incoming) = gathered.incoming {
-            incoming.publish()?;
-        }
+        // Until the run is recorded, what it names must stay in the store.
+        let _published = gathered.kept.map(Keeping::publish).transpose()?;
         let mut not_covered = affected.not_covered.clone();
         not_covered.extend(gathered.not_covered);
         let tail = Tail {
@@ -167,13 +167,23 @@ impl SnapshotStore {
         let head = Head::new(before.head.selection.clone());
         let known = vec![Known::file(&before, Tail::default(), &head.at)];
         let writer = self.runs.write_after(id, &head)?;
-        let mut difference = DifferenceWriter::new(before.entries_ahead(), writer);
+        let clones = Clones::default();
+        let mut difference = DifferenceWriter::new(
+            before.entries_ahead().inspect(|entry| {
+                if let Ok(entry) = entry {
+                    clones.note(entry);
+                }
+            }),
+            writer,
+        );
         let mut sink = |entry: Entry| difference.push(&entry);
         let mut gatherer = Gatherer::hashing(known, progress, &mut sink);
         walk(&head.selection, &self.protected(), &mut gatherer)?;
         let gathered = gatherer.finish()?;
-        let tail = Tail { not_covered: gathered.not_covered.clone(), ..Tail::default() };
-        let (digest, _) = difference.finish(tail)?;
+        let (digest, _) = difference.finish(|| {
+            let clones = clones.resolve(&self.objects)?;
+            Ok(Tail { clones, not_covered: gathered.not_covered.clone(), ..Tail::default() })
+        })?;
         let _lock = self.lock()?;
         // Read again: it may have been undone by force while the command still ran.
         let mut record = self.runs.record(id)?;

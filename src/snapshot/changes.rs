@@ -145,16 +145,19 @@ impl<B: Iterator<Item = Result<Entry, SnapshotError>>> DifferenceWriter<B> {
         self.unknown.as_ref().is_some_and(below)
     }
 
-    /// Ends it: what *before* has left is gone.
+    /// Ends it: what *before* has left is gone. `tail` is asked for when all of *before* has come by.
     ///
     /// # Errors
-    /// As [`Self::push`].
-    pub(super) fn finish(mut self, tail: Tail) -> Result<(Digest, u64), SnapshotError> {
+    /// As [`Self::push`], and what `tail` fails with.
+    pub(super) fn finish(
+        mut self,
+        tail: impl FnOnce() -> Result<Tail, SnapshotError>,
+    ) -> Result<(Digest, u64), SnapshotError> {
         while let Some(gone) = self.before.next() {
             self.gone(&gone?)?;
         }
         let entries = self.writer.entries();
-        Ok((self.writer.finish(tail)?, entries))
+        Ok((self.writer.finish(tail()?)?, entries))
     }
 }
 

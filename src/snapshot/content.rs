@@ -15,6 +15,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::metadata::set_metadata;
+use super::objects::Wanted;
 use super::place::{status, status_of};
 use super::restore::{Halt, Restorer, halt};
 use super::segments::SegmentWriter;
@@ -143,9 +144,14 @@ impl Restorer<'_> {
         data: Option<&[(u64, u64)]>,
         path: &Path,
     ) -> Result<(), Halt> {
+        let wanted = Wanted::from(content).segments(data);
+        // It was read and held to its digest before the undo began.
+        if matches!(self.objects.reflink_to(wanted, file), Ok(true)) {
+            return Ok(());
+        }
         let mut file = SegmentWriter::of(file, data);
         let mut wrote = |source| SnapshotError::Write { path: path.to_owned(), source };
-        self.objects.copy_to(content, &mut file, &mut wrote).map_err(|error| Halt {
+        self.objects.copy_to(wanted, &mut file, &mut wrote).map(drop).map_err(|error| Halt {
             path: path.to_owned(),
             why: match error {
                 SnapshotError::Write { source, .. } => format!("it cannot be written: {source}"),
@@ -191,7 +197,7 @@ impl Restorer<'_> {
         }
         // The whole object is checked before the first byte of the file is overwritten.
         self.objects
-            .check(content)
+            .check(Wanted::from(content).segments(data.as_deref()))
             .map_err(|error| Halt { path: path.to_owned(), why: error.to_string() })?;
         let file = File::from(opened);
         // Where there are holes, nothing of what is there now may shine through.

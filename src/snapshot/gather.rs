@@ -18,7 +18,7 @@ use rustix::io::Errno;
 
 use super::error::{shown, unreadable};
 use super::known::{Evidence, Known};
-use super::objects::{Incoming, hash};
+use super::objects::{Incoming, Published, Source, WorkerBuffer, hash};
 use super::observe::{Content, read_node};
 use super::place::Status;
 use super::remarks::Remarks;
@@ -99,13 +99,40 @@ pub(super) struct Gathered {
     /// What is not covered, a sentence each.
     pub(super) not_covered: Vec<String>,
     /// The content that is to be published.
-    pub(super) incoming: Option<Incoming>,
+    pub(super) kept: Option<Keeping>,
+}
+
+/// Content that is kept.
+pub(super) struct Keeping {
+    incoming: Incoming,
+    /// The buffers of the threads that read, while they are not in use.
+    workers: Mutex<Vec<WorkerBuffer>>,
+}
+
+impl Keeping {
+    fn worker(&self) -> WorkerBuffer {
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.pop().unwrap_or_else(|| self.incoming.worker())
+    }
+
+    fn give_back(&self, worker: WorkerBuffer) {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+    }
+
+    /// Gives all content its name, durably. The run that names it must be recorded before what this
+    /// returns is dropped.
+    ///
+    /// # Errors
+    /// As [`Incoming::publish`].
+    pub(super) fn publish(self) -> Result<Published, SnapshotError> {
+        self.incoming.publish(self.workers.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// What the threads that read share.
 struct Means {
     /// Where content is kept; `None`: it is only hashed.
-    keep: Option<Mutex<Incoming>>,
+    keep: Option<Keeping>,
     limits: CaptureLimits,
     bytes: AtomicU64,
 }
@@ -132,6 +159,19 @@ struct Linked {
     names: u64,
 }
 
+impl Means {
+    /// A buffer for one thread, where content is kept.
+    fn worker(&self) -> Option<WorkerBuffer> {
+        self.keep.as_ref().map(Keeping::worker)
+    }
+
+    fn give_back(&self, worker: Option<WorkerBuffer>) {
+        if let (Some(keep), Some(worker)) = (&self.keep, worker) {
+            keep.give_back(worker);
+        }
+    }
+}
+
 type Read = Result<Option<(Node, Status)>, SnapshotError>;
 
 impl<'a> Gatherer<'a> {
@@ -144,7 +184,8 @@ impl<'a> Gatherer<'a> {
         tell: &'a mut dyn FnMut(Progress<'_>),
         sink: Sink<'a>,
     ) -> Self {
-        let means = Means { keep: Some(Mutex::new(incoming)), limits, bytes: AtomicU64::new(0) };
+        let keep = Some(Keeping { incoming, workers: Mutex::default() });
+        let means = Means { keep, limits, bytes: AtomicU64::new(0) };
         Self { means, ..Self::hashing(known, tell, sink) }
     }
 
@@ -185,10 +226,7 @@ impl<'a> Gatherer<'a> {
             entries: self.entries,
             bytes: self.means.bytes.into_inner(),
             not_covered,
-            incoming: self
-                .means
-                .keep
-                .map(|keep| keep.into_inner().unwrap_or_else(PoisonError::into_inner)),
+            kept: self.means.keep,
         })
     }
 
@@ -286,7 +324,12 @@ impl<'a> Gatherer<'a> {
             Some(_) if self.means.keep.is_some() => {
                 Err(SnapshotError::Unstable(path.as_path().to_owned()))
             }
-            _ => read_place(path, place, evidence, &self.means, &mut |_| {}),
+            _ => {
+                let mut worker = self.means.worker();
+                let read = read_place(path, place, evidence, &self.means, &mut worker, &mut |_| {});
+                self.means.give_back(worker);
+                read
+            }
         }
     }
 
@@ -322,21 +365,23 @@ fn read_all(waiting: &[Waiting], means: &Means, meter: &mut Meter<'_>) -> Vec<Op
     let next = AtomicUsize::new(0);
     let take = |each: &mut dyn FnMut(u64, &Path)| {
         let mut read = Vec::new();
+        let mut worker = means.worker();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(one) = waiting.get(index) else { return read };
+            let Some(one) = waiting.get(index) else { break };
             let Some(place) = one.found.as_ref().filter(|_| !one.again) else { continue };
             let path = one.path.as_path();
-            let result =
-                read_place(&one.path, place, &one.evidence, means, &mut |bytes| each(bytes, path));
+            let mut each = |bytes| each(bytes, path);
+            let result = read_place(&one.path, place, &one.evidence, means, &mut worker, &mut each);
             let failed = result.is_err();
             read.push((index, result));
             if failed {
                 // The others need not be read any more.
                 next.store(waiting.len(), Ordering::Relaxed);
-                return read;
             }
         }
+        means.give_back(worker);
+        read
     };
     let tell = |meter: &mut Meter<'_>, path: &Path| {
         meter.bytes = means.bytes.load(Ordering::Relaxed);
@@ -381,10 +426,11 @@ fn read_place(
     place: &Place,
     evidence: &[Evidence],
     means: &Means,
+    worker: &mut Option<WorkerBuffer>,
     each: &mut dyn FnMut(u64),
 ) -> Read {
     let path = path.as_path();
-    let mut content = Taker { path, means, evidence, each };
+    let mut content = Taker { path, means, worker, evidence, each };
     read_node(&*place.directory, &place.name, path, place.status.clone(), &mut content)
 }
 
@@ -418,6 +464,7 @@ impl Visitor for Gatherer<'_> {
 struct Taker<'t> {
     path: &'t Path,
     means: &'t Means,
+    worker: &'t mut Option<WorkerBuffer>,
     evidence: &'t [Evidence],
     each: &'t mut dyn FnMut(u64),
 }
@@ -429,9 +476,7 @@ impl Content for Taker<'_> {
 
     fn known_unread(&mut self, status: &Status) -> Option<Node> {
         let kept = |node: &Node| match (&self.means.keep, node) {
-            (Some(keep), Node::File { content, .. }) => {
-                keep.lock().unwrap_or_else(PoisonError::into_inner).holds(content)
-            }
+            (Some(keep), Node::File { content, .. }) => keep.incoming.holds(content),
             _ => true,
         };
         self.evidence.iter().filter_map(|evidence| evidence.unread(status)).find(kept)
@@ -451,25 +496,32 @@ impl Content for Taker<'_> {
             what: format!("{} bytes", means.limits.bytes),
         };
         let length = data.map_or(status.size, |data| data.iter().map(|(_, length)| length).sum());
-        let needed = means.bytes.load(Ordering::Relaxed).saturating_add(length);
-        if needed > means.limits.bytes {
-            return Err(too_large(needed));
-        }
+        // What is cloned is never told of, and takes no room.
+        let mut ahead = length;
         let mut each = |length: u64| {
+            let needed =
+                means.bytes.load(Ordering::Relaxed).saturating_add(std::mem::take(&mut ahead));
+            if needed > means.limits.bytes {
+                return Err(too_large(needed));
+            }
             let bytes = means.bytes.fetch_add(length, Ordering::Relaxed) + length;
             (self.each)(length);
             // A file that grows while it is read is read to its end, wherever that is now.
             if bytes > means.limits.bytes { Err(too_large(bytes)) } else { Ok(()) }
         };
         let mut segments = Segments::of(file, data);
-        let (digest, length) = match &means.keep {
-            Some(keep) => keep.lock().unwrap_or_else(PoisonError::into_inner).receive(
-                &mut segments,
-                path,
-                &mut each,
-            )?,
-            None => hash(&mut segments, path, &mut each)?,
-        };
-        Ok((digest.into(), length))
+        match (&means.keep, &mut self.worker) {
+            (Some(keep), Some(worker)) => {
+                let source = Source { reader: &mut segments, file: Some(file), size: length };
+                let received = keep.incoming.receive(worker, source, path, &mut each)?;
+                // A clone is of the whole file; only where that has changed is its length another.
+                let whole = received.cloned && received.length == status.size;
+                Ok((received.name, if whole { length } else { received.length }))
+            }
+            _ => {
+                let (digest, length) = hash(&mut segments, path, &mut each)?;
+                Ok((digest.into(), length))
+            }
+        }
     }
 }

@@ -35,6 +35,7 @@ mod aims;
 mod aside;
 mod capture;
 mod changes;
+mod clones;
 mod compare;
 mod content;
 mod difference;

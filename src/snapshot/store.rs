@@ -27,7 +27,7 @@ impl SnapshotStore {
     pub fn open(directories: &Directories) -> Self {
         let directory = directories.snapshots();
         Self {
-            objects: Objects::new(&directory),
+            objects: Objects::new(&directory, directories.scope),
             runs: Runs::new(&directory),
             state: directories.state.clone(),
             scope: directories.scope,
@@ -40,9 +40,8 @@ impl SnapshotStore {
     /// # Errors
     /// [`SnapshotError::Durable`], [`SnapshotError::Untrusted`].
     pub(super) fn prepare(&self) -> Result<(), SnapshotError> {
-        for directory in [self.directory.join("objects"), self.directory.join("runs")] {
-            durable::create_directory(&directory)?;
-        }
+        durable::create_directory(&self.directory.join("runs"))?;
+        self.objects.prepare()?;
         // In user scope the caller owns all of this anyway, under whatever umask.
         if self.scope == Scope::System {
             trusted::check_directory(&self.directory, self.scope)?;

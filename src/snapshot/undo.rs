@@ -8,10 +8,12 @@
 use std::collections::BTreeSet;
 
 use super::changes::DifferenceWriter;
+use super::clones::Clones;
 use super::error::shown;
-use super::gather::{Gatherer, Meter};
+use super::gather::{Gatherer, Keeping, Meter};
 use super::known::Known;
 use super::manifest::{Head, Tail};
+use super::objects::Wanted;
 use super::plan::recorded_paths;
 use super::restore::Restorer;
 use super::runs::{RunRecord, parse};
@@ -136,11 +138,12 @@ impl SnapshotStore {
     fn check_content(&self, id: &RequestId, steps: &[Step]) -> Result<(), SnapshotError> {
         let mut sound = BTreeSet::new();
         for step in steps.iter().filter(|step| step.puts_content()) {
-            let Node::File { content, .. } = &step.before else { continue };
-            if !sound.insert(content) {
+            let Node::File { content, data, .. } = &step.before else { continue };
+            if !sound.insert((content, data)) {
                 continue;
             }
-            self.objects.check(content).map_err(|source| SnapshotError::ContentLost {
+            let wanted = Wanted::from(content).segments(data.as_deref());
+            self.objects.check(wanted).map_err(|source| SnapshotError::ContentLost {
                 id: id.to_string(),
                 path: step.path.as_path().to_owned(),
                 source: Box::new(source),
@@ -161,7 +164,7 @@ impl SnapshotStore {
         // Whatever is there must not be lost, however much it is.
         let limits = CaptureLimits { bytes: u64::MAX, entries: u64::MAX };
         let id = parse(&information.id)?;
-        let incoming = self.objects.incoming(id.characters())?;
+        let incoming = self.objects.incoming(&id)?;
         let known = vec![Known::memory(original)];
         let mut manifest = Manifest::new(Selection::default());
         let entries = &mut manifest.entries;
@@ -172,7 +175,7 @@ impl SnapshotStore {
         let mut gatherer = Gatherer::keeping(incoming, limits, known, progress, &mut sink);
         let paths = recorded_paths(steps, &plan.directory_times);
         visit_paths(paths.iter().map(|(path, role)| (path, *role)), &mut gatherer)?;
-        let incoming = gatherer.finish()?.incoming;
+        let kept = gatherer.finish()?.kept;
         for step in steps {
             let captured = manifest.node(&step.path);
             if !captured.same_state(&step.now) {
@@ -184,9 +187,8 @@ impl SnapshotStore {
             // The newest change time is the one to hold the path to when its turn comes.
             step.now = captured.clone();
         }
-        if let Some(incoming) = incoming {
-            incoming.publish()?;
-        }
+        // Until the run is recorded, what it names must stay in the store.
+        let _published = kept.map(Keeping::publish).transpose()?;
         let run = self.runs.begin(&id)?;
         let mut writer =
             run.write_before(&Head { at: manifest.at.clone(), ..Head::new(Selection::default()) })?;
@@ -233,10 +235,13 @@ impl SnapshotStore {
     ) -> Result<Digest, SnapshotError> {
         let head = Head { at: after.at.clone(), ..Head::new(Selection::default()) };
         let writer = self.runs.write_after(&parse(&undo.information.id)?, &head)?;
+        let clones = Clones::default();
+        before.entries.iter().for_each(|entry| clones.note(entry));
         let before = before.entries.iter().cloned().map(Ok);
         let mut difference = DifferenceWriter::new(before, writer);
         after.entries.iter().try_for_each(|entry| difference.push(entry))?;
-        let (digest, _) = difference.finish(Tail::default())?;
+        let (digest, _) = difference
+            .finish(|| Ok(Tail { clones: clones.resolve(&self.objects)?, ..Tail::default() }))?;
         undo.after = Some(digest);
         undo.information.state = RunState::Complete;
         self.runs.write_record(undo)?;

@@ -209,9 +209,33 @@ pub fn create_directory(directory: &Path) -> Result<(), DurableError> {
 /// # Errors
 /// [`DurableError`].
 pub fn lock(path: &Path) -> Result<Flock<File>, DurableError> {
+    flock(path, FlockArg::LockExclusive)
+}
+
+/// As [`lock`], shared with others that share it.
+///
+/// # Errors
+/// [`DurableError`].
+pub fn lock_shared(path: &Path) -> Result<Flock<File>, DurableError> {
+    flock(path, FlockArg::LockShared)
+}
+
+/// As [`lock`], without waiting. `None` where somebody else has it.
+///
+/// # Errors
+/// [`DurableError`].
+pub fn try_lock(path: &Path) -> Result<Option<Flock<File>>, DurableError> {
+    match Flock::lock(lock_file(path)?, FlockArg::LockExclusiveNonblock) {
+        Ok(guard) => Ok(Some(guard)),
+        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+        Err((_, error)) => Err(failed("lock", path)(error.into())),
+    }
+}
+
+fn flock(path: &Path, how: FlockArg) -> Result<Flock<File>, DurableError> {
     let mut file = lock_file(path)?;
     loop {
-        match Flock::lock(file, FlockArg::LockExclusive) {
+        match Flock::lock(file, how) {
             Ok(guard) => return Ok(guard),
             Err((back, nix::Error::EINTR)) => file = back,
             Err((_, error)) => return Err(failed("lock", path)(error.into())),

@@ -189,7 +189,7 @@ fn a_snapshot_over_its_limits_fails_and_leaves_nothing() {
         assert!(error.to_string().contains("snapshot.max_size"));
     }
     let left = |name: &str| fs::read_dir(fixture.store.directory().join(name)).unwrap().count();
-    assert_eq!((left("objects"), left("runs"), left("incoming")), (0, 0, 0));
+    assert_eq!((left("packs"), left("big"), left("runs"), left("incoming")), (0, 0, 0, 0));
 }
 
 #[test]
@@ -200,9 +200,9 @@ fn the_same_content_is_kept_once() {
     }
     fixture.run(&fixture.declared("*"), || {});
     fixture.run(&fixture.declared("*"), || {});
-    let fans = fs::read_dir(fixture.store.directory().join("objects")).unwrap();
-    let objects = fans.flat_map(|fan| fs::read_dir(fan.unwrap().path()).unwrap()).count();
-    assert_eq!(objects, 1);
+    let packs = fs::read_dir(fixture.store.directory().join("packs")).unwrap();
+    let sizes: Vec<u64> = packs.map(|pack| pack.unwrap().metadata().unwrap().len()).collect();
+    assert!(matches!(sizes[..], [size] if size < 200), "{sizes:?}");
 }
 
 #[test]
