@@ -16,6 +16,7 @@
 mod authentication;
 mod break_glass;
 mod candidates;
+mod capturing;
 mod case;
 mod confining;
 mod decisions;
@@ -39,13 +40,14 @@ use std::time::Instant;
 use crate::audit::Log;
 use crate::execute::{self, Environment, ExecuteError, Launch};
 use crate::invocation::Asked;
-use crate::policy::{Decision, Policy, SnapshotFailure};
+use crate::policy::{Decision, Policy};
 use crate::review::{FileStore, Record, RequestId, RequestStore, State};
-use crate::snapshot::{Captured, SnapshotStore};
+use crate::snapshot::SnapshotStore;
 use crate::system::{Digest, Directories, Host, Moment, Sight};
 
 pub use break_glass::{is_a_reason, unreviewed};
 pub use candidates::candidates;
+use capturing::Before;
 pub use case::Case;
 use confining::Confining;
 pub use decisions::{cancel, may_decide, may_see};
@@ -101,6 +103,13 @@ pub fn run(
         && let Err(why) = case.lift()
     {
         manner.front.event(&Event::GlassKept(why));
+    }
+    let is_refused = case.verdict.decision == Decision::Deny || case.nobody_can_approve();
+    if !is_refused && case.cannot_be_confined().is_none() {
+        // No human is asked for what could not be undone as the rules demand.
+        if let Some(why) = case.undo_falls_short()? {
+            return Err(ProtocolError::UndoFallsShort(why));
+        }
     }
     // Before anything is asked of others, or runs: that it is the requester who asks.
     if !case.nobody_can_approve() && case.cannot_be_confined().is_none() {
@@ -182,15 +191,16 @@ fn proceed(
         // What a process left that was killed on this stretch is no state before this run.
         rooms.snapshots.discard(&id)?;
     }
-    let snapshot = take_snapshot(rooms, case, &id, front)?;
+    let before = capturing::capture(rooms, case, &id, approved.as_ref(), front)?;
     // The caller's side is waited for here, and not once everything has been looked at: whoever stops
     // it then could exchange what starts.
     let stage = execute::stage(manner.caller, &case.invocation.run_as, true);
     let last_step = match stage {
         Err(_) if front.has_gone() => Err(ProtocolError::CallerGone),
         Err(error) => Err(ExecuteError::Start(error).into()),
-        Ok(stage) => last_step(rooms, case, &id, approved.as_ref(), snapshot.as_ref(), front)
-            .map(|step| (step, stage)),
+        Ok(stage) => {
+            last_step(rooms, case, &id, approved.as_ref(), &before, front).map(|step| (step, stage))
+        }
     };
     let (ready, stage) = match last_step {
         Ok((LastStep::Ready(ready), stage)) => (ready, stage),
@@ -229,8 +239,9 @@ fn proceed(
     }
 
     // What it changed, and how it ended.
-    let after = match &snapshot {
-        Some(_) => {
+    let undoable = before.captured().is_some();
+    let after = match undoable {
+        true => {
             match rooms.snapshots.capture_after(&id, &mut |progress| front.progress(progress)) {
                 Ok(after) => Some(after),
                 Err(error) => {
@@ -239,9 +250,8 @@ fn proceed(
                 }
             }
         }
-        None => None,
+        false => None,
     };
-    let undoable = snapshot.is_some();
     let ending_text = record::ending_text(ending);
     let after = after.map(|captured| captured.manifest);
     let record_end = || -> Result<(), ProtocolError> {
@@ -286,7 +296,7 @@ fn last_step<'r>(
     case: &Case<'r>,
     id: &RequestId,
     approved: Option<&Record>,
-    snapshot: Option<&Captured>,
+    before: &Before,
     front: &mut dyn Front,
 ) -> Result<LastStep<'r>, ProtocolError> {
     // What the humans agreed to is still what would run.
@@ -317,8 +327,8 @@ fn last_step<'r>(
         entries.extend(on_record.asked_and_decided());
         entries.extend(on_record.proved());
     }
-    entries.extend(snapshot.map(|captured| on_record.snapshot(captured)));
-    entries.push(on_record.started(&confining));
+    entries.extend(before.on_record(&on_record));
+    entries.push(on_record.started(&confining, before));
     if let Err(error) = rooms.log.append(&entries, &Moment::now()) {
         if approved.is_some() {
             decisions::finish(rooms, id, "not started: its start could not be recorded")?;
@@ -326,35 +336,6 @@ fn last_step<'r>(
         return Err(error.into());
     }
     Ok(LastStep::Ready(Ready { again, digest, environment, confining }))
-}
-
-/// The state before the command, where anything is to be captured.
-fn take_snapshot(
-    rooms: &Rooms,
-    case: &Case<'_>,
-    id: &RequestId,
-    front: &mut dyn Front,
-) -> Result<Option<Captured>, ProtocolError> {
-    if case.affected.declared.is_empty() && case.affected.operands.is_empty() {
-        return Ok(None);
-    }
-    let captured = rooms.snapshots.capture_before(
-        case.run_information(id),
-        &case.to_capture()?,
-        case.capture_limits(),
-        &mut |progress| front.progress(progress),
-    );
-    match captured {
-        Ok(captured) => {
-            front.event(&Event::Snapshotted(&captured.as_told_to(Sight::of_caller())));
-            Ok(Some(captured))
-        }
-        Err(error) if case.verdict.snapshot.on_failure == SnapshotFailure::Warn => {
-            front.event(&Event::NotSnapshotted(&error.as_told_to(Sight::of_caller())));
-            Ok(None)
-        }
-        Err(error) => Err(error.as_told_to(Sight::of_caller()).into()),
-    }
 }
 
 /// The refusal is on record before it is told.

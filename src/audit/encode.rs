@@ -127,6 +127,7 @@ fn classification(entry: &Entry) -> (&'static str, &'static str) {
         Action::BreakGlass => ("iam", "allowed"),
         Action::BreakGlassReviewed => ("iam", "info"),
         Action::SnapshotCreated => ("file", "creation"),
+        Action::SnapshotFailed => ("file", "info"),
         Action::CommandStarted => ("process", "start"),
         Action::CommandFinished => ("process", "end"),
         Action::UndoApplied => ("file", "change"),

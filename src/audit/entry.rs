@@ -12,6 +12,7 @@ use crate::execute::{ConfinementLevel, Ending};
 use crate::invocation::{RequesterKind, RunAs};
 use crate::policy::{Authenticate, Confine, Decision, PolicyIdentity, Verdict};
 use crate::review::RequestId;
+use crate::snapshot::Coverage;
 use crate::system::{ByteString, Digest};
 
 mod glass;
@@ -52,6 +53,9 @@ pub(super) mod field {
     pub(in crate::audit) const MANIFEST: &str = "manifest";
     pub(in crate::audit) const FILES: &str = "files";
     pub(in crate::audit) const BYTES: &str = "bytes";
+    pub(in crate::audit) const UNDO: &str = "undo";
+    pub(in crate::audit) const NOT_COVERED: &str = "not_covered";
+    pub(in crate::audit) const ANSWER: &str = "answer";
     pub(in crate::audit) const CONFINEMENT: &str = "confinement";
     pub(in crate::audit) const CONFINE: &str = "confine";
     pub(in crate::audit) const LEVEL: &str = "level";
@@ -160,6 +164,11 @@ impl Confined {
     }
 }
 
+/// What an undo will not cover. Paths are among it, and may hold secrets as arguments do.
+fn not_covered(coverage: &Coverage) -> Value {
+    coverage.not_covered.iter().map(|sentence| Value::from(redact_text(sentence))).collect()
+}
+
 /// Who must approve.
 fn requirements(verdict: &Verdict) -> Value {
     let needed = verdict.requirements.iter();
@@ -255,29 +264,61 @@ impl Entry {
     }
 
     /// The state of so many paths was captured, with so many bytes of content, before a command or
-    /// an undo. The digest is that of the manifest's canonical JSON.
+    /// an undo. The digest is that of the manifest's canonical JSON. For a command: how far its undo
+    /// will go.
     pub fn snapshot_created(
         reference: &Reference,
         requester: &EntryUser,
         manifest: &Digest,
         files: u64,
         bytes: u64,
+        coverage: Option<&Coverage>,
     ) -> Self {
-        Self::new(Action::SnapshotCreated, Outcome::Success, reference, requester)
+        let entry = Self::new(Action::SnapshotCreated, Outcome::Success, reference, requester)
             .with(field::MANIFEST, json!(manifest))
             .with(field::FILES, files.into())
-            .with(field::BYTES, bytes.into())
+            .with(field::BYTES, bytes.into());
+        match coverage {
+            Some(coverage) => entry
+                .with(field::LEVEL, json!(coverage.level))
+                .with(field::NOT_COVERED, not_covered(coverage)),
+            None => entry,
+        }
     }
 
-    /// A command is about to start. Durable before it does.
+    /// The state before a command could not be captured: a sentence that says why, and whether
+    /// somebody who was asked for it let the command run all the same.
+    pub fn snapshot_failed(
+        reference: &Reference,
+        requester: &EntryUser,
+        because: &str,
+        answer: Option<bool>,
+    ) -> Self {
+        let entry = Self::new(Action::SnapshotFailed, Outcome::Failure, reference, requester)
+            .text(field::BECAUSE, because);
+        match answer {
+            Some(yes) => entry.with(field::ANSWER, if yes { "yes" } else { "no" }.into()),
+            None => entry,
+        }
+    }
+
+    /// A command is about to start. Durable before it does. What its undo will not cover stands here
+    /// where no snapshot's entry has it.
     pub fn started(
         reference: &Reference,
         requester: &EntryUser,
         command: &Command,
         confined: Option<&Confined>,
+        coverage: &Coverage,
+        is_captured: bool,
     ) -> Self {
+        let mut undo = json!({ field::LEVEL: coverage.level });
+        if let (false, Some(object)) = (is_captured, undo.as_object_mut()) {
+            object.insert(field::NOT_COVERED.into(), not_covered(coverage));
+        }
         let entry = Self::new(Action::CommandStarted, Outcome::Unknown, reference, requester)
-            .command(command);
+            .command(command)
+            .with(field::UNDO, undo);
         match confined {
             Some(confined) => entry.with(field::CONFINEMENT, confined.to_value()),
             None => entry,

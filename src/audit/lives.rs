@@ -44,6 +44,7 @@ impl Lives {
             Action::SegmentOpened
                 | Action::LogRecovered
                 | Action::SnapshotCreated
+                | Action::SnapshotFailed
                 | Action::UndoApplied
                 | Action::SignersChanged
                 | Action::NotificationSent
@@ -76,6 +77,7 @@ impl Lives {
             Action::SegmentOpened
             | Action::LogRecovered
             | Action::SnapshotCreated
+            | Action::SnapshotFailed
             | Action::UndoApplied
             | Action::SignersChanged
             | Action::NotificationSent

@@ -92,6 +92,8 @@ pub enum Action {
     BreakGlassReviewed,
     /// The state before a command was captured.
     SnapshotCreated,
+    /// It could not be captured, and the rules do not refuse the command for that alone.
+    SnapshotFailed,
     /// A command is about to start.
     CommandStarted,
     /// A command ended.

@@ -56,6 +56,7 @@ fn verb(action: Action) -> &'static str {
         Action::BreakGlass => "BROKE",
         Action::BreakGlassReviewed => "reviewed",
         Action::SnapshotCreated => "snapshot",
+        Action::SnapshotFailed => "no snapshot",
         Action::CommandStarted => "started",
         Action::CommandFinished => "finished",
         Action::UndoApplied => "undid",
@@ -119,6 +120,11 @@ fn parts(line: &Line<'_>) -> Vec<String> {
         Action::SnapshotCreated => {
             parts.extend(number(field::FILES).map(|files| counted(files, "path")));
             parts.extend(number(field::BYTES).map(|bytes| counted(bytes, "byte")));
+            parts.extend(labelled("undo: ", field::LEVEL));
+        }
+        Action::SnapshotFailed => {
+            parts.extend(labelled("", field::BECAUSE));
+            parts.extend(labelled("to run it all the same: ", field::ANSWER));
         }
         Action::CommandFinished => parts.extend(labelled("", field::ENDING)),
         Action::UndoApplied => {

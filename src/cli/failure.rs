@@ -188,7 +188,9 @@ impl From<ProtocolError> for Failure {
             ProtocolError::CannotAuthenticate(_) => Self::new(ExitCode::Denied, error),
             ProtocolError::NeedsInstallation(_) => Self::new(ExitCode::Policy, error),
             ProtocolError::EditWithin => Self::new(ExitCode::Usage, error),
-            ProtocolError::NotYours(_)
+            ProtocolError::UndoFallsShort(_)
+            | ProtocolError::NotWithoutSnapshot(..)
+            | ProtocolError::NotYours(_)
             | ProtocolError::NoKey(_)
             | ProtocolError::NotSigned(_)
             | ProtocolError::HostNotNamed(_) => Self::new(ExitCode::Denied, error),

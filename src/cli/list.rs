@@ -169,6 +169,9 @@ fn describe_needs(needs: &Needs, kind: RequesterKind, columns: Option<usize>, te
     if needs.snapshot {
         line(text, "undo", "the files that the rule names are snapshotted before it runs");
     }
+    if let Some(level) = needs.undo_level {
+        line(text, "undo", &format!("{}, or it does not run", level.word()));
+    }
     let mut times = Vec::new();
     if needs.decision != Decision::Allow {
         times.push(format!("{} to decide", duration_text(needs.approval_expiry)));

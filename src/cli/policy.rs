@@ -38,12 +38,13 @@ fn check(global: &GlobalArguments, paths: &[PathBuf], output: &Output) -> Result
             Ok(policy) => {
                 let counts = policy.counts();
                 let identity = policy.identity();
+                let remarks = policy.remarks();
                 if output.json {
                     output.print_json(&json!({
                         "v": 1, "policy": name, "ok": true, "name": identity.name,
                         "digest": identity.digest, "rules": counts.rules, "groups": counts.groups,
                         "examples": counts.examples, "tests": counts.tests,
-                        "user_scope_only": one_person,
+                        "user_scope_only": one_person, "remarks": remarks,
                     }))?;
                 } else {
                     let alone =
@@ -56,6 +57,9 @@ fn check(global: &GlobalArguments, paths: &[PathBuf], output: &Output) -> Result
                         counted(counts.examples, "example"),
                         counted(counts.tests, "test"),
                     ))?;
+                    for remark in remarks {
+                        output.print(&format!("  {}\n", visible(&remark)))?;
+                    }
                 }
             }
             Err(error) => {

@@ -33,8 +33,8 @@ pub(super) fn snapshots(
 fn list(rooms: &Rooms, output: &Output) -> Result<Exit, Failure> {
     let runs = protocol::runs(rooms)?;
     if output.json {
-        for run in &runs {
-            output.print_json(run)?;
+        for run in runs {
+            output.print_json(&run.as_told_to(Sight::of_caller()))?;
         }
         return Ok(Exit::Status(0));
     }
@@ -86,6 +86,7 @@ fn show(rooms: &Rooms, run: &RunInformation, output: &Output) -> Result<Exit, Fa
     let id = run.id.parse()?;
     let known = rooms.snapshots.known(&id, Sight::of_caller())?;
     let manifest = known.manifest(rooms.snapshots.before(&id)?);
+    let run = &run.clone().as_told_to(Sight::of_caller());
     if output.json {
         let before = known.manifest_json(&manifest)?;
         output.print_json(&json!({"v": 1, "run": run, "before": before}))?;
@@ -99,6 +100,9 @@ fn show(rooms: &Rooms, run: &RunInformation, output: &Output) -> Result<Exit, Fa
         run.at.rfc3339(),
         state_words(run),
     ))?;
+    if let Some(level) = run.coverage {
+        output.print(&format!("undo       {level}: {}\n", level.meaning()))?;
+    }
     for line in snapshot::manifest_lines(&manifest) {
         output.print(&format!("{line}\n"))?;
     }

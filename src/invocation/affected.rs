@@ -1,12 +1,34 @@
 //! What a command's operands say about the files that it can change: what is snapshotted beside
 //! the paths that rules name, and what is known not to be covered by that.
 
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use super::own::is_edit;
 use super::paths::real_path;
-use super::{Access, CommandReading, Invocation, PathOperand, names};
-use crate::snapshot::AffectedOperand;
-use crate::system::text::visible_argument;
+use super::{Access, CommandReading, ExecutableNames, Invocation, PathOperand, Reading, names};
+use crate::snapshot::{AffectedOperand, NotCovered};
+use crate::system::text::{visible_argument, visible_path};
+
+/// Where the programs of a host are: what is called like one of them and lies elsewhere may be
+/// anything.
+const WHERE_PROGRAMS_ARE: [&str; 5] = ["/usr", "/bin", "/sbin", "/nix/store", "/gnu/store"];
+
+/// What stands for whatever the command writes to already.
+const OPEN_ALREADY: [&str; 5] =
+    ["/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/fd", "/proc/self/fd"];
+
+/// Devices that keep nothing of what is written to them.
+const KEEP_NOTHING: [&str; 8] = [
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/tty",
+    "/dev/ptmx",
+    "/dev/pts",
+];
 
 /// What a command's operands say about the files that it can change.
 #[derive(Default, Debug)]
@@ -16,8 +38,8 @@ pub struct AffectedFiles {
     /// Which other files it may change, for all that is known, a sentence each: settled where it
     /// cannot write any others.
     pub doubts: Vec<String>,
-    /// What it changes that is no file, or none that could be captured, a sentence each.
-    pub not_covered: Vec<String>,
+    /// What it does that is no change of a file, or to none that could be captured.
+    pub beyond: Vec<NotCovered>,
 }
 
 impl Invocation {
@@ -41,7 +63,24 @@ impl Invocation {
     }
 }
 
+impl Reading {
+    /// What one of its commands does that is no change of a file of this host, where one is known to:
+    /// by its program and arguments alone.
+    pub fn goes_beyond_files(&self) -> Option<&'static str> {
+        self.commands.iter().find_map(|command| {
+            names::beyond(&command.names)
+                .find(|entry| !entry.only_looks(&command.arguments))
+                .map(|entry| entry.sentence)
+        })
+    }
+}
+
 impl AffectedFiles {
+    /// Whether the command changes nothing, as far as hitl knows.
+    pub fn is_nothing(&self) -> bool {
+        self.operands.is_empty() && self.doubts.is_empty() && self.beyond.is_empty()
+    }
+
     fn add(&mut self, command: &CommandReading) {
         let programs = names::known(&command.names, &command.arguments);
         // With several names to go by, the one that writes through links counts.
@@ -49,22 +88,38 @@ impl AffectedFiles {
         for operand in &command.operands {
             self.add_operand(operand, through_links);
         }
-        if programs.is_empty() {
+        let shown = || visible_argument(command.names.typed.as_bytes());
+        let mut beyond = names::beyond(&command.names).peekable();
+        let is_known = !programs.is_empty() || beyond.peek().is_some();
+        for entry in beyond.filter(|entry| !entry.only_looks(&command.arguments)) {
+            self.goes_beyond(entry.sentence.to_owned());
+        }
+        if !is_known {
             self.doubt(format!(
                 "hitl does not know which files {} writes: only those that its arguments name are \
                  captured",
-                visible_argument(command.names.typed.as_bytes())
+                shown()
+            ));
+        } else if is_elsewhere(&command.names) && !is_edit(&command.names, &command.arguments) {
+            self.doubt(format!(
+                "{} is not where the programs of a host are: hitl knows the one of its name, and \
+                 not which files this one writes",
+                shown()
             ));
         }
         for sentence in programs.iter().filter_map(|program| program.uncovered) {
-            say(&mut self.not_covered, sentence.to_owned());
+            self.doubt(sentence.to_owned());
         }
     }
 
     fn add_operand(&mut self, operand: &PathOperand, through_links: bool) {
+        if operand.access == Access::Reads
+            || OPEN_ALREADY.iter().any(|path| operand.path.starts_with(path))
+            || (operand.access != Access::Unknown && self.is_no_file(operand, through_links))
+        {
+            return;
+        }
         let tree = match operand.access {
-            Access::Reads => return,
-            Access::Writes => false,
             Access::WritesTree => true,
             Access::Unknown if operand.path.is_dir() => {
                 self.doubt(format!(
@@ -74,13 +129,42 @@ impl AffectedFiles {
                 ));
                 return;
             }
-            Access::Unknown => false,
+            Access::Reads | Access::Writes | Access::Unknown => false,
         };
         let itself = with_real_parent(&operand.path);
         if through_links && operand.real != itself {
             self.put(operand.real.clone(), tree);
         }
         self.put(itself, tree);
+    }
+
+    /// Whether what is written there is not in a file; where somebody gets it, that is said.
+    fn is_no_file(&mut self, operand: &PathOperand, through_links: bool) -> bool {
+        let real = operand.real.as_path();
+        let shown = || visible_path(&operand.path);
+        if ["/proc", "/sys"].iter().any(|place| real.starts_with(place)) {
+            self.goes_beyond(format!(
+                "{} is an interface of the kernel: what is set there is not undone",
+                shown()
+            ));
+            return true;
+        }
+        let Ok(metadata) = real.symlink_metadata() else { return false };
+        let kind = metadata.file_type();
+        if kind.is_block_device() {
+            self.goes_beyond(format!(
+                "{} is a block device: what is on it is not snapshotted",
+                shown()
+            ));
+        } else if through_links && KEEP_NOTHING.iter().any(|device| real.starts_with(device)) {
+            return true;
+        } else if through_links && (kind.is_char_device() || kind.is_fifo() || kind.is_socket()) {
+            self.goes_beyond(format!(
+                "{} is no file: what is done with what is written there is not undone",
+                shown()
+            ));
+        }
+        false
     }
 
     fn put(&mut self, path: PathBuf, tree: bool) {
@@ -91,14 +175,25 @@ impl AffectedFiles {
     }
 
     fn doubt(&mut self, sentence: String) {
-        say(&mut self.doubts, sentence);
+        if !self.doubts.contains(&sentence) {
+            self.doubts.push(sentence);
+        }
+    }
+
+    fn goes_beyond(&mut self, sentence: String) {
+        let beyond = NotCovered::beyond(sentence);
+        if !self.beyond.contains(&beyond) {
+            self.beyond.push(beyond);
+        }
     }
 }
 
-fn say(sentences: &mut Vec<String>, sentence: String) {
-    if !sentences.contains(&sentence) {
-        sentences.push(sentence);
-    }
+/// Whether a program that is known by its name lies where anybody could have put it.
+fn is_elsewhere(names: &ExecutableNames) -> bool {
+    names
+        .real
+        .as_ref()
+        .is_some_and(|real| !WHERE_PROGRAMS_ARE.iter().any(|place| real.starts_with(place)))
 }
 
 fn with_real_parent(path: &Path) -> PathBuf {
@@ -135,6 +230,9 @@ mod tests {
             ("mv file dir", "file/ dir dir/file/", 0),
             // An unknown program: the file that it names, but not the directory.
             ("od-unknown file dir absent", "file absent", 2),
+            // What keeps nothing is nothing that could come back.
+            ("tee /dev/null", "", 0),
+            ("tee /dev/stderr", "", 0),
         ] {
             let mut words = line.split(' ');
             let name = words.next().unwrap();
@@ -158,6 +256,36 @@ mod tests {
                 .collect();
             assert_eq!(shown.join(" "), captured, "{line}");
             assert_eq!(affected.doubts.len(), said, "{line}: {affected:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_change_of_a_file_is_said_and_what_only_looks_says_nothing() {
+        let temporary = tempfile::tempdir().unwrap();
+        let base = temporary.path().canonicalize().unwrap();
+        nix::unistd::mkfifo(&base.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::fs::copy("/bin/true", base.join("cat")).unwrap();
+        for (line, beyond, doubts) in [
+            ("kill -9 1", 1, 0),
+            ("kill -l", 0, 0),
+            ("mount -o remount,ro /", 1, 0),
+            ("mount", 0, 0),
+            ("tee pipe", 1, 0),
+            ("tee /proc/sys/kernel/sysrq", 1, 0),
+            ("rm pipe", 0, 0),
+            ("cat pipe", 0, 0),
+            // Only its name is that of a program that hitl knows.
+            ("./cat pipe", 0, 1),
+        ] {
+            let argv = line.split(' ').map(Into::into).collect();
+            let asked = Asked { argv, directory: Some(base.clone()), ..Asked::default() };
+            let search = ["/usr/bin".into(), "/bin".into()];
+            let invocation = resolve(asked, &search, Scope::System).unwrap();
+            let affected = invocation.affected_files();
+            let said = (affected.beyond.len(), affected.doubts.len());
+            assert_eq!(said, (beyond, doubts), "{line}: {affected:?}");
+            let nothing = affected.operands.is_empty() && said == (0, 0);
+            assert_eq!(affected.is_nothing(), nothing, "{line}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::ExecutableNames;
 use super::grammar::Program;
-use super::programs;
+use super::programs::{self, Beyond};
 use crate::system::ByteString;
 
 /// Programs that are many: which one is for the name they are called by to say.
@@ -47,6 +47,11 @@ pub(super) fn known(names: &ExecutableNames, arguments: &[ByteString]) -> Vec<&'
         }
     }
     known
+}
+
+/// What the program can do beyond files, by all its names.
+pub(super) fn beyond(names: &ExecutableNames) -> impl Iterator<Item = &'static Beyond> {
+    candidates(names).into_iter().filter_map(programs::beyond)
 }
 
 fn last_component(path: &Path) -> Option<&[u8]> {

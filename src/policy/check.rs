@@ -10,7 +10,7 @@ use super::glob::is_variable_name;
 use super::locate::Step::{self, Element, Key};
 use super::read::ReadDocument;
 use super::require::Require;
-use super::rule::Rule;
+use super::rule::{Rule, Snapshot, Undo};
 use super::tables::Table;
 use super::values::Id;
 use super::{Authenticate, Decision};
@@ -119,6 +119,8 @@ impl Check<'_> {
             self.can_be_approved(&[], &at("decision"))?;
         }
         self.channels_exist(&defaults.notify, &at("notify"))?;
+        self.undo(defaults.undo.as_ref(), &at("undo"))?;
+        self.snapshot(defaults.snapshot.as_ref(), &at("snapshot"))?;
         self.variables(
             &defaults.environment.set,
             &[Key("defaults"), Key("environment"), Key("set")],
@@ -189,14 +191,38 @@ impl Check<'_> {
         }
         self.groups_exist(&rule.undo_by, &at("undo_by"))?;
         self.channels_exist(&rule.notify, &at("notify"))?;
-        if rule.undo.as_ref().is_some_and(|undo| undo.run.first().is_none_or(String::is_empty)) {
-            let help = "write a command and its arguments: [systemctl, daemon-reload]";
-            self.wrong(&at("undo"), "an undo that runs nothing".to_owned(), help)?;
-        }
+        self.undo(rule.undo.as_ref(), &at("undo"))?;
+        self.snapshot(rule.snapshot.as_ref(), &at("snapshot"))?;
         let set = [Key("rules"), Element(number), Key("environment"), Key("set")];
         match &rule.environment {
             Some(environment) => self.variables(&environment.set, &set),
             None => Ok(()),
+        }
+    }
+
+    fn undo(&self, undo: Option<&Undo>, place: &[Step]) -> Checked {
+        let Some(undo) = undo else { return Ok(()) };
+        match &undo.run {
+            Some(run) if run.first().is_none_or(String::is_empty) => {
+                let help = "write a command and its arguments: [systemctl, daemon-reload]";
+                self.wrong(place, "an undo that runs nothing".to_owned(), help)
+            }
+            None if undo.level.is_none() => {
+                let help = "write level: exact-within, or run: [systemctl, daemon-reload]";
+                self.wrong(place, "an undo of which nothing is said".to_owned(), help)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn snapshot(&self, snapshot: Option<&Snapshot>, place: &[Step]) -> Checked {
+        match snapshot.and_then(|snapshot| snapshot.max_files) {
+            Some(0) => {
+                let place = [place, &[Key("max_files")]].concat();
+                let help = "write at least 1, or take the field out: then it is a million";
+                self.wrong(&place, "a snapshot of no files".to_owned(), help)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -237,7 +263,7 @@ impl Check<'_> {
         for (number, test) in self.document.tests.iter().enumerate() {
             let at = |key| [Key("tests"), Element(number), Key("expect"), Key(key)];
             if test.expect.is_empty() {
-                let help = "write decision, risk, rules, approvals, confine or authenticate";
+                let help = "write decision, risk, rules, approvals, confine, undo or authenticate";
                 self.wrong(&at("decision"), "a test that expects nothing".to_owned(), help)?;
             }
             for (index, id) in test.expect.rules.iter().flatten().enumerate() {

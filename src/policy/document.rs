@@ -10,14 +10,14 @@ use super::authentication::Authenticate;
 use super::channel::Channel;
 use super::glob::{TokenPattern, VariablePattern};
 use super::require::Require;
-use super::rule::{Rule, Snapshot};
+use super::rule::{Rule, Snapshot, Undo};
 use super::tables::{Counts, Table};
 use super::values::{
     AbsolutePath, Id, Name, OneOrMany, SearchPath, Sentence, TimeLimit, Version, given,
 };
 use super::webauthn::WebAuthn;
 use super::words::CommandText;
-use super::{Confine, Decision, Presence, Risk};
+use super::{Confine, Decision, Presence, Risk, UndoLevel};
 use crate::invocation::RequesterKind;
 
 /// A whole policy: the main file, and what the files beside it add.
@@ -120,6 +120,9 @@ pub struct Defaults {
     /// What is always snapshotted, and how where a rule does not say.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
+    /// How far an undo must go where no rule says, and what always runs after one.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undo>,
 }
 
 impl Default for Defaults {
@@ -138,6 +141,7 @@ impl Default for Defaults {
             environment: DefaultEnvironment::default(),
             notify: Vec::new(),
             snapshot: None,
+            undo: None,
         }
     }
 }
@@ -290,6 +294,9 @@ pub struct Expectation {
     /// Whether the command is confined.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub confine: Option<Confine>,
+    /// How far its undo must go.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub undo: Option<UndoLevel>,
 }
 
 impl Expectation {
@@ -301,5 +308,6 @@ impl Expectation {
             && self.approvals.is_none()
             && self.authenticate.is_none()
             && self.confine.is_none()
+            && self.undo.is_none()
     }
 }

@@ -14,7 +14,7 @@ use super::quantity::Quantity;
 use super::rule::{Raise, Rule};
 use super::verdict::{Judgement, Lifting};
 use super::{
-    Authentication, Confine, Decision, Policy, Requirement, Risk, Verdict, milliseconds,
+    Authentication, Confine, Decision, Policy, Requirement, Risk, UndoLevel, Verdict, milliseconds,
     optional_milliseconds,
 };
 use crate::invocation::{Imagined, Place, RequesterKind};
@@ -85,6 +85,9 @@ pub struct Needs {
     pub confine: Confine,
     /// Whether the policy wants files snapshotted, beyond those that the arguments name.
     pub snapshot: bool,
+    /// How far its undo must go for it to run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo_level: Option<UndoLevel>,
     /// How long humans have.
     #[serde(rename = "approval_expiry_ms", with = "milliseconds")]
     pub approval_expiry: Duration,
@@ -257,6 +260,7 @@ fn needs(mut judgement: Judgement<'_>) -> Needs {
         authenticate: verdict.authenticate,
         confine: verdict.confine,
         snapshot: !verdict.snapshot.paths.is_empty(),
+        undo_level: verdict.undo_level,
         requirements: verdict.requirements,
         approval_expiry: verdict.approval_expiry,
         execution_expiry: verdict.execution_expiry,

@@ -11,7 +11,7 @@
 //! | step | modules |
 //! |---|---|
 //! | read the text | `read`, `locate` (shape and places), `document` and its values, `diagnostic` |
-//! | find it sound | `check`, `quorum`, `verify` (examples, tests) |
+//! | find it sound | `check`, `quorum`, `verify` (examples, tests), `remarks` |
 //! | keep it | `load`, `cache`, `compiled`, `index`, `rules` |
 //! | decide | `decide`, `authentication`, `matching` with `command`, `tokens`, `flags`, `paths`, `glob`; `protected`; `require`; `verdict` |
 //! | tell somebody | `listing` |
@@ -42,11 +42,13 @@ mod protected;
 mod quantity;
 mod quorum;
 mod read;
+mod remarks;
 mod require;
 mod rule;
 mod rules;
 mod tables;
 mod tokens;
+mod undo_level;
 mod values;
 mod verdict;
 mod verify;
@@ -83,6 +85,7 @@ pub use quantity::Quantity;
 pub use require::{ExpectedApprovers, Require, Requirement, required_in_words};
 pub use rule::{Examples, Raise, Rule, RuleEnvironment, Snapshot, Undo};
 pub use tables::{Counts, Table};
+pub use undo_level::UndoLevel;
 pub use values::{
     AbsolutePath, ByteSize, Id, Name, OneOrMany, SearchPath, Sentence, TimeLimit, Version,
 };
@@ -233,6 +236,8 @@ pub struct Verdict {
     pub authenticate: Option<Authentication>,
     /// What is to be snapshotted beyond the operands.
     pub snapshot: SnapshotDemand,
+    /// The least that an undo must cover for it to run.
+    pub undo_level: Option<UndoLevel>,
     /// Commands to run after an undo, one argv each, from the rules' `undo.run`.
     pub undo_run: Vec<Vec<String>>,
     /// How long humans have.
@@ -275,6 +280,8 @@ pub struct SnapshotDemand {
     pub paths: Vec<String>,
     /// The most bytes to copy; `None`: the built-in limit.
     pub max_size: Option<u64>,
+    /// The most entries to record; `None`: the built-in limit.
+    pub max_files: Option<u64>,
     /// What happens when the snapshot cannot be taken.
     pub on_failure: SnapshotFailure,
     /// How long the snapshot is kept, in milliseconds; `None`: the built-in time.
@@ -287,6 +294,9 @@ pub struct SnapshotDemand {
 pub enum SnapshotFailure {
     /// The command runs, and it is said and recorded that it cannot be undone.
     Warn,
+    /// A person at the requester's terminal is asked whether it runs all the same, and their answer
+    /// is on record. Where nobody can be asked it does not run.
+    Ask,
     /// The command does not run.
     #[default]
     Deny,

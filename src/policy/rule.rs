@@ -7,6 +7,7 @@ use super::conditions::Conditions;
 use super::glob::{PathPattern, VariablePattern};
 use super::require::Require;
 use super::tables::Table;
+use super::undo_level::UndoLevel;
 use super::values::{ByteSize, Id, Sentence, TimeLimit, given};
 use super::words::CommandText;
 use super::{Confine, Decision, Enforcement, Risk, SnapshotFailure};
@@ -43,7 +44,7 @@ pub struct Rule {
     /// What to snapshot beyond the operands.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
-    /// What to do after an undo.
+    /// How far an undo must go, and what to do after it.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
     /// The groups that may undo it: carried for the Rollback Capability.
@@ -116,6 +117,9 @@ pub struct Snapshot {
     /// The most bytes to copy.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub max_size: Option<ByteSize>,
+    /// The most entries to record.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub max_files: Option<u64>,
     /// What happens when it cannot be taken.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<SnapshotFailure>,
@@ -124,12 +128,16 @@ pub struct Snapshot {
     pub keep: Option<TimeLimit>,
 }
 
-/// What to do after an undo.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// How far an undo must go, and what to do after it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Undo {
-    /// A command and its arguments.
-    pub run: Vec<String>,
+    /// A command and its arguments, to run after it.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub run: Option<Vec<String>>,
+    /// The least that it must cover: below that the command does not run.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub level: Option<UndoLevel>,
 }
 
 /// Commands that a rule matches, and commands that it does not. They are about the command line

@@ -12,7 +12,7 @@ use super::rule::{Raise, Rule, Snapshot};
 use super::values::TimeLimit;
 use super::{
     Authentication, Confine, Decision, Enforcement, EnvironmentRules, Reason, Risk, SnapshotDemand,
-    SnapshotFailure, Verdict,
+    SnapshotFailure, UndoLevel, Verdict,
 };
 use crate::invocation::RequesterKind;
 
@@ -221,6 +221,7 @@ impl<'a> Judgement<'a> {
             requirements: std::mem::take(&mut self.required).into_requirements(),
             authenticate: self.authentication(),
             snapshot: self.snapshot(),
+            undo_level: self.undo_level(),
             undo_run: self.undo_run(),
             approval_expiry: approval.unwrap_or(defaults.approval_expiry.0),
             execution_expiry: execution.unwrap_or(defaults.execution_expiry.0),
@@ -293,6 +294,7 @@ impl<'a> Judgement<'a> {
         SnapshotDemand {
             paths: unique(paths.map(|path| path.as_str().to_owned())),
             max_size: most(|one| one.max_size.map(|size| size.0)),
+            max_files: most(|one| one.max_files),
             on_failure: of_rules
                 .iter()
                 .filter_map(|one| one.on_failure)
@@ -306,7 +308,21 @@ impl<'a> Judgement<'a> {
     }
 
     fn undo_run(&self) -> Vec<Vec<String>> {
-        unique(self.matched().filter_map(|rule| rule.undo.as_ref()).map(|undo| undo.run.clone()))
+        let default = self.document.defaults.undo.as_ref();
+        let of_rules = self.matched().filter_map(|rule| rule.undo.as_ref());
+        unique(default.into_iter().chain(of_rules).filter_map(|undo| undo.run.clone()))
+    }
+
+    /// The strictest of what the rules that count demand; the default where none demands anything,
+    /// and also where the defaults count.
+    fn undo_level(&self) -> Option<UndoLevel> {
+        let default = self.document.defaults.undo.as_ref().and_then(|undo| undo.level);
+        let strictest = self.matched().filter_map(|rule| rule.undo.as_ref()?.level).max();
+        match strictest {
+            Some(_) if !self.defaults_apply => strictest,
+            // Nothing is less than something.
+            _ => strictest.max(default),
+        }
     }
 
     /// The environment: only rules that surely match may let anything through. Where two rules set

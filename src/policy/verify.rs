@@ -14,7 +14,7 @@ use super::read::ReadDocument;
 use super::require::{ExpectedApprovers, Requirement};
 use super::rule::Rule;
 use super::words::CommandText;
-use super::{Authenticate, Decision, Facts, Verdict};
+use super::{Authenticate, Decision, Facts, UndoLevel, Verdict};
 use crate::invocation::{Imagined, RequesterKind, imagine};
 use crate::system::text::visible_command;
 
@@ -147,6 +147,10 @@ fn differences(test: &Test, verdict: &Verdict) -> Vec<String> {
     if let Some(confine) = expect.confine.filter(|one| *one != verdict.confine) {
         let got = verdict.confine.word();
         found.push(format!("expected confine: {}, got {got}", confine.word()));
+    }
+    if let Some(level) = expect.undo.filter(|one| Some(*one) != verdict.undo_level) {
+        let got = verdict.undo_level.map_or("none", UndoLevel::word);
+        found.push(format!("expected undo: {}, got {got}", level.word()));
     }
     if let Some(rules) = &expect.rules {
         let mut expected: Vec<&str> = rules.iter().map(|id| id.as_str()).collect();

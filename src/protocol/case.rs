@@ -112,6 +112,11 @@ impl<'r> Case<'r> {
         self.invocation.operands_hidden_from(self.sight)
     }
 
+    /// Whether it was judged by all that there is to see, and not only to be told to the caller.
+    pub(super) fn is_seen_whole(&self) -> bool {
+        self.sight.is_whole()
+    }
+
     /// Whether whoever looks at the case may know the real path of the executable.
     pub fn executable_is_in_sight(&self) -> bool {
         self.invocation.executable_is_seen_by(self.sight)
@@ -140,9 +145,18 @@ impl<'r> Case<'r> {
         let (operands, mut preview, confined) =
             sight.through(look).map_err(ProtocolError::Rights)??;
         preview.say_that_there_is_more();
-        let Preview { paths: snapshot, not_covered, .. } = preview;
+        let Preview { paths: snapshot, coverage, .. } = preview;
         let closed_because = None;
-        Ok(Some(Seen { executable, operands, snapshot, not_covered, confined, closed_because }))
+        let (undo, not_covered) = (coverage.level, coverage.not_covered);
+        Ok(Some(Seen {
+            executable,
+            operands,
+            snapshot,
+            undo,
+            not_covered,
+            confined,
+            closed_because,
+        }))
     }
 
     /// Whether humans would be needed whom this policy does not have.
@@ -219,7 +233,7 @@ impl<'r> Case<'r> {
             let theirs = self.invocation.as_seen_by(sight).map_err(ProtocolError::Rights)?;
             let look = || confining::affected(self.rooms, &theirs, &self.verdict);
             let (told, _) = sight.through(look).map_err(ProtocolError::Rights)??;
-            affected.not_covered_told = told.not_covered;
+            affected.not_covered_told = Some(told.not_covered);
         }
         Ok(affected)
     }
@@ -237,6 +251,9 @@ impl<'r> Case<'r> {
             at: Moment::now(),
             undo_run: self.verdict.undo_run.clone(),
             keep_ms: self.verdict.snapshot.keep_ms,
+            // What the capture finds may lower it.
+            coverage: None,
+            coverage_told: None,
             state: RunState::Captured,
         }
     }
@@ -244,7 +261,11 @@ impl<'r> Case<'r> {
     /// What the snapshot may cost.
     pub(super) fn capture_limits(&self) -> CaptureLimits {
         let default = CaptureLimits::default();
-        CaptureLimits { bytes: self.verdict.snapshot.max_size.unwrap_or(default.bytes), ..default }
+        let demand = &self.verdict.snapshot;
+        CaptureLimits {
+            bytes: demand.max_size.unwrap_or(default.bytes),
+            entries: demand.max_files.unwrap_or(default.entries),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::execute::{Confinement, ConfinementLevel, KernelConfinement};
 use crate::invocation::Invocation;
 use crate::policy::{Confine, Decision, Verdict};
 use crate::review;
-use crate::snapshot::{Affected, Writable, WritablePlace};
+use crate::snapshot::{Affected, NotCovered, Writable, WritablePlace};
 
 /// What Landlock leaves open even where it is required.
 const STILL_OPEN: &str = "changes of modes, owners, times and attributes of other files, and what services do at its \
@@ -22,8 +22,9 @@ pub(super) fn affected(
     let files = invocation.affected_files();
     let mut affected = Affected {
         declared: verdict.snapshot.paths.clone(),
+        changes_nothing: files.is_nothing(),
         operands: files.operands,
-        not_covered: Vec::new(),
+        not_covered: files.beyond,
         ..Affected::default()
     };
     let mut writable = None;
@@ -37,11 +38,14 @@ pub(super) fn affected(
     // What it can write is snapshotted, so that it does not matter which files it chooses. Not so
     // where it might run unconfined.
     match (&writable, verdict.confine) {
-        (Some(_), Confine::Required) => affected.not_covered.push(STILL_OPEN.to_owned()),
-        _ => affected.not_covered.extend(files.doubts),
+        (Some(_), Confine::Required) => {
+            affected.confined = KernelConfinement::here().shortfall().is_none();
+            affected.not_covered.push(NotCovered::said(STILL_OPEN));
+        }
+        _ => affected.not_covered.extend(files.doubts.into_iter().map(NotCovered::files)),
     }
-    affected.not_covered.extend(files.not_covered);
-    affected.not_covered.extend(writable.iter().flat_map(|open| open.withheld.clone()));
+    let withheld = writable.iter().flat_map(|open| open.withheld.clone());
+    affected.not_covered.extend(withheld.map(NotCovered::said));
     Ok((affected, writable))
 }
 

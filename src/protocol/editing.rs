@@ -50,10 +50,13 @@ pub fn judge_edit(
         Decision::Deny => deny(rooms, &case).map(Box::new).map(Judged::Refused),
         _ if case.nobody_can_approve() => deny(rooms, &case).map(Box::new).map(Judged::Refused),
         _ if case.cannot_be_confined().is_some() => Err(confining::refusal(&case)),
-        decision => Ok(Judged::May {
-            shown: decision == Decision::Allow && !proves,
-            run_as: case.invocation.run_as.uid,
-        }),
+        decision => match case.undo_falls_short()? {
+            Some(why) => Err(ProtocolError::UndoFallsShort(why)),
+            None => Ok(Judged::May {
+                shown: decision == Decision::Allow && !proves,
+                run_as: case.invocation.run_as.uid,
+            }),
+        },
     }
 }
 

@@ -48,6 +48,12 @@ pub enum ProtocolError {
         "a rule says \"confine: required\", and the command cannot be confined here: {0}; or write \"confine: true\" in the policy to let it run with a warning"
     )]
     CannotConfine(String),
+    /// The rules demand more of an undo than there would be: why, and what to do.
+    #[error("{0}; nothing has run")]
+    UndoFallsShort(String),
+    /// There is no snapshot, and nobody said that it runs all the same: why.
+    #[error("{0}; {1}")]
+    NotWithoutSnapshot(SnapshotError, &'static str),
     /// Users and groups.
     #[error(transparent)]
     Identity(#[from] IdentityError),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::capturing::Before;
 use super::case::Case;
 use super::confining::Confining;
 use crate::audit::{Claims, Command, Entry, EntryUser, GlassBroken, Reference};
@@ -99,13 +100,27 @@ impl<'c> OnRecord<'c> {
             &captured.manifest,
             captured.entries,
             captured.bytes,
+            Some(&captured.coverage),
         )
     }
 
+    /// It could not be captured: why, and what somebody answered who was asked whether it runs all
+    /// the same.
+    pub(super) fn no_snapshot(&self, because: &str, answer: Option<bool>) -> Entry {
+        Entry::snapshot_failed(&self.reference, &self.requester, because, answer)
+    }
+
     /// The command is about to start.
-    pub(super) fn started(&self, confining: &Confining) -> Entry {
+    pub(super) fn started(&self, confining: &Confining, before: &Before) -> Entry {
         let confined = confining.on_record(self.case.verdict.confine);
-        Entry::started(&self.reference, &self.requester, &self.command, confined.as_ref())
+        Entry::started(
+            &self.reference,
+            &self.requester,
+            &self.command,
+            confined.as_ref(),
+            before.coverage(),
+            before.captured().is_some(),
+        )
     }
 
     /// The command has ended, and left what the manifest of this digest holds.

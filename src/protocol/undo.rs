@@ -73,6 +73,8 @@ pub fn undo(
         at: Moment::now(),
         undo_run: plan.run.undo_run.clone(),
         keep_ms: plan.run.keep_ms,
+        coverage: None,
+        coverage_told: None,
         state: RunState::Captured,
     };
     let on_record = |reference: &RequestId, restored: u64, outcome: Outcome| {
@@ -92,7 +94,7 @@ pub fn undo(
     let complete = undone.not_restored.is_empty();
     let outcome = if complete { Outcome::Success } else { Outcome::Failure };
     let entries = [
-        Entry::snapshot_created(&reference, &user, &undone.before, undone.restored, 0),
+        Entry::snapshot_created(&reference, &user, &undone.before, undone.restored, 0, None),
         Entry::undone(&reference, &user, &run, undone.restored, force, outcome),
     ];
     rooms.log.append(&entries, &Moment::now())?;

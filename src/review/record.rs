@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Offered, RequestId, Salt, Signed};
 use crate::invocation::{BoundFile, DynamicFragment, InputKind, RequesterKind, RunAs};
 use crate::policy::{Confine, Decision, Presence, Reason, Requirement, Risk};
+use crate::snapshot::CoverageLevel;
 use crate::system::{BootId, ByteString, Digest, Host, Moment};
 
 /// Everything an approval is bound to. Its canonical JSON (see [`crate::system::canonical`]) is what
@@ -176,7 +177,9 @@ pub struct Shown {
     pub proved_by: Option<String>,
     /// The paths that will be snapshotted.
     pub snapshot: Vec<ByteString>,
-    /// What undo will not cover, a sentence each.
+    /// How far an undo will go.
+    pub undo: CoverageLevel,
+    /// What it will not cover, a sentence each.
     pub not_covered: Vec<String>,
     /// How long the command may run, in milliseconds.
     pub run_timeout_ms: Option<u64>,
@@ -248,7 +251,9 @@ pub struct Seen {
     pub operands: Vec<BoundFile>,
     /// The paths that will be snapshotted.
     pub snapshot: Vec<ByteString>,
-    /// What undo will not cover, a sentence each.
+    /// How far an undo will go.
+    pub undo: CoverageLevel,
+    /// What it will not cover, a sentence each.
     pub not_covered: Vec<String>,
     /// What it may write, where it is confined.
     #[serde(default, skip_serializing_if = "Option::is_none")]

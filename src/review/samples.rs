@@ -74,6 +74,7 @@ pub(super) fn shown() -> Shown {
         terminal: Some("/dev/pts/3".into()),
         proved_by: None,
         snapshot: vec!["/srv/app".into()],
+        undo: crate::snapshot::CoverageLevel::BestEffort,
         not_covered: vec!["what the script does over the network".into()],
         run_timeout_ms: Some(600_000),
         confined: None,

@@ -261,7 +261,8 @@ fn describe_glass(record: &Record, now: &Moment, lines: &mut Lines) {
 fn describe_rollback(record: &Record, lines: &mut Lines) {
     let paths: Vec<String> =
         record.shown.snapshot.iter().map(|path| visible_argument(path.as_bytes())).collect();
-    let paths = if paths.is_empty() { vec!["nothing: no undo".into()] } else { paths };
+    let undo = record.shown.undo;
+    lines.field("undo", &[format!("{undo}: {}", undo.meaning())]);
     lines.field("snapshot of", &paths);
     let not_covered: Vec<String> =
         record.shown.not_covered.iter().map(|sentence| made_visible(sentence)).collect();
@@ -295,6 +296,7 @@ mod tests {
             "still needed 1 of group ops",
             "9m 30s left",
             "their reason \"release 4.2\" (their words, not checked)",
+            "undo         best-effort: ",
             "snapshot of  /srv/app",
             "no undo for  what the script does over the network",
             "bound by     the digest",

@@ -46,13 +46,14 @@ impl Record {
         let Some(seen) = self.shown.to_requester.as_ref().filter(|_| own) else {
             return Cow::Borrowed(self);
         };
-        let Seen { executable, operands, snapshot, not_covered, confined, closed_because } =
+        let Seen { executable, operands, snapshot, undo, not_covered, confined, closed_because } =
             seen.clone();
         let mut record = self.clone();
         record.bound.executable = executable;
         record.bound.operands = operands;
         record.bound.nonce = String::new();
         record.shown.snapshot = snapshot;
+        record.shown.undo = undo;
         record.shown.not_covered = not_covered;
         record.shown.confined = confined;
         record.shown.not_covered.push(NOT_ALL.to_owned());
@@ -95,6 +96,7 @@ impl Record {
 mod tests {
     use super::*;
     use crate::review::samples;
+    use crate::snapshot::CoverageLevel;
     use crate::system::{Colour, Moment};
 
     fn viewer(uid: u32, login_uid: Option<u32>) -> Viewer {
@@ -110,6 +112,7 @@ mod tests {
             executable,
             operands: Vec::new(),
             snapshot: vec!["/srv/open".into()],
+            undo: CoverageLevel::ExactWithin,
             not_covered: Vec::new(),
             confined: None,
             closed_because: None,
@@ -134,6 +137,7 @@ mod tests {
                 assert!(!text.contains(word), "{word}: {text}");
             }
             assert!(text.contains("/srv/open") && text.contains(NOT_ALL), "{text}");
+            assert!(text.contains("exact-within") && !text.contains("best-effort"), "{text}");
         }
         for other in [viewer(0, Some(1000)), viewer(1001, Some(1001))] {
             let text = shown(other);

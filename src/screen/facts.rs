@@ -6,6 +6,7 @@ use crate::policy::{Confine, Decision, Risk, dynamic_reason};
 use crate::review::{
     State, input_text, kind_text, made_visible, risk_text, run_as_text, undigested,
 };
+use crate::snapshot::CoverageLevel;
 use crate::system::ByteString;
 use crate::system::duration_text;
 use crate::system::text::{counted, visible, visible_argument, visible_bytes};
@@ -274,8 +275,14 @@ impl Facts {
     }
 
     fn rollback(&mut self, request: &Request) {
-        let paths = request.shown.snapshot.iter().map(path);
-        self.list("snapshot of", paths, "nothing: there will be no undo");
+        let undo = request.shown.undo;
+        let tone = match undo {
+            CoverageLevel::None => Tone::Alarm,
+            CoverageLevel::BestEffort => Tone::Caution,
+            CoverageLevel::ExactWithin | CoverageLevel::NothingToUndo => Tone::Plain,
+        };
+        self.add("undo", vec![(tone, format!("{undo}: {}", undo.meaning()))]);
+        self.list("snapshot of", request.shown.snapshot.iter().map(path), "");
         let sentences = request.shown.not_covered.iter();
         let values = sentences.map(|sentence| (Tone::Caution, shown_once(sentence)));
         self.add("no undo for", values.collect());

@@ -14,8 +14,8 @@ use super::manifest::{Head, Tail};
 use super::runs::parse;
 use super::walk::{Found, Visitor, visit_paths, walk};
 use super::{
-    Affected, CaptureLimits, Entry, Manifest, Progress, Role, RunInformation, RunState, Selection,
-    SnapshotError, SnapshotStore,
+    Affected, CaptureLimits, Coverage, CoverageLevel, Entry, Manifest, Progress, Role,
+    RunInformation, RunState, Selection, SnapshotError, SnapshotStore,
 };
 use crate::review::RequestId;
 use crate::system::{ByteString, Digest};
@@ -29,10 +29,10 @@ pub struct Captured {
     pub entries: u64,
     /// How many bytes of content were read for it.
     pub bytes: u64,
-    /// What is not covered, a sentence each.
-    pub not_covered: Vec<String>,
-    /// As much of that as is told to those who may not see everything.
-    pub(super) not_covered_told: Vec<String>,
+    /// How far an undo will go, and what it will not cover.
+    pub coverage: Coverage,
+    /// The same, as far as it is told to those who may not see everything.
+    pub(super) coverage_told: Coverage,
 }
 
 /// What would be captured, for a reviewer.
@@ -43,8 +43,8 @@ pub struct Preview {
     pub paths: Vec<ByteString>,
     /// Whether there are more.
     pub more: bool,
-    /// What will not be covered, a sentence each.
-    pub not_covered: Vec<String>,
+    /// How far an undo would go, and what it would not cover.
+    pub coverage: Coverage,
 }
 
 impl Preview {
@@ -53,7 +53,7 @@ impl Preview {
         if self.more {
             let listed = self.paths.len();
             let more = format!("only the first {listed} paths of the snapshot are listed");
-            self.not_covered.push(more);
+            self.coverage.not_covered.push(more);
         }
     }
 }
@@ -65,10 +65,9 @@ impl SnapshotStore {
     /// [`SnapshotError::Pattern`], [`SnapshotError::Read`].
     pub fn preview(&self, affected: &Affected, most: usize) -> Result<Preview, SnapshotError> {
         let selection = Selection::settle(affected)?;
-        let preview = Preview { not_covered: affected.not_covered.clone(), ..Preview::default() };
-        let mut previewer = Previewer { preview, most, seen: 0 };
+        let mut previewer = Previewer::new(most);
         walk(&selection, &self.protected(), &mut previewer)?;
-        Ok(previewer.preview)
+        Ok(previewer.finish(affected))
     }
 
     /// The same for somebody who may not see everything, with whose rights this is called: what is
@@ -82,8 +81,7 @@ impl SnapshotStore {
         most: usize,
     ) -> Result<Preview, SnapshotError> {
         let selection = Selection::settle(affected)?;
-        let preview = Preview { not_covered: affected.not_covered.clone(), ..Preview::default() };
-        let mut previewer = Previewer { preview, most, seen: 0 };
+        let mut previewer = Previewer::new(most);
         let protected = self.protected();
         for root in selection.roots {
             let path = root.path.clone();
@@ -102,7 +100,7 @@ impl SnapshotStore {
                 walked => walked?,
             }
         }
-        Ok(previewer.preview)
+        Ok(previewer.finish(affected))
     }
 
     /// Captures the state before a command. When this returns, the snapshot is on disk; when it
@@ -132,23 +130,28 @@ impl SnapshotStore {
         let gathered = gatherer.finish()?;
         // Until the run is recorded, what it names must stay in the store.
         let _published = gathered.kept.map(Keeping::publish).transpose()?;
-        let mut not_covered = affected.not_covered.clone();
-        not_covered.extend(gathered.not_covered);
+        let coverage = affected.coverage(&gathered.not_covered);
+        let coverage_told = affected.coverage_told();
         let tail = Tail {
-            not_covered: not_covered.clone(),
-            not_covered_told: affected.not_covered_told.clone(),
+            not_covered: coverage.not_covered.clone(),
+            not_covered_told: coverage_told.clone().unwrap_or_default().not_covered,
             ..Tail::default()
         };
         let manifest = writer.finish(tail)?;
-        let information = RunInformation { state: RunState::Captured, ..information };
+        let information = RunInformation {
+            state: RunState::Captured,
+            coverage: Some(coverage.level),
+            coverage_told: coverage_told.as_ref().map(|told| told.level),
+            ..information
+        };
         run.exists(information, manifest)?;
         self.note_recent(&head.selection, &id, gathered.entries);
         Ok(Captured {
             manifest,
             entries: gathered.entries,
             bytes: gathered.bytes,
-            not_covered,
-            not_covered_told: affected.not_covered_told.clone(),
+            coverage,
+            coverage_told: coverage_told.unwrap_or_default(),
         })
     }
 
@@ -192,12 +195,17 @@ impl SnapshotStore {
             record.information.state = RunState::Complete;
         }
         self.runs.write_record(&record)?;
+        let coverage = |level: Option<CoverageLevel>, not_covered: Vec<String>| Coverage {
+            level: level.unwrap_or(CoverageLevel::None),
+            lowering: not_covered.len(),
+            not_covered,
+        };
         Ok(Captured {
             manifest: digest,
             entries: gathered.entries,
             bytes: gathered.bytes,
-            not_covered: gathered.not_covered,
-            not_covered_told: Vec::new(),
+            coverage: coverage(record.information.coverage, gathered.not_covered),
+            coverage_told: coverage(record.information.coverage_told, Vec::new()),
         })
     }
 
@@ -233,11 +241,21 @@ impl SnapshotStore {
 /// Lists, and stops early.
 struct Previewer {
     preview: Preview,
+    /// What was found that is not captured.
+    found: Vec<String>,
     most: usize,
     seen: usize,
 }
 
 impl Previewer {
+    fn new(most: usize) -> Self {
+        Self { preview: Preview::default(), found: Vec::new(), most, seen: 0 }
+    }
+
+    fn finish(self, affected: &Affected) -> Preview {
+        Preview { coverage: affected.coverage(&self.found), ..self.preview }
+    }
+
     fn add(&mut self, path: &Path, role: Role) {
         // A pattern that seldom matches must not make a reviewer wait for a walk of the disk.
         const LOOKED_AT: usize = 10_000;
@@ -276,7 +294,7 @@ impl Visitor for Previewer {
     }
 
     fn left_out(&mut self, sentence: String) {
-        self.preview.not_covered.push(sentence);
+        self.found.push(sentence);
     }
 
     fn enough(&self) -> bool {

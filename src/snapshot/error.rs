@@ -40,7 +40,7 @@ pub enum SnapshotError {
     Unstable(PathBuf),
     /// More than the limits allow.
     #[error(
-        "the snapshot is too large: {entries} entries and {bytes} bytes up to {}, and the limit is {what}; raise snapshot.max_size in the rule or name fewer paths in snapshot.paths",
+        "the snapshot is too large: {entries} entries and {bytes} bytes up to {}, and the limit is {what}; raise snapshot.max_size or snapshot.max_files in the rule, or name fewer paths in snapshot.paths",
         shown(.path)
     )]
     TooLarge {

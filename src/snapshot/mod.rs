@@ -38,6 +38,7 @@ mod changes;
 mod clones;
 mod compare;
 mod content;
+mod coverage;
 mod difference;
 mod error;
 mod gather;
@@ -68,6 +69,7 @@ mod writable;
 mod tests;
 
 pub use capture::{Captured, Preview};
+pub use coverage::{Coverage, CoverageLevel, Gap, NotCovered};
 pub use difference::{Change, ContentChange, DiffLine, DiffLineKind};
 pub use error::SnapshotError;
 pub use gather::Progress;
@@ -94,10 +96,14 @@ pub struct Affected {
     pub declared: Vec<String>,
     /// Operands: absolute, real paths.
     pub operands: Vec<AffectedOperand>,
-    /// What is known not to be covered, a sentence each.
-    pub not_covered: Vec<String>,
-    /// As much of that as is the requester's to know, where that is not all.
-    pub not_covered_told: Vec<String>,
+    /// Whether the kernel keeps the command's writes inside of what is captured.
+    pub confined: bool,
+    /// Whether the command changes no file, for all that is known of it.
+    pub changes_nothing: bool,
+    /// What is known not to be covered.
+    pub not_covered: Vec<NotCovered>,
+    /// As much of that as is the requester's to know; `None`: all of it.
+    pub not_covered_told: Option<Vec<NotCovered>>,
 }
 
 /// One operand that may be written.
@@ -305,6 +311,12 @@ pub struct RunInformation {
     /// How long it is kept, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_ms: Option<u64>,
+    /// How far its undo goes, as its capture has found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<CoverageLevel>,
+    /// As far as its requester may know that, where they may not see everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage_told: Option<CoverageLevel>,
     /// Where it stands.
     pub state: RunState,
 }

@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use super::error::shown;
 use super::{
-    Captured, Change, ContentChange, Manifest, Node, NodeMetadata, Selection, SnapshotError,
-    SnapshotStore, UndoPlan,
+    Captured, Change, ContentChange, Manifest, Node, NodeMetadata, RunInformation, Selection,
+    SnapshotError, SnapshotStore, UndoPlan,
 };
 use crate::review::RequestId;
 use crate::system::{ByteString, Sight};
@@ -244,11 +244,24 @@ fn and_not_all(mut sentences: Vec<String>) -> Vec<String> {
 impl Captured {
     /// The same without the names that somebody who sees this much may not know.
     pub fn as_told_to(&self, sight: Sight) -> Self {
-        let not_covered = match sight.is_whole() {
-            true => self.not_covered.clone(),
-            false => and_not_all(self.not_covered_told.clone()),
-        };
-        Self { not_covered, ..self.clone() }
+        let mut told = self.clone();
+        if !sight.is_whole() {
+            told.coverage.clone_from(&self.coverage_told);
+            told.coverage.not_covered = and_not_all(told.coverage.not_covered);
+        }
+        told
+    }
+}
+
+impl RunInformation {
+    /// The same, with no more of how far its undo goes than somebody may know who sees this much:
+    /// that it goes less far than they were told can be because of what they may not see.
+    pub fn as_told_to(mut self, sight: Sight) -> Self {
+        let told = self.coverage_told.take();
+        if !sight.is_whole() {
+            self.coverage = told;
+        }
+        self
     }
 }
 

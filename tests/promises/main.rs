@@ -24,6 +24,7 @@ mod coming_from_sudo;
 mod command_line;
 mod confining;
 mod confirming;
+mod coverage;
 mod deadly;
 mod deciding;
 mod deciding_on_screen;

@@ -128,6 +128,7 @@ fn verdict(decision: Decision, needs: &[(&str, u32)]) -> Verdict {
             .collect(),
         authenticate: None,
         snapshot: SnapshotDemand::default(),
+        undo_level: None,
         undo_run: Vec::new(),
         approval_expiry: Duration::ZERO,
         execution_expiry: Duration::ZERO,
@@ -166,7 +167,8 @@ fn approved(number: u32, uid: u32, groups: &[&str]) -> Entry {
 }
 
 fn started(number: u32) -> Entry {
-    Entry::started(&reference(number), &user(1), &command(&["true"]), None)
+    let undo = crate::snapshot::Coverage::default();
+    Entry::started(&reference(number), &user(1), &command(&["true"]), None, &undo, false)
 }
 
 fn finished(number: u32) -> Entry {

@@ -56,7 +56,16 @@ pub(crate) fn case_json(case: &Case<'_>) -> Result<Value, Failure> {
     object.insert("nobody_can_approve".into(), case.nobody_can_approve().into());
     object.insert("snapshot".into(), json!(preview.paths));
     object.insert("snapshot_has_more".into(), preview.more.into());
-    object.insert("not_covered".into(), json!(preview.not_covered));
+    object.insert("not_covered".into(), json!(preview.coverage.not_covered));
+    object.insert(
+        "undo".into(),
+        json!({
+            "level": preview.coverage.level,
+            "because": preview.coverage.reasons(),
+            "demanded": case.verdict.undo_level,
+            "falls_short": case.undo_falls_short()?,
+        }),
+    );
     if let Some(writable) = &case.writable {
         let places: Vec<_> = writable.places.iter().map(WritablePlace::shown).collect();
         object.insert("writable".into(), json!(places));
@@ -96,6 +105,11 @@ pub(crate) fn case_text(case: &Case<'_>) -> Result<String, Failure> {
         line("not seen", &format!("{operand}: \"hitl run\" decides by what it leads to"));
     }
     let preview = case.preview()?;
+    let level = preview.coverage.level;
+    line("undo", &format!("{level}: {}", level.meaning()));
+    if let Some(why) = case.undo_falls_short()? {
+        line("", &format!("so that it would not run: {}", visible(&why)));
+    }
     if !preview.paths.is_empty() {
         let more = if preview.more { ", and more" } else { "" };
         line("snapshot", &format!("{}{more}:", counted(preview.paths.len() as u64, "path")));
@@ -106,7 +120,7 @@ pub(crate) fn case_text(case: &Case<'_>) -> Result<String, Failure> {
     for (name, value) in confinement_lines(case) {
         line(name, &value);
     }
-    for sentence in &preview.not_covered {
+    for sentence in &preview.coverage.not_covered {
         line("not covered", &visible(sentence));
     }
     let identity = identity(case);
@@ -202,6 +216,12 @@ pub(crate) fn dry_run(case: &Case<'_>, output: &Output) -> Result<Exit, Failure>
     }
     let code = match case.verdict.decision {
         _ if case.cannot_be_confined().is_some() => ExitCode::Failed as i32,
+        // Who is refused anyway is told so.
+        Decision::Allow | Decision::Confirm | Decision::Approve
+            if case.undo_falls_short()?.is_some() =>
+        {
+            ExitCode::Denied as i32
+        }
         Decision::Allow => 0,
         _ if case.nobody_can_approve() => ExitCode::Denied as i32,
         Decision::Confirm | Decision::Approve => ExitCode::Pending as i32,

@@ -7,6 +7,7 @@
 
 mod archives;
 mod editors;
+mod effects;
 mod files;
 mod interpreters;
 mod readers;
@@ -14,6 +15,7 @@ mod system;
 mod transfer;
 
 use super::grammar::Program;
+pub(super) use effects::Beyond;
 
 const TABLES: [&[Program]; 7] = [
     files::PROGRAMS,
@@ -31,4 +33,9 @@ pub(super) fn by_name(name: &[u8]) -> Option<&'static Program> {
         .iter()
         .flat_map(|table| table.iter())
         .find(|program| program.names.iter().any(|known| known.as_bytes() == name))
+}
+
+/// What a program of this name does that is no change of a file of this host.
+pub(super) fn beyond(name: &[u8]) -> Option<&'static Beyond> {
+    Beyond::by_name(name)
 }

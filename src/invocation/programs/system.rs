@@ -33,23 +33,19 @@ pub(super) const PROGRAMS: &[Program] = &[
             flag(b'e', "", &[Code("crontab -e runs the editor of the environment")]),
         ]),
     // Units and signals are not paths.
-    Program::new(&["systemctl"], Operands::NONE)
-        .uncovered("what a service does when it is asked to is not captured")
-        .options(&[
-            valued(b'H', "host", &[Code("systemctl acts on another host")]),
-            valued(b'M', "machine", &[]),
-            valued(b't', "type", &[]),
-            valued(b'p', "property", &[]),
-            valued(b'P', "", &[]),
-            valued(b'o', "output", &[]),
-            valued(b'n', "lines", &[]),
-            valued(b's', "signal", &[]),
-            valued(0, "root", &[Path(WritesTree)]),
-        ]),
-    Program::new(&["service", "rc-service"], Operands::NONE)
-        .uncovered("what a service does when it is asked to is not captured"),
-    Program::new(&["kill", "pkill", "killall"], Operands::NONE)
-        .uncovered("what a process does when it is signalled is not captured"),
+    Program::new(&["systemctl"], Operands::NONE).options(&[
+        valued(b'H', "host", &[Code("systemctl acts on another host")]),
+        valued(b'M', "machine", &[]),
+        valued(b't', "type", &[]),
+        valued(b'p', "property", &[]),
+        valued(b'P', "", &[]),
+        valued(b'o', "output", &[]),
+        valued(b'n', "lines", &[]),
+        valued(b's', "signal", &[]),
+        valued(0, "root", &[Path(WritesTree)]),
+    ]),
+    Program::new(&["service", "rc-service"], Operands::NONE),
+    Program::new(&["kill", "pkill", "killall"], Operands::NONE),
     Program::new(&["git"], Operands::NONE).syntax(Syntax::Git).options(&[
         valued(b'C', "", &[Directory]),
         valued(b'c', "", &[Code("a git setting can run commands")]),
@@ -59,16 +55,12 @@ pub(super) const PROGRAMS: &[Program] = &[
         valued(0, "work-tree", &[Path(WritesTree)]),
         valued(0, "namespace", &[]),
     ]),
-    Program::new(&["apt", "apt-get", "aptitude"], Operands::NONE)
-        .uncovered("what packages install, remove and run is not captured")
-        .options(&[
-            valued(b'o', "option", &[Code("an apt setting can run commands")]),
-            valued(b'c', "config-file", &[Code("an apt configuration can run commands")]),
-            valued(b't', "target-release", &[]),
-        ]),
-    Program::new(&["sysctl"], Operands::NONE)
-        .uncovered("kernel settings are not captured")
-        .options(&[valued(b'p', "load", &[Path(Reads)])]),
+    Program::new(&["apt", "apt-get", "aptitude"], Operands::NONE).options(&[
+        valued(b'o', "option", &[Code("an apt setting can run commands")]),
+        valued(b'c', "config-file", &[Code("an apt configuration can run commands")]),
+        valued(b't', "target-release", &[]),
+    ]),
+    Program::new(&["sysctl"], Operands::NONE).options(&[valued(b'p', "load", &[Path(Reads)])]),
     Program::new(&["ldconfig"], Operands::all(Reads)).also_writes(&["/etc/ld.so.cache"]).options(
         &[
             valued(b'C', "", &[Path(Writes)]),

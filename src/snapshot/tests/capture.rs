@@ -86,7 +86,7 @@ fn hitls_own_state_is_never_captured() {
         ..Affected::default()
     };
     let (id, captured) = fixture.capture(&affected).unwrap();
-    assert!(captured.not_covered.iter().any(|text| text.contains("hitl's own state")));
+    assert!(captured.coverage.not_covered.iter().any(|text| text.contains("hitl's own state")));
     let record = fixture.store.runs.record(&id).unwrap();
     let state = fixture.root.join("state");
     let inside = fixture.store.runs.before(&record).unwrap().entries.into_iter();
@@ -96,7 +96,7 @@ fn hitls_own_state_is_never_captured() {
         ..Affected::default()
     };
     let (_, captured) = fixture.capture(&affected).unwrap();
-    assert_eq!((captured.entries, captured.not_covered.len()), (0, 2));
+    assert_eq!((captured.entries, captured.coverage.not_covered.len()), (0, 2));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn what_cannot_be_brought_back_is_said() {
     fs::hard_link(fixture.path("here"), fixture.root.join("elsewhere")).unwrap();
     let (id, captured) = fixture.capture(&fixture.declared("*")).unwrap();
     for said in ["is a socket", "has names elsewhere"] {
-        assert!(captured.not_covered.iter().any(|text| text.contains(said)), "{said}");
+        assert!(captured.coverage.not_covered.iter().any(|text| text.contains(said)), "{said}");
     }
     fs::remove_file(fixture.path("socket")).unwrap();
     fixture.store.capture_after(&id, &mut |_| {}).unwrap();

@@ -117,6 +117,8 @@ pub(super) fn information() -> RunInformation {
         at: later_moment(),
         undo_run: Vec::new(),
         keep_ms: None,
+        coverage: None,
+        coverage_told: None,
         state: RunState::Captured,
     }
 }

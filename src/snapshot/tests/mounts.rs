@@ -50,7 +50,7 @@ fn what_was_hidden_by_a_mount_is_not_taken_for_new_when_the_mount_goes() {
     mount(&fixture.path("app/mnt"));
     fixture.write("app/mnt/inside", "other file system");
     let (id, captured) = fixture.capture(&fixture.declared("app/**")).unwrap();
-    assert!(captured.not_covered.iter().any(|text| text.contains("another file system")));
+    assert!(captured.coverage.not_covered.iter().any(|text| text.contains("another file system")));
     unmount(&fixture.path("app/mnt"));
     fixture.write("app/file", "2");
     fixture.store.capture_after(&id, &mut |_| {}).unwrap();
