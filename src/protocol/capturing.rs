@@ -86,7 +86,7 @@ impl Case<'_> {
             return Ok(None);
         }
         let told = match self.is_seen_whole() {
-            true => self.to_capture()?.coverage_told(),
+            true => self.coverage_seen_by_requester()?,
             false => None,
         };
         let told = told.as_ref().unwrap_or(coverage);

@@ -9,7 +9,9 @@ use crate::execute::{self, Environment, KernelConfinement};
 use crate::invocation::{self, Asked, Invocation, Machine, RequesterKind};
 use crate::policy::{Confine, Decision, Facts, Verdict, Who};
 use crate::review::{Record, RequestId, Seen};
-use crate::snapshot::{Affected, CaptureLimits, Preview, RunInformation, RunState, Writable};
+use crate::snapshot::{
+    Affected, CaptureLimits, Coverage, Preview, RunInformation, RunState, Writable,
+};
 use crate::system::text::visible;
 use crate::system::{ByteString, Moment, Sight};
 
@@ -157,6 +159,23 @@ impl<'r> Case<'r> {
             confined,
             closed_because,
         }))
+    }
+
+    /// How far an undo would go, by all that its requester can see; `None` where that is everything.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Rights`], [`ProtocolError::Snapshot`].
+    pub(super) fn coverage_seen_by_requester(&self) -> Result<Option<Coverage>, ProtocolError> {
+        let sight = Sight::of_caller();
+        if sight.is_whole() {
+            return Ok(None);
+        }
+        let theirs = self.invocation.as_seen_by(sight).map_err(ProtocolError::Rights)?;
+        let look = || -> Result<_, ProtocolError> {
+            let (affected, _) = confining::affected(self.rooms, &theirs, &self.verdict)?;
+            Ok(self.rooms.snapshots.preview_what_is_seen(&affected, PREVIEWED)?.coverage)
+        };
+        sight.through(look).map_err(ProtocolError::Rights)?.map(Some)
     }
 
     /// Whether humans would be needed whom this policy does not have.

@@ -10,8 +10,8 @@ use crate::review;
 use crate::snapshot::{Affected, NotCovered, Writable, WritablePlace};
 
 /// What Landlock leaves open even where it is required.
-const STILL_OPEN: &str = "changes of modes, owners, times and attributes of other files, and what services do at its \
-     request: beside that, it is confined to what is snapshotted";
+const STILL_OPEN: &str = "changes of modes, owners, times and attributes of other files, what its standard descriptors lead \
+     to, and what services do at its request: beside that, it is confined to what is snapshotted";
 
 /// What a command can touch, and what it may write where the rules confine it.
 pub(super) fn affected(

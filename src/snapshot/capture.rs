@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::aside::WriteBehind;
@@ -11,6 +12,7 @@ use super::error::shown;
 use super::gather::{Gatherer, Keeping};
 use super::known::Known;
 use super::manifest::{Head, Tail};
+use super::remarks::SOCKET;
 use super::runs::parse;
 use super::walk::{Found, Visitor, visit_paths, walk};
 use super::{
@@ -279,6 +281,9 @@ impl Previewer {
 
 impl Visitor for Previewer {
     fn found(&mut self, found: Found<'_>) -> Result<(), SnapshotError> {
+        if found.status.kind == FileType::Socket {
+            self.left_out(format!("{}: {SOCKET}", shown(found.path)));
+        }
         self.add(found.path, found.role);
         Ok(())
     }

@@ -6,6 +6,9 @@ use super::error::shown;
 use super::place::Status;
 use super::{Node, Role};
 
+/// What is said of a socket.
+pub(super) const SOCKET: &str = "is a socket; undo cannot make it again";
+
 /// What was found, a kind each.
 #[derive(Default)]
 pub(super) struct Remarks {
@@ -58,7 +61,7 @@ impl Remarks {
                 "has names elsewhere that are not snapshotted; where the command replaces the file, \
                  undo cannot make it one with them again",
             ),
-            self.sockets.sentence("is a socket; undo cannot make it again"),
+            self.sockets.sentence(SOCKET),
             self.foreign.sentence(
                 "belongs to somebody else; undo cannot give it back to them without root",
             ),
