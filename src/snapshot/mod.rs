@@ -10,7 +10,8 @@
 //! `objects` and `runs` keep content and manifests on disk, `capture` does this before and after a
 //! command; `difference` and `render` show what a run changed, `told` to whom; `compare` makes a
 //! `plan`, `undo` goes back, and `restore`, `content` and `metadata` touch one path after another for
-//! it. `writable` is the same selection for a command that is confined to it.
+//! it. `writable` is the same selection for a command that is confined to it; `coverage` says how far
+//! an undo will go, before there is anything to undo.
 //!
 //! # On disk
 //!

@@ -124,7 +124,7 @@ fn what_a_file_system_records_beside_content_is_recorded() {
     holes.set_len(1 << 20).unwrap();
     holes.write_all_at(b"data", 512 << 10).unwrap();
     let (id, captured) = fixture.capture(&fixture.declared("*")).unwrap();
-    assert_eq!(captured.not_covered, Vec::<String>::new());
+    assert_eq!(captured.coverage.not_covered, Vec::<String>::new());
     assert_eq!(captured.bytes, 1 + 4096, "read once under two names, and no holes");
     let before = fixture.store.before(&id).unwrap();
     let node = |name: &str| before.node(&fixture.path(name).as_path().into());
