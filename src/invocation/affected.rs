@@ -115,7 +115,7 @@ impl AffectedFiles {
     fn add_operand(&mut self, operand: &PathOperand, through_links: bool) {
         if operand.access == Access::Reads
             || OPEN_ALREADY.iter().any(|path| operand.path.starts_with(path))
-            || (operand.access != Access::Unknown && self.is_no_file(operand, through_links))
+            || self.is_no_file(operand, through_links)
         {
             return;
         }
@@ -142,7 +142,9 @@ impl AffectedFiles {
     fn is_no_file(&mut self, operand: &PathOperand, through_links: bool) -> bool {
         let real = operand.real.as_path();
         let shown = || visible_path(&operand.path);
-        if ["/proc", "/sys"].iter().any(|place| real.starts_with(place)) {
+        // What is unknown may read as well as write: only a disk is worth the doubt.
+        let is_written = operand.access != Access::Unknown;
+        if is_written && ["/proc", "/sys"].iter().any(|place| real.starts_with(place)) {
             self.goes_beyond(format!(
                 "{} is an interface of the kernel: what is set there is not undone",
                 shown()
@@ -156,9 +158,15 @@ impl AffectedFiles {
                 "{} is a block device: what is on it is not snapshotted",
                 shown()
             ));
-        } else if through_links && KEEP_NOTHING.iter().any(|device| real.starts_with(device)) {
+        } else if is_written
+            && through_links
+            && KEEP_NOTHING.iter().any(|device| real.starts_with(device))
+        {
             return true;
-        } else if through_links && (kind.is_char_device() || kind.is_fifo() || kind.is_socket()) {
+        } else if is_written
+            && through_links
+            && (kind.is_char_device() || kind.is_fifo() || kind.is_socket())
+        {
             self.goes_beyond(format!(
                 "{} is no file: what is done with what is written there is not undone",
                 shown()

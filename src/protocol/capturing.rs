@@ -74,6 +74,14 @@ impl Case<'_> {
         }
     }
 
+    /// Whether a snapshot holds more than that there is nothing yet where an argument could name a
+    /// file: any word that a program is given could.
+    fn captures_what_is_there(&self) -> bool {
+        let mut operands = self.affected.operands.iter();
+        !self.affected.declared.is_empty()
+            || operands.any(|operand| operand.path.symlink_metadata().is_ok())
+    }
+
     /// Why an undo that goes this far is not enough; `None` where it is.
     fn shortfall(
         &self,
@@ -144,7 +152,11 @@ pub(super) fn capture(
             if let Err(error) = enough(&captured.coverage) {
                 return Err(rooms.snapshots.discard(id).err().map_or(error, ProtocolError::from));
             }
-            front.event(&Event::Snapshotted(&captured.as_told_to(Sight::of_caller())));
+            let told = captured.as_told_to(Sight::of_caller());
+            front.event(&Event::Snapshotted(&told));
+            if case.captures_what_is_there() && !told.coverage.reasons().is_empty() {
+                front.event(&Event::UndoIsLimited(&told.coverage));
+            }
             return Ok(Before::Captured(captured));
         }
         Err(error) => error,

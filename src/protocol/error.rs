@@ -49,10 +49,10 @@ pub enum ProtocolError {
     )]
     CannotConfine(String),
     /// The rules demand more of an undo than there would be: why, and what to do.
-    #[error("{0}; nothing has run")]
+    #[error("{}; nothing has run", visible(.0))]
     UndoFallsShort(String),
     /// There is no snapshot, and nobody said that it runs all the same: why.
-    #[error("{0}; {1}")]
+    #[error("{0}; {1}; nothing has run")]
     NotWithoutSnapshot(SnapshotError, &'static str),
     /// Users and groups.
     #[error(transparent)]

@@ -9,7 +9,7 @@ use crate::authenticate::{Conversation, Seat};
 use crate::execute::{CallerState, Ending};
 use crate::front::{Said, Signable, Unsigned};
 use crate::review::{Candidates, Record, RequestId};
-use crate::snapshot::{Captured, Progress, SnapshotError};
+use crate::snapshot::{Captured, Coverage, Progress, SnapshotError};
 
 /// How a command is walked through: for [`super::run`] and [`super::resume`].
 pub struct Manner<'m> {
@@ -135,6 +135,8 @@ pub enum Event<'a> {
     Approved(&'a Record),
     /// The state before the command is captured.
     Snapshotted(&'a Captured),
+    /// More may change than what is captured, and an undo will not take that back.
+    UndoIsLimited(&'a Coverage),
     /// It could not be captured, and the rules let the command run all the same.
     NotSnapshotted(&'a SnapshotError),
     /// It is not confined, or only in part, and the rules let it run all the same: why.

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::aside::WriteBehind;
@@ -12,7 +11,7 @@ use super::error::shown;
 use super::gather::{Gatherer, Keeping};
 use super::known::Known;
 use super::manifest::{Head, Tail};
-use super::remarks::SOCKET;
+use super::remarks::Sockets;
 use super::runs::parse;
 use super::walk::{Found, Visitor, visit_paths, walk};
 use super::{
@@ -245,16 +244,24 @@ struct Previewer {
     preview: Preview,
     /// What was found that is not captured.
     found: Vec<String>,
+    sockets: Sockets,
     most: usize,
     seen: usize,
 }
 
 impl Previewer {
     fn new(most: usize) -> Self {
-        Self { preview: Preview::default(), found: Vec::new(), most, seen: 0 }
+        Self {
+            preview: Preview::default(),
+            found: Vec::new(),
+            sockets: Sockets::default(),
+            most,
+            seen: 0,
+        }
     }
 
-    fn finish(self, affected: &Affected) -> Preview {
+    fn finish(mut self, affected: &Affected) -> Preview {
+        self.found.extend(self.sockets.sentence());
         Preview { coverage: affected.coverage(&self.found), ..self.preview }
     }
 
@@ -281,9 +288,7 @@ impl Previewer {
 
 impl Visitor for Previewer {
     fn found(&mut self, found: Found<'_>) -> Result<(), SnapshotError> {
-        if found.status.kind == FileType::Socket {
-            self.left_out(format!("{}: {SOCKET}", shown(found.path)));
-        }
+        self.sockets.note(&found.status, found.path);
         self.add(found.path, found.role);
         Ok(())
     }

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use rustix::fs::FileType;
+
 use super::error::shown;
 use super::place::Status;
 use super::{Node, Role};
 
 /// What is said of a socket.
-pub(super) const SOCKET: &str = "is a socket; undo cannot make it again";
+const SOCKET: &str = "is a socket; undo cannot make it again";
 
 /// What was found, a kind each.
 #[derive(Default)]
@@ -15,6 +17,22 @@ pub(super) struct Remarks {
     linked: Remark,
     sockets: Remark,
     foreign: Remark,
+}
+
+/// The sockets that were come by, which are known without being read.
+#[derive(Default)]
+pub(super) struct Sockets(Remark);
+
+impl Sockets {
+    /// One path.
+    pub(super) fn note(&mut self, status: &Status, path: &Path) {
+        self.0.note(status.kind == FileType::Socket, path);
+    }
+
+    /// What there is to say of them.
+    pub(super) fn sentence(&self) -> Option<String> {
+        self.0.sentence(SOCKET)
+    }
 }
 
 /// How many paths a remark is about, and the first of them.

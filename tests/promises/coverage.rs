@@ -241,6 +241,20 @@ fn where_there_can_be_no_snapshot_a_person_at_the_terminal_is_asked_and_their_an
 }
 
 #[test]
+fn a_run_that_goes_on_without_its_snapshot_is_on_record_as_that() {
+    let world = world_or_skip!();
+    site(&world, &policy("allow", "", ", max_size: 1B, on_failure: warn"));
+    let ran = world.hitl("alice", &["run", "--json", "--", "rm", "/srv/site/app/b"]).run().exits(0);
+    let id = ran.json()["id"].as_str().unwrap().to_owned();
+    let failed = entry(&world, "snapshot-failed", &id);
+    assert!(failed["because"].as_str().unwrap().contains("too large"), "{failed}");
+    assert_eq!(failed.get("answer"), None, "nobody was asked: {failed}");
+    let started = entry(&world, "command-started", &id);
+    assert_eq!(started["undo"]["level"], "none", "{started}");
+    assert!(started["undo"]["not_covered"].to_string().contains("too large"), "{started}");
+}
+
+#[test]
 fn where_nobody_can_be_asked_nothing_runs_without_its_snapshot() {
     let world = world_or_skip!();
     too_large(&world);

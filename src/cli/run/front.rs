@@ -17,7 +17,7 @@ use crate::front::{Said, Signable, Unsigned};
 use crate::policy::Decision;
 use crate::protocol::{Event, Front, Outcome, Waiting};
 use crate::review::{self, Record, made_visible};
-use crate::snapshot::{Coverage, Progress};
+use crate::snapshot::Progress;
 use crate::system::Moment;
 
 /// How many characters of the id are to be typed: enough that nobody types them by habit.
@@ -174,16 +174,14 @@ impl Front for TerminalFront {
                     record.approvals.iter().map(|approval| &approval.approver.name).collect();
                 self.tell_value(&json!({"v": 1, "event": "approved", "id": record.id, "by": by}));
             }
-            Event::Snapshotted(captured) => {
-                let Coverage { level, not_covered, .. } = &captured.coverage;
-                if !captured.coverage.reasons().is_empty() {
-                    let because = made_visible(&captured.coverage.because());
-                    self.output.say(&format!("hitl: undo is {level}: {because}"));
-                }
-                self.tell_value(&json!({
-                    "v": 1, "event": "snapshotted", "entries": captured.entries,
-                    "bytes": captured.bytes, "level": level, "not_covered": not_covered,
-                }));
+            Event::Snapshotted(captured) => self.tell_value(&json!({
+                "v": 1, "event": "snapshotted", "entries": captured.entries,
+                "bytes": captured.bytes, "level": captured.coverage.level,
+                "not_covered": captured.coverage.not_covered,
+            })),
+            Event::UndoIsLimited(coverage) => {
+                let because = made_visible(&coverage.because());
+                self.output.say(&format!("hitl: undo is {}: {because}", coverage.level));
             }
             Event::NotSnapshotted(error) => {
                 self.output.say(&format!("hitl: this cannot be undone: {error}"));
