@@ -18,10 +18,12 @@ use crate::system::{ByteString, Digest};
 mod glass;
 mod notification;
 mod people;
+mod snapshot;
 
 pub use glass::GlassBroken;
 pub use notification::Notification;
 pub use people::SignersChange;
+use snapshot::not_covered;
 
 /// The names of the details that stand under `hitl`.
 pub(super) mod field {
@@ -164,11 +166,6 @@ impl Confined {
     }
 }
 
-/// What an undo will not cover. Paths are among it, and may hold secrets as arguments do.
-fn not_covered(coverage: &Coverage) -> Value {
-    coverage.not_covered.iter().map(|sentence| Value::from(redact_text(sentence))).collect()
-}
-
 /// Who must approve.
 fn requirements(verdict: &Verdict) -> Value {
     let needed = verdict.requirements.iter();
@@ -261,45 +258,6 @@ impl Entry {
         Self::new(Action::AuthenticationFailed, Outcome::Failure, reference, user)
             .with(field::WRONG, wrong.into())
             .text(field::BECAUSE, because)
-    }
-
-    /// The state of so many paths was captured, with so many bytes of content, before a command or
-    /// an undo. The digest is that of the manifest's canonical JSON. For a command: how far its undo
-    /// will go.
-    pub fn snapshot_created(
-        reference: &Reference,
-        requester: &EntryUser,
-        manifest: &Digest,
-        files: u64,
-        bytes: u64,
-        coverage: Option<&Coverage>,
-    ) -> Self {
-        let entry = Self::new(Action::SnapshotCreated, Outcome::Success, reference, requester)
-            .with(field::MANIFEST, json!(manifest))
-            .with(field::FILES, files.into())
-            .with(field::BYTES, bytes.into());
-        match coverage {
-            Some(coverage) => entry
-                .with(field::LEVEL, json!(coverage.level))
-                .with(field::NOT_COVERED, not_covered(coverage)),
-            None => entry,
-        }
-    }
-
-    /// The state before a command could not be captured: a sentence that says why, and whether
-    /// somebody who was asked for it let the command run all the same.
-    pub fn snapshot_failed(
-        reference: &Reference,
-        requester: &EntryUser,
-        because: &str,
-        answer: Option<bool>,
-    ) -> Self {
-        let entry = Self::new(Action::SnapshotFailed, Outcome::Failure, reference, requester)
-            .text(field::BECAUSE, because);
-        match answer {
-            Some(yes) => entry.with(field::ANSWER, if yes { "yes" } else { "no" }.into()),
-            None => entry,
-        }
     }
 
     /// A command is about to start. Durable before it does. What its undo will not cover stands here

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::super::SnapshotError;
+use super::super::{Affected, CoverageLevel, SnapshotError};
 use super::fixture::{Fixture, root_or_say_so};
 
 /// What tells the inner run that the namespace is its own.
@@ -49,8 +49,11 @@ fn what_was_hidden_by_a_mount_is_not_taken_for_new_when_the_mount_goes() {
     fixture.write("app/mnt/hidden", "precious");
     mount(&fixture.path("app/mnt"));
     fixture.write("app/mnt/inside", "other file system");
-    let (id, captured) = fixture.capture(&fixture.declared("app/**")).unwrap();
+    let affected = Affected { confined: true, ..fixture.declared("app/**") };
+    let (id, captured) = fixture.capture(&affected).unwrap();
     assert!(captured.coverage.not_covered.iter().any(|text| text.contains("another file system")));
+    // What is confined to the directory can write there as well.
+    assert_eq!(captured.coverage.level, CoverageLevel::BestEffort);
     unmount(&fixture.path("app/mnt"));
     fixture.write("app/file", "2");
     fixture.store.capture_after(&id, &mut |_| {}).unwrap();
