@@ -52,8 +52,8 @@ pub use name::{CloneId, ContentName, ParseContentNameError};
 pub(super) use incoming::{Incoming, Published, Source, WorkerBuffer};
 pub(super) use large::hash;
 
+use large::{Large, open_clone, open_digest};
 use shelf::{Shelf, Tables};
-use volumes::{Large, open_clone, open_digest};
 
 use super::SnapshotError;
 use super::segments::Segments;

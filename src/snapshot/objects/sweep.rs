@@ -14,7 +14,7 @@ use super::pack::Pack;
 use super::shelf::{names, pack_names};
 use super::tend::{self, Refill};
 use super::volumes::{self, Volume};
-use super::{ContentName, Objects, index};
+use super::{ContentName, Objects};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::error::{unreadable, unwritable};
 use crate::system::{Digest, durable};
@@ -102,9 +102,7 @@ impl Objects {
         drop(alone);
         // Until then the new packs are looked into, and what the index says of the old ones is not
         // believed.
-        let mut left = pack_names(&packs)?;
-        left.retain(|name| matches!(Pack::open(&packs, name), Ok(Some(_))));
-        index::rebuild(&self.store, &left)?;
+        tend::make_index(&self.store)?;
         Ok(freed)
     }
 
