@@ -1,10 +1,7 @@
 //! Keeping the packs few and the index complete, in passing, after a capture.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::path::Path;
-
-use nix::fcntl::Flock;
+use std::path::{Path, PathBuf};
 
 use super::format::Record;
 use super::index::{self, Index};
@@ -12,7 +9,6 @@ use super::pack::Pack;
 use super::packer::{Packer, Piece};
 use super::shelf::pack_names;
 use crate::snapshot::SnapshotError;
-use crate::system::durable::DurableError;
 use crate::system::{Digest, durable};
 
 /// When more packs than this are not in the index, something is done about it.
@@ -25,12 +21,9 @@ const FEW_CONTENTS: u64 = 64 * 1024;
 /// tiny runs there were, there are few files, and no content is copied often.
 const TOGETHER: [(u64, usize); 2] = [(4 << 20, 16), (64 << 20, 48)];
 
-/// The right to replace packs by others with the same contents, and to replace the index.
-///
-/// # Errors
-/// [`DurableError`].
-pub(super) fn lock(store: &Path) -> Result<Flock<File>, DurableError> {
-    durable::lock(&store.join("packs.lock"))
+/// The lock of whoever replaces packs by others with the same contents, and of whoever replaces the index.
+pub(super) fn lock_path(store: &Path) -> PathBuf {
+    store.join("packs.lock")
 }
 
 /// Puts small packs together, and makes the index anew where much is missing in it, unless somebody else
@@ -42,7 +35,7 @@ pub(super) fn lock(store: &Path) -> Result<Flock<File>, DurableError> {
 /// # Errors
 /// Those of reading and writing. The store is then as good as before.
 pub(super) fn tend(store: &Path) -> Result<(), SnapshotError> {
-    let Some(_lock) = durable::try_lock(&store.join("packs.lock"))? else { return Ok(()) };
+    let Some(_lock) = durable::try_lock(&lock_path(store))? else { return Ok(()) };
     let packs = store.join("packs");
     let index = Index::open(store);
     let known = |name: &Digest| {
