@@ -17,10 +17,9 @@
 //!
 //! Below the store's directory (mode 0700):
 //!
-//! - `objects/ab/cdef…`: one file per content, named by the SHA-256 of its bytes. Packs and clones
-//!   can stand beside it: a manifest names content by digest only, never by where it lies.
-//! - `incoming/`: content on its way. What a killed capture left here is garbage, and so is an
-//!   object that no manifest names; neither is ever read.
+//! - `packs/`, `big/`, `volumes/`, `index`, `incoming/`, `objects.lock` and `packs.lock`: the content of
+//!   files, see `objects`. A manifest names content, never where it lies; content that no manifest names
+//!   is garbage, and what a killed capture has left in `incoming/` is never read.
 //! - `runs/ID/information.json` ([`RunInformation`] and the digests of the manifests),
 //!   `before.jsonl`, `after.jsonl` (the manifests: see [`Manifest`]; *after* holds only what is not as
 //!   before) and, once an undo has begun, `undo.json`, which names the run that undoes it. A run exists

@@ -381,38 +381,44 @@ fn a_directory_that_became_a_link_leads_an_undo_nowhere() {
 }
 
 #[test]
-fn a_damaged_object_is_named_and_nothing_is_half_restored() {
+fn a_damaged_pack_is_named_and_nothing_is_half_restored() {
     let world = world_or_skip!();
     let root = site(&world, Place::System, ALLOW_ALL);
     let before = Tree::of(&root);
     let id = Place::System.run_command(&world, &["rm", "-r", "conf", "data"]);
-    let objects = world.outside("var-lib/hitl/snapshots/objects");
     let content = b"listen 80\nroot /srv/www\n";
-    let object = object_of(&objects, content);
-    let removed = Tree::of(&root);
-    for damage in [&b"listen 80\nroot /srv/wwW\n"[..], b"", b"longer than it ever was before\n"] {
-        fs::write(&object, damage).unwrap();
-        let name = object.file_name().unwrap().to_str().unwrap();
+    let (pack, at) = pack_with(&world.outside("var-lib/hitl/snapshots/packs"), content);
+    let name = pack.file_name().unwrap().to_str().unwrap();
+    let (removed, whole) = (Tree::of(&root), fs::read(&pack).unwrap());
+    let mut changed = whole.clone();
+    changed[at + content.len() - 2] = b'W';
+    fs::write(&pack, changed).unwrap();
+    let refused = Place::System.hitl(&world, &["undo", &id]).run().exits(125);
+    refused.says("damaged").says(name).says("conf/app.conf");
+    Tree::of(&root).is(&removed, "after the undo that could not be");
+    for damage in [&whole[..at], b"", &[&whole[..], b"and more"].concat()] {
+        fs::write(&pack, damage).unwrap();
         let refused = Place::System.hitl(&world, &["undo", &id]).run().exits(125);
-        refused.says("damaged").says(name).says("conf/app.conf");
+        refused.says("damaged").says(name).says("is lost");
         Tree::of(&root).is(&removed, "after the undo that could not be");
     }
-    fs::remove_file(&object).unwrap();
-    Place::System.hitl(&world, &["undo", &id]).run().exits(125).says("conf/app.conf");
+    fs::remove_file(&pack).unwrap();
+    Place::System.hitl(&world, &["undo", &id]).run().exits(125).says("is lost");
     Tree::of(&root).is(&removed, "after the undo that could not be");
-    fs::write(&object, content).unwrap();
+    fs::write(&pack, whole).unwrap();
     Place::System.undo(&world, &id);
-    Tree::of(&root).is(&before, "after the object was mended");
+    Tree::of(&root).is(&before, "after the pack was mended");
 }
 
-/// The object with this content.
-fn object_of(objects: &Path, content: &[u8]) -> std::path::PathBuf {
-    let directories = fs::read_dir(objects).unwrap().map(|entry| entry.unwrap().path());
-    let mut files = directories.flat_map(|directory| fs::read_dir(directory).unwrap());
-    files
-        .find_map(|file| {
-            let path = file.unwrap().path();
-            (fs::read(&path).unwrap() == content).then_some(path)
+/// The pack that has this content, and where.
+fn pack_with(packs: &Path, content: &[u8]) -> (std::path::PathBuf, usize) {
+    fs::read_dir(packs)
+        .unwrap()
+        .find_map(|pack| {
+            let path = pack.unwrap().path();
+            let bytes = fs::read(&path).unwrap();
+            let at = bytes.windows(content.len()).position(|bytes| bytes == content)?;
+            Some((path, at))
         })
         .unwrap()
 }

@@ -9,12 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use nix::fcntl::Flock;
 
 use super::cloner::{Cloner, SYNCED_SINGLY};
-use super::large::{Each, copy, digest_name, read_piece};
+use super::large::{Each, copy, digest_name, open_clone, open_digest, read_piece};
 use super::pack::Pack;
 use super::packer::{Packer, Piece, create_incoming};
 use super::shelf::Shelf;
 use super::tend::{MOST_UNINDEXED, tend};
-use super::volumes::{open_clone, open_digest};
 use super::{ContentName, Objects};
 use crate::review::RequestId;
 use crate::snapshot::SnapshotError;

@@ -65,6 +65,11 @@ impl Index {
         &self.packs
     }
 
+    /// How many contents it knows.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
     /// The pack that this content should be in, and the number of its record there.
     ///
     /// # Errors

@@ -1,12 +1,16 @@
-//! Content that is too large for a pack: a file of its own in `big/`.
+//! Content that is too large for a pack: a file of its own in `big/`, or beside the file that it is of.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 
+use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
+use super::name::CloneId;
+use super::volumes::{self, Volume};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::error::unreadable;
 use crate::system::Digest;
@@ -29,6 +33,93 @@ pub(super) fn digest_name(digest: &Digest, segments: Option<&[(u64, u64)]>) -> S
     }
     let layout = Digest::of(&layout).hex();
     format!("{hex}-{}", layout.get(..16).unwrap_or(&layout))
+}
+
+/// Large content, open.
+pub(super) struct Large {
+    pub(super) file: File,
+    pub(super) path: PathBuf,
+    /// Where it is.
+    pub(super) volume: Volume,
+    /// Whether it is the whole file, its holes included.
+    pub(super) whole: bool,
+}
+
+/// Opens a clone, wherever it is.
+///
+/// # Errors
+/// [`SnapshotError::Damaged`] where it is not found, [`SnapshotError::Read`].
+pub(super) fn open_clone(store: &Path, clone: &CloneId) -> Result<Large, SnapshotError> {
+    let name = clone.to_string();
+    let mut out_of_reach = None;
+    match open_first(store, &[(name.clone(), true)], &mut out_of_reach)? {
+        Some(large) => Ok(large),
+        None => Err(match out_of_reach {
+            Some(path) => SnapshotError::Damaged {
+                path: path.join(&name),
+                what:
+                    "its directory is not there, or not root's alone; is its file system mounted?"
+                        .to_owned(),
+            },
+            None => SnapshotError::Damaged {
+                path: store.join("big").join(&name),
+                what: "the clone is missing".to_owned(),
+            },
+        }),
+    }
+}
+
+/// Opens large content by its digest; `segments` are those of a file with holes. `None` where there is
+/// none.
+///
+/// # Errors
+/// [`SnapshotError::Read`], [`SnapshotError::Damaged`].
+pub(super) fn open_digest(
+    store: &Path,
+    digest: &Digest,
+    segments: Option<&[(u64, u64)]>,
+) -> Result<Option<Large>, SnapshotError> {
+    let mut names = Vec::new();
+    if segments.is_some() {
+        names.push((digest_name(digest, segments), true));
+    }
+    names.push((digest_name(digest, None), segments.is_none()));
+    open_first(store, &names, &mut None)
+}
+
+/// Opens the first of these names that is anywhere; with each goes whether it is a whole file.
+fn open_first(
+    store: &Path,
+    names: &[(String, bool)],
+    out_of_reach: &mut Option<PathBuf>,
+) -> Result<Option<Large>, SnapshotError> {
+    let open_in = |volume: Volume| {
+        for (name, whole) in names {
+            match volume.get(name) {
+                Ok(file) => {
+                    let path = volume.path.join(name);
+                    return Ok(Some(Large { file, path, volume, whole: *whole }));
+                }
+                Err(Errno::NOENT) => {}
+                Err(error) => return Err(unreadable(&volume.path.join(name))(error)),
+            }
+        }
+        Ok(None)
+    };
+    if let Some(large) = open_in(Volume::main(store)?)? {
+        return Ok(Some(large));
+    }
+    for path in volumes::known(store)? {
+        match Volume::open(&path) {
+            Ok(volume) => {
+                if let Some(large) = open_in(volume)? {
+                    return Ok(Some(large));
+                }
+            }
+            Err(_) => *out_of_reach = Some(path),
+        }
+    }
+    Ok(None)
 }
 
 /// Told of every piece that was read; it may refuse it.

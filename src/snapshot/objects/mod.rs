@@ -33,6 +33,7 @@ mod name;
 mod pack;
 mod packer;
 mod shelf;
+#[cfg_attr(not(test), allow(dead_code, reason = "what prunes runs calls it"))]
 mod sweep;
 mod tend;
 mod volumes;
@@ -52,8 +53,8 @@ pub use name::{CloneId, ContentName, ParseContentNameError};
 pub(super) use incoming::{Incoming, Published, Source, WorkerBuffer};
 pub(super) use large::hash;
 
+use large::{Large, open_clone, open_digest};
 use shelf::{Shelf, Tables};
-use volumes::{Large, open_clone, open_digest};
 
 use super::SnapshotError;
 use super::segments::Segments;

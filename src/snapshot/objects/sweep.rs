@@ -14,7 +14,7 @@ use super::pack::Pack;
 use super::shelf::{names, pack_names};
 use super::tend::{self, Refill};
 use super::volumes::{self, Volume};
-use super::{ContentName, Objects, index};
+use super::{ContentName, Objects};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::error::{unreadable, unwritable};
 use crate::system::{Digest, durable};
@@ -64,7 +64,7 @@ impl Objects {
     ) -> Result<Freed, SnapshotError> {
         self.prepare()?;
         let packs = self.store.join("packs");
-        let _packs_lock = tend::lock(&self.store)?;
+        let _packs_lock = durable::lock(&tend::lock_path(&self.store))?;
         let mut sound = Vec::new();
         for name in pack_names(&packs)? {
             // What is damaged stays, for whoever wants to know what was in it.
@@ -102,10 +102,27 @@ impl Objects {
         drop(alone);
         // Until then the new packs are looked into, and what the index says of the old ones is not
         // believed.
-        let mut left = pack_names(&packs)?;
-        left.retain(|name| matches!(Pack::open(&packs, name), Ok(Some(_))));
-        index::rebuild(&self.store, &left)?;
+        tend::make_index(&self.store)?;
         Ok(freed)
+    }
+
+    /// How many bytes the content takes, without what clones share with files.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Read`].
+    pub(in crate::snapshot) fn size(&self) -> Result<u64, SnapshotError> {
+        let mut bytes = 0_u64;
+        for directory in ["packs", "big"].map(|name| self.store.join(name)) {
+            for file in names(&directory)? {
+                // A clone with a second name has that with more names than one.
+                let found = std::fs::metadata(directory.join(&file));
+                let own = |found: &std::fs::Metadata| found.nlink() == 1;
+                if Digest::from_hex(&file).is_some() {
+                    bytes += found.ok().filter(own).map_or(0, |found| found.len());
+                }
+            }
+        }
+        Ok(bytes)
     }
 
     /// Copies what is live of the packs that are to be removed into new ones, and returns their names.

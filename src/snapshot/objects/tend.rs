@@ -1,37 +1,33 @@
 //! Keeping the packs few and the index complete, in passing, after a capture.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::path::Path;
-
-use nix::fcntl::Flock;
+use std::path::{Path, PathBuf};
 
 use super::format::Record;
-use super::index;
+use super::index::{self, Index};
 use super::pack::Pack;
 use super::packer::{Packer, Piece};
 use super::shelf::pack_names;
 use crate::snapshot::SnapshotError;
-use crate::snapshot::error::unreadable;
-use crate::system::durable::DurableError;
 use crate::system::{Digest, durable};
 
-/// When more packs than this are not in the index, it is made anew.
+/// When more packs than this are not in the index, something is done about it.
 pub(super) const MOST_UNINDEXED: usize = 64;
+
+/// So many contents may be missing in the index, and a quarter of what is in it.
+const FEW_CONTENTS: u64 = 64 * 1024;
 
 /// Packs smaller than the bytes are put together when there are more than this of them: however many
 /// tiny runs there were, there are few files, and no content is copied often.
-const TOGETHER: [(u64, usize); 2] = [(4 << 20, 16), (64 << 20, 64)];
+const TOGETHER: [(u64, usize); 2] = [(4 << 20, 16), (64 << 20, 48)];
 
-/// The right to replace packs by others with the same contents, and to replace the index.
-///
-/// # Errors
-/// [`DurableError`].
-pub(super) fn lock(store: &Path) -> Result<Flock<File>, DurableError> {
-    durable::lock(&store.join("packs.lock"))
+/// The lock of whoever replaces packs by others with the same contents, and of whoever replaces the index.
+pub(super) fn lock_path(store: &Path) -> PathBuf {
+    store.join("packs.lock")
 }
 
-/// Puts small packs together and makes the index anew, unless somebody else is at it.
+/// Puts small packs together, and makes the index anew where much is missing in it, unless somebody else
+/// is at it.
 ///
 /// Nothing is lost to whoever looks at the store meanwhile: the contents of a pack are in another one,
 /// on disk, before it goes, and a reader that misses it looks again.
@@ -39,27 +35,58 @@ pub(super) fn lock(store: &Path) -> Result<Flock<File>, DurableError> {
 /// # Errors
 /// Those of reading and writing. The store is then as good as before.
 pub(super) fn tend(store: &Path) -> Result<(), SnapshotError> {
-    let Some(_lock) = durable::try_lock(&store.join("packs.lock"))? else { return Ok(()) };
+    let Some(_lock) = durable::try_lock(&lock_path(store))? else { return Ok(()) };
     let packs = store.join("packs");
-    for (bytes, count) in TOGETHER {
-        put_together(store, &packs, bytes, count)?;
+    let index = Index::open(store);
+    let known = |name: &Digest| {
+        index.as_ref().is_some_and(|index| index.packs().binary_search(name).is_ok())
+    };
+    // What the index knows stays as long as it does: there can be very much in it.
+    put_together(store, &packs, &|name| !known(name))?;
+    let mut others = pack_names(&packs)?;
+    others.retain(|name| !known(name));
+    let opened = others.iter().filter_map(|name| Pack::open(&packs, name).ok().flatten());
+    let contents: u64 = opened.map(|pack| pack.count()).sum();
+    let indexed = index.as_ref().map_or(0, Index::count);
+    if others.len() > MOST_UNINDEXED / 2 || contents > FEW_CONTENTS + indexed / 4 {
+        put_together(store, &packs, &|_| true)?;
+        make_index(store)?;
     }
+    Ok(())
+}
+
+/// Makes the index anew, of all packs that are sound.
+///
+/// # Errors
+/// Those of reading and writing.
+pub(super) fn make_index(store: &Path) -> Result<(), SnapshotError> {
+    let packs = store.join("packs");
     let mut sound = pack_names(&packs)?;
     sound.retain(|name| matches!(Pack::open(&packs, name), Ok(Some(_))));
     index::rebuild(store, &sound)
 }
 
-fn put_together(store: &Path, packs: &Path, bytes: u64, count: usize) -> Result<(), SnapshotError> {
-    let mut small = Vec::new();
-    for name in pack_names(packs)? {
-        let path = packs.join(name.hex());
-        if std::fs::metadata(&path).map_err(unreadable(&path))?.len() < bytes {
-            small.push(name);
+/// Puts those packs together that are small and `chosen`.
+fn put_together(
+    store: &Path,
+    packs: &Path,
+    chosen: &dyn Fn(&Digest) -> bool,
+) -> Result<(), SnapshotError> {
+    for (bytes, count) in TOGETHER {
+        let mut small = pack_names(packs)?;
+        small.retain(|name| {
+            let found = std::fs::metadata(packs.join(name.hex()));
+            chosen(name) && found.is_ok_and(|found| found.len() < bytes)
+        });
+        if small.len() > count {
+            replace(store, packs, small)?;
         }
     }
-    if small.len() <= count {
-        return Ok(());
-    }
+    Ok(())
+}
+
+/// Puts these packs into new ones, and takes them away.
+fn replace(store: &Path, packs: &Path, small: Vec<Digest>) -> Result<(), SnapshotError> {
     let mut refill = Refill::new(store);
     let mut replaced = Vec::new();
     for name in small {

@@ -15,8 +15,6 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::large::digest_name;
-use super::name::CloneId;
 use super::shelf::names;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::error::{unreadable, unwritable};
@@ -232,93 +230,6 @@ pub(super) fn forget(store: &Path, path: &Path) -> Result<(), SnapshotError> {
         Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => Ok(()),
         Err(error) => Err(unwritable(path)(error)),
     }
-}
-
-/// Large content, open.
-pub(super) struct Large {
-    pub(super) file: File,
-    pub(super) path: PathBuf,
-    /// Where it is.
-    pub(super) volume: Volume,
-    /// Whether it is the whole file, its holes included.
-    pub(super) whole: bool,
-}
-
-/// Opens a clone, wherever it is.
-///
-/// # Errors
-/// [`SnapshotError::Damaged`] where it is not found, [`SnapshotError::Read`].
-pub(super) fn open_clone(store: &Path, clone: &CloneId) -> Result<Large, SnapshotError> {
-    let name = clone.to_string();
-    let mut out_of_reach = None;
-    match open_first(store, &[(name.clone(), true)], &mut out_of_reach)? {
-        Some(large) => Ok(large),
-        None => Err(match out_of_reach {
-            Some(path) => SnapshotError::Damaged {
-                path: path.join(&name),
-                what:
-                    "its directory is not there, or not root's alone; is its file system mounted?"
-                        .to_owned(),
-            },
-            None => SnapshotError::Damaged {
-                path: store.join("big").join(&name),
-                what: "the clone is missing".to_owned(),
-            },
-        }),
-    }
-}
-
-/// Opens large content by its digest; `segments` are those of a file with holes. `None` where there is
-/// none.
-///
-/// # Errors
-/// [`SnapshotError::Read`], [`SnapshotError::Damaged`].
-pub(super) fn open_digest(
-    store: &Path,
-    digest: &Digest,
-    segments: Option<&[(u64, u64)]>,
-) -> Result<Option<Large>, SnapshotError> {
-    let mut names = Vec::new();
-    if segments.is_some() {
-        names.push((digest_name(digest, segments), true));
-    }
-    names.push((digest_name(digest, None), segments.is_none()));
-    open_first(store, &names, &mut None)
-}
-
-/// Opens the first of these names that is anywhere; with each goes whether it is a whole file.
-fn open_first(
-    store: &Path,
-    names: &[(String, bool)],
-    out_of_reach: &mut Option<PathBuf>,
-) -> Result<Option<Large>, SnapshotError> {
-    let open_in = |volume: Volume| {
-        for (name, whole) in names {
-            match volume.get(name) {
-                Ok(file) => {
-                    let path = volume.path.join(name);
-                    return Ok(Some(Large { file, path, volume, whole: *whole }));
-                }
-                Err(Errno::NOENT) => {}
-                Err(error) => return Err(unreadable(&volume.path.join(name))(error)),
-            }
-        }
-        Ok(None)
-    };
-    if let Some(large) = open_in(Volume::main(store)?)? {
-        return Ok(Some(large));
-    }
-    for path in known(store)? {
-        match Volume::open(&path) {
-            Ok(volume) => {
-                if let Some(large) = open_in(volume)? {
-                    return Ok(Some(large));
-                }
-            }
-            Err(_) => *out_of_reach = Some(path),
-        }
-    }
-    Ok(None)
 }
 
 fn note(store: &Path, volume: &Path) -> PathBuf {

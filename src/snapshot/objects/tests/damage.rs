@@ -67,7 +67,7 @@ fn a_pack_that_was_cut_off_holds_nothing_and_its_content_is_kept_again() {
 fn any_damaged_byte_of_the_index_does_no_harm() {
     let store = Store::new();
     let names: Vec<_> = (0..4).flat_map(|seed| store.keep([content(seed, 12)])).collect();
-    tend::tend(&store.directory).unwrap();
+    tend::make_index(&store.directory).unwrap();
     let index = store.directory.join("index");
     let whole = fs::read(&index).unwrap();
     let absent: Vec<Digest> = (4..12).map(|seed| Digest::of(&content(seed, 12))).collect();
@@ -91,7 +91,7 @@ fn any_damaged_byte_of_the_index_does_no_harm() {
 fn an_index_that_speaks_of_content_which_is_not_there_is_not_believed() {
     let store = Store::new();
     let lost = store.keep([b"lost"]);
-    tend::tend(&store.directory).unwrap();
+    tend::make_index(&store.directory).unwrap();
     let index = fs::read(store.directory.join("index")).unwrap();
     let pack = store.pack();
     fs::remove_file(&pack).unwrap();
@@ -110,7 +110,7 @@ fn an_index_that_speaks_of_content_which_is_not_there_is_not_believed() {
 fn an_index_that_misses_what_a_pack_has_is_taken_away() {
     let store = Store::new();
     let names = store.keep((0..300).map(|seed| content(seed, 12)));
-    tend::tend(&store.directory).unwrap();
+    tend::make_index(&store.directory).unwrap();
     let index = store.directory.join("index");
     // The digest of the first record.
     flip(&index, 64 + 32);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::super::tend::MOST_UNINDEXED;
+use super::super::tend::{self, MOST_UNINDEXED};
 use super::{Source, Store, content, read, take};
 use crate::snapshot::SnapshotError;
 use crate::system::Digest;
@@ -14,7 +14,7 @@ use crate::system::Digest;
 #[test]
 fn what_one_capture_takes_lies_in_one_file_and_is_read_back() {
     let store = Store::new();
-    let contents: Vec<Vec<u8>> = (0..3000).map(|seed| content(seed, seed as usize * 7)).collect();
+    let contents: Vec<Vec<u8>> = (0..3000).map(|seed| content(seed, seed as usize)).collect();
     let names = store.keep(&contents);
     assert_eq!(store.files("packs").len(), 1);
     assert_eq!(store.files("incoming").len(), 0);
@@ -124,23 +124,41 @@ fn a_capture_that_is_given_up_leaves_nothing() {
 }
 
 #[test]
-fn thousands_of_tiny_captures_leave_few_files_and_an_index() {
+fn thousands_of_tiny_captures_leave_few_files() {
     let store = Store::new();
     let mut names = Vec::new();
     for seed in 0..1000 {
         names.extend(store.keep([content(seed, 50)]));
         assert!(store.files("packs").len() <= MOST_UNINDEXED + 2);
     }
-    assert!(store.directory.join("index").exists());
     let again = store.opened_again();
     for (seed, name) in names.iter().enumerate() {
         assert_eq!(read(&again, name).unwrap(), content(seed as u64, 50));
     }
-    // What is in the index is not kept again.
+    // What has moved is not kept again.
     let count = store.files("packs").len();
     store.keep((0..1000).map(|seed| content(seed, 50)));
     assert_eq!(store.files("packs").len(), count);
     assert_eq!(store.files("incoming").len(), 0);
+}
+
+#[test]
+fn when_much_is_not_in_the_index_it_is_made_anew() {
+    let store = Store::new();
+    let index = store.directory.join("index");
+    let many = 66_000;
+    store.keep((0..many).map(u64::to_le_bytes));
+    (many..many + MOST_UNINDEXED as u64).for_each(|one| drop(store.keep([one.to_le_bytes()])));
+    assert!(index.exists());
+    let holds_all = || {
+        let again = store.opened_again();
+        let digest = |one: u64| Digest::of(&one.to_le_bytes());
+        (0..many + MOST_UNINDEXED as u64).all(|one| again.holds(&digest(one)))
+            && (0..500).all(|one| !again.holds(&digest(u64::MAX - one)))
+    };
+    assert!(holds_all());
+    fs::write(&index, "nonsense").unwrap();
+    assert!(holds_all());
 }
 
 #[test]
@@ -166,6 +184,7 @@ fn without_its_index_a_store_is_as_good_as_with_it() {
     for seed in 0..=MOST_UNINDEXED as u64 {
         store.keep([content(seed, 20)]);
     }
+    tend::make_index(&store.directory).unwrap();
     fs::remove_file(store.directory.join("index")).unwrap();
     let again = store.opened_again();
     for seed in 0..=MOST_UNINDEXED as u64 {
@@ -191,7 +210,7 @@ proptest! {
             store.keep(capture.iter().map(|seed| content(*seed, 9)));
             kept.extend(capture.iter().copied());
             if tended {
-                super::super::tend::tend(&store.directory).unwrap();
+                tend::make_index(&store.directory).unwrap();
             }
         }
         let again = store.opened_again();

@@ -26,6 +26,8 @@ fn what_no_run_names_is_swept_away_and_what_one_names_is_not() {
     let live = store.keep([content(3, 300)]);
     let large = store.keep([content(4, 2 << 20), content(5, 3 << 20)]);
     fs::write(store.directory.join("incoming/1.1"), "left by a process that was killed").unwrap();
+    let packs: u64 = store.files("packs").iter().map(|pack| pack.metadata().unwrap().len()).sum();
+    assert_eq!(store.objects.size().unwrap(), packs + (5 << 20));
     let kept = [live[0].clone(), large[0].clone()];
     let freed = sweep(&store, &kept);
     assert_eq!(freed, Freed { objects: 3, bytes: 300 + (3 << 20) });
