@@ -8,11 +8,19 @@ use super::{Access, CommandReading, Invocation, PathOperand, names};
 use crate::snapshot::AffectedOperand;
 use crate::system::text::visible_argument;
 
+/// The command word of what a shell does itself: its redirections.
+pub(super) const SHELL_ITSELF: &[u8] = b"(the shell)";
+
+/// Directories that hold most of a machine, or no files at all.
+const TOO_WIDE: [&str; 8] = ["/", "/usr", "/var", "/home", "/proc", "/sys", "/dev", "/run"];
+
 /// What a command's operands say about the files that it can change.
 #[derive(Default, Debug)]
 pub struct AffectedFiles {
     /// The files that it can change.
     pub operands: Vec<AffectedOperand>,
+    /// Absolute patterns: it can change what matches, and make more of it.
+    pub patterns: Vec<String>,
     /// Which other files it may change, for all that is known, a sentence each: settled where it
     /// cannot write any others.
     pub doubts: Vec<String>,
@@ -27,10 +35,10 @@ impl Invocation {
     /// and for those that are not known, what it leads to is captured too.
     pub fn affected_files(&self) -> AffectedFiles {
         let mut affected = AffectedFiles::default();
-        for command in &self.reading.commands {
+        for command in self.reading.commands.iter().chain(&self.reading.inner) {
             affected.add(command);
         }
-        for fragment in &self.reading.dynamic {
+        for fragment in &self.reading.doubts {
             affected.doubt(format!(
                 "what {} changes is not known beforehand: {}",
                 visible_argument(fragment.fragment.as_bytes()),
@@ -44,12 +52,16 @@ impl Invocation {
 impl AffectedFiles {
     fn add(&mut self, command: &CommandReading) {
         let programs = names::known(&command.names, &command.arguments);
+        let is_shell_itself = command.names.typed.as_bytes() == SHELL_ITSELF;
         // With several names to go by, the one that writes through links counts.
         let through_links = programs.is_empty() || programs.iter().any(|p| p.through_links);
         for operand in &command.operands {
+            if command.wraps && operand.access == Access::Unknown {
+                continue;
+            }
             self.add_operand(operand, through_links);
         }
-        if programs.is_empty() {
+        if programs.is_empty() && !is_shell_itself && !command.wraps {
             self.doubt(format!(
                 "hitl does not know which files {} writes: only those that its arguments name are \
                  captured",
@@ -66,6 +78,7 @@ impl AffectedFiles {
             Access::Reads => return,
             Access::Writes => false,
             Access::WritesTree => true,
+            Access::WritesMatching => return self.put_pattern(operand),
             Access::Unknown if operand.path.is_dir() => {
                 self.doubt(format!(
                     "{} is a directory, and hitl does not know what the command does in it: it \
@@ -83,11 +96,39 @@ impl AffectedFiles {
         self.put(itself, tree);
     }
 
+    fn put_pattern(&mut self, operand: &PathOperand) {
+        for path in [&operand.path, &operand.real] {
+            match path.to_str() {
+                Some(pattern) if self.patterns.iter().any(|known| known == pattern) => {}
+                Some(pattern) => self.patterns.push(pattern.to_owned()),
+                None => self.doubt(format!(
+                    "files whose names begin with {} are not captured: the name is not text",
+                    visible_argument(operand.text.as_bytes())
+                )),
+            }
+        }
+    }
+
     fn put(&mut self, path: PathBuf, tree: bool) {
+        let tree = tree && !self.is_too_wide(&path);
         match self.operands.iter_mut().find(|operand| operand.path == path) {
             Some(operand) => operand.tree |= tree,
             None => self.operands.push(AffectedOperand { path, tree }),
         }
+    }
+
+    /// Whether a tree holds so much of a machine that capturing it whole is not even tried.
+    fn is_too_wide(&mut self, tree: &Path) -> bool {
+        let too_wide = TOO_WIDE.iter().any(|wide| tree == Path::new(wide));
+        if too_wide {
+            self.doubt(format!(
+                "the command can write anywhere below {}, which is too much to snapshot as a whole: \
+                 only what it names otherwise is captured; name the directories that matter in \
+                 \"snapshot.paths\" of a rule",
+                tree.display()
+            ));
+        }
+        too_wide
     }
 
     fn doubt(&mut self, sentence: String) {

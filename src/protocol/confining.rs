@@ -20,8 +20,10 @@ pub(super) fn affected(
     verdict: &Verdict,
 ) -> Result<(Affected, Option<Writable>), ProtocolError> {
     let files = invocation.affected_files();
+    let mut declared = verdict.snapshot.paths.clone();
+    declared.extend(files.patterns);
     let mut affected = Affected {
-        declared: verdict.snapshot.paths.clone(),
+        declared,
         operands: files.operands,
         not_covered: Vec::new(),
         ..Affected::default()
