@@ -42,8 +42,11 @@ pub(super) fn users(
     }
     for name in names.iter().filter(|name| !name.contains(&b'/')) {
         // The home of an account that is there, and where that of a new one will be.
-        let known = std::str::from_utf8(name).ok().and_then(|name| findings.lookup.home(Some(name)));
-        if let Some(home) = known.filter(|home| home.parent().is_some_and(|at| at != Path::new("/"))) {
+        let known =
+            std::str::from_utf8(name).ok().and_then(|name| findings.lookup.home(Some(name)));
+        if let Some(home) =
+            known.filter(|home| home.parent().is_some_and(|at| at != Path::new("/")))
+        {
             findings.push_place(&home, WritesTree);
         }
         findings.push(&[base, b"/", name].concat(), WritesTree);

@@ -152,6 +152,7 @@ fn with_real_parent(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::super::{Asked, resolve};
+    use super::*;
     use crate::system::Scope;
     use std::os::unix::fs::symlink;
 
@@ -200,6 +201,49 @@ mod tests {
             assert_eq!(shown.join(" "), captured, "{line}");
             assert_eq!(affected.doubts.len(), said, "{line}: {affected:?}");
         }
+    }
+
+    fn affected_by(words: &[&str], directory: &Path) -> AffectedFiles {
+        let argv = words.iter().map(|word| (*word).into()).collect();
+        let asked = Asked { argv, directory: Some(directory.to_owned()), ..Asked::default() };
+        let search = ["/usr/bin".into(), "/bin".into()];
+        resolve(asked, &search, Scope::System).unwrap().affected_files()
+    }
+
+    #[test]
+    fn a_tree_that_is_most_of_a_machine_is_said_and_not_tried() {
+        for (words, wide) in [
+            (&["tar", "-xf", "/nowhere.tar", "-C", "/"][..], "/"),
+            (&["chmod", "-R", "a+r", "/usr"], "/usr"),
+            (&["sh", "-c", "cd / && tar -xf x.tar"], "/"),
+        ] {
+            let affected = affected_by(words, Path::new("/tmp"));
+            let trees: Vec<_> = affected.operands.iter().filter(|one| one.tree).collect();
+            assert_eq!(trees, [] as [&AffectedOperand; 0], "{words:?}");
+            let said =
+                |text: &String| text.contains(&format!("anywhere below {wide}, which is too much"));
+            assert_eq!(affected.doubts.iter().filter(|text| said(text)).count(), 1, "{words:?}");
+        }
+        let affected = affected_by(&["rm", "-r", "/etc/absent"], Path::new("/tmp"));
+        assert!(affected.doubts.is_empty() && affected.operands.iter().all(|one| one.tree));
+    }
+
+    #[test]
+    fn of_a_shell_line_only_what_cannot_be_followed_is_in_doubt() {
+        let temporary = tempfile::tempdir().unwrap();
+        let base = temporary.path().canonicalize().unwrap();
+        std::fs::create_dir(base.join("dir")).unwrap();
+        for (line, doubts) in [
+            ("rm -r dir; echo x >new; cp -r dir *.c /etc/absent/", 0),
+            ("env A=1 timeout 5 rm -r dir", 0),
+            ("rm $x; ./deploy.sh; make", 3),
+        ] {
+            let affected = affected_by(&["sh", "-c", line], &base);
+            assert_eq!(affected.doubts.len(), doubts, "{line}: {:?}", affected.doubts);
+        }
+        let affected = affected_by(&["sh", "-c", "rm dir/*.c"], &base);
+        assert_eq!(affected.patterns, [format!("{}/dir/*.c", base.display())]);
+        assert!(affected.operands.is_empty(), "{affected:?}");
     }
 
     #[test]

@@ -87,7 +87,8 @@ pub(super) fn curl(
     findings: &mut Findings<'_>,
 ) {
     let download = read(program, arguments, findings);
-    let by_address = download.given.iter().any(|one| matches!(*one, "remote-name" | "remote-name-all"));
+    let by_address =
+        download.given.iter().any(|one| matches!(*one, "remote-name" | "remote-name-all"));
     if by_address {
         for address in &download.addresses {
             let name = last_component(address);

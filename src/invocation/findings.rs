@@ -159,10 +159,7 @@ impl<'a> Findings<'a> {
 }
 
 fn fragment_of(fragment: &[u8], reason: &str) -> DynamicFragment {
-    DynamicFragment {
-        fragment: ByteString::from(fragment.to_vec()),
-        reason: reason.to_owned(),
-    }
+    DynamicFragment { fragment: ByteString::from(fragment.to_vec()), reason: reason.to_owned() }
 }
 
 /// A path as a pattern that means just it.

@@ -1,6 +1,5 @@
 //! `git`, and what is like it: a subcommand that works on the work tree around the directory.
 
-
 use super::Access::{Unknown, Writes, WritesTree};
 use super::findings::Findings;
 use super::getopt::{Cutting, Piece, cut};
@@ -9,20 +8,82 @@ use crate::system::ByteString;
 
 /// Subcommands that only read the repository.
 const GIT_READS: &[&str] = &[
-    "status", "log", "show", "diff", "blame", "annotate", "describe", "rev-parse", "rev-list",
-    "ls-files", "ls-tree", "ls-remote", "cat-file", "shortlog", "reflog", "name-rev",
-    "whatchanged", "merge-base", "show-ref", "for-each-ref", "count-objects", "fsck", "var",
-    "version", "help", "check-ignore", "diff-tree", "diff-index", "cherry", "range-diff",
+    "status",
+    "log",
+    "show",
+    "diff",
+    "blame",
+    "annotate",
+    "describe",
+    "rev-parse",
+    "rev-list",
+    "ls-files",
+    "ls-tree",
+    "ls-remote",
+    "cat-file",
+    "shortlog",
+    "reflog",
+    "name-rev",
+    "whatchanged",
+    "merge-base",
+    "show-ref",
+    "for-each-ref",
+    "count-objects",
+    "fsck",
+    "var",
+    "version",
+    "help",
+    "check-ignore",
+    "diff-tree",
+    "diff-index",
+    "cherry",
+    "range-diff",
     "verify-commit",
 ];
 
 /// Subcommands that change the repository or its files.
 const GIT_WRITES: &[&str] = &[
-    "add", "am", "apply", "branch", "checkout", "cherry-pick", "clean", "commit", "fetch", "gc",
-    "init", "maintenance", "merge", "mv", "notes", "prune", "pull", "push", "rebase", "remote",
-    "repack", "reset", "restore", "revert", "rm", "sparse-checkout", "stash", "switch", "tag",
-    "worktree", "update-index", "update-ref", "read-tree", "write-tree", "symbolic-ref", "bundle",
-    "format-patch", "archive", "checkout-index", "merge-file", "pack-refs",
+    "add",
+    "am",
+    "apply",
+    "branch",
+    "checkout",
+    "cherry-pick",
+    "clean",
+    "commit",
+    "fetch",
+    "gc",
+    "init",
+    "maintenance",
+    "merge",
+    "mv",
+    "notes",
+    "prune",
+    "pull",
+    "push",
+    "rebase",
+    "remote",
+    "repack",
+    "reset",
+    "restore",
+    "revert",
+    "rm",
+    "sparse-checkout",
+    "stash",
+    "switch",
+    "tag",
+    "worktree",
+    "update-index",
+    "update-ref",
+    "read-tree",
+    "write-tree",
+    "symbolic-ref",
+    "bundle",
+    "format-patch",
+    "archive",
+    "checkout-index",
+    "merge-file",
+    "pack-refs",
 ];
 
 /// Subcommands that make a directory which is named last, or named by the address.
@@ -30,8 +91,16 @@ const CLONES: &[&[u8]] = &[b"clone", b"checkout", b"co", b"export"];
 
 /// Long options of subcommands that run commands: `git fetch --upload-pack`.
 const GIT_RUNS: &[&str] = &[
-    "--exec", "--upload-pack", "--receive-pack", "--ext-diff", "--textconv", "--extcmd",
-    "--open-files-in-pager", "--command", "--config", "--template",
+    "--exec",
+    "--upload-pack",
+    "--receive-pack",
+    "--ext-diff",
+    "--textconv",
+    "--extcmd",
+    "--open-files-in-pager",
+    "--command",
+    "--config",
+    "--template",
 ];
 
 /// `git [options] subcommand [arguments]`. Paths after the subcommand are operands of unknown
@@ -130,7 +199,10 @@ fn only_tries(subcommand: &[u8], words: &[&[u8]]) -> bool {
     match subcommand {
         b"clean" | b"add" | b"rm" | b"mv" => given(&[b"-n", b"--dry-run"]),
         b"fetch" | b"push" | b"commit" | b"prune" => given(&[b"--dry-run"]),
-        b"apply" => given(&[b"--check", b"--stat", b"--numstat", b"--summary"]) && !given(&[b"--apply", b"--index"]),
+        b"apply" => {
+            given(&[b"--check", b"--stat", b"--numstat", b"--summary"])
+                && !given(&[b"--apply", b"--index"])
+        }
         _ => false,
     }
 }
@@ -157,8 +229,7 @@ fn makes_elsewhere(subcommand: &[u8], words: &[&[u8]], findings: &mut Findings<'
 
 /// `clone ADDRESS [DIRECTORY]`: without a directory it is named as the address ends.
 fn cloned(words: &[&[u8]], findings: &mut Findings<'_>) {
-    let plain: Vec<&[u8]> =
-        words.iter().copied().filter(|word| !word.starts_with(b"-")).collect();
+    let plain: Vec<&[u8]> = words.iter().copied().filter(|word| !word.starts_with(b"-")).collect();
     for word in &plain {
         let local = word.strip_suffix(b"/").unwrap_or(word);
         let named = local.rsplit(|byte| *byte == b'/' || *byte == b':').next().unwrap_or_default();
@@ -183,9 +254,30 @@ pub(super) fn work_copy(
     findings: &mut Findings<'_>,
 ) {
     const READS: &[&[u8]] = &[
-        b"status", b"st", b"log", b"diff", b"di", b"cat", b"annotate", b"blame", b"info", b"list",
-        b"ls", b"summary", b"heads", b"tip", b"parents", b"identify", b"id", b"paths", b"root",
-        b"manifest", b"help", b"version", b"proplist", b"propget",
+        b"status",
+        b"st",
+        b"log",
+        b"diff",
+        b"di",
+        b"cat",
+        b"annotate",
+        b"blame",
+        b"info",
+        b"list",
+        b"ls",
+        b"summary",
+        b"heads",
+        b"tip",
+        b"parents",
+        b"identify",
+        b"id",
+        b"paths",
+        b"root",
+        b"manifest",
+        b"help",
+        b"version",
+        b"proplist",
+        b"propget",
     ];
     let pieces = cut(arguments, program.options, Cutting::default());
     let words: Vec<&[u8]> = pieces.iter().filter_map(operand).collect();

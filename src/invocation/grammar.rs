@@ -285,14 +285,13 @@ impl Program {
 
 impl Operands {
     /// They are not paths.
-    pub(super) const NONE: Self =
-        Self {
-            leading: Leading::Absent,
-            first: None,
-            access: None,
-            last: None,
-            alone_goes_here: false,
-        };
+    pub(super) const NONE: Self = Self {
+        leading: Leading::Absent,
+        first: None,
+        access: None,
+        last: None,
+        alone_goes_here: false,
+    };
 
     /// All of them are paths with this access.
     pub(super) const fn all(access: Access) -> Self {

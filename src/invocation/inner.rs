@@ -147,14 +147,16 @@ pub(super) fn names_of(
 /// `find d -name x | xargs rm`: what xargs is given lies below where find starts.
 fn fed(started: &mut Started, feeding: &[ByteString]) {
     let is = |words: &[ByteString], name: &[u8]| {
-        words.first().is_some_and(|word| word.as_path().file_name().is_some_and(|last| {
-            last.as_encoded_bytes() == name
-        }))
+        words.first().is_some_and(|word| {
+            word.as_path().file_name().is_some_and(|last| last.as_encoded_bytes() == name)
+        })
     };
     if !is(&started.words, b"xargs") || !is(feeding, b"find") {
         return;
     }
-    let Some(starts) = special::starts_of_find(feeding.get(1..).unwrap_or_default()) else { return };
+    let Some(starts) = special::starts_of_find(feeding.get(1..).unwrap_or_default()) else {
+        return;
+    };
     started.fed = starts;
 }
 

@@ -26,9 +26,10 @@ mod resolve;
 mod run_as;
 mod runners;
 mod scripts;
-mod shell;
 mod services;
+mod shell;
 mod special;
+mod unknown;
 mod veil;
 mod wrappers;
 

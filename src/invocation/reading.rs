@@ -3,13 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::arguments::{read_known, read_unknown};
+use super::arguments::read_known;
 use super::findings::{Findings, Started};
 use super::inner::{self, Inside};
 use super::paths::{Imagined, clean};
+use super::unknown::read_unknown;
 use super::{
-    Access, CommandReading, DynamicFragment, ExecutableNames, PathLookup, Reading, names, own, runners,
-    wrappers,
+    Access, CommandReading, DynamicFragment, ExecutableNames, PathLookup, Reading, names, own,
+    runners, wrappers,
 };
 use crate::system::ByteString;
 
@@ -122,7 +123,10 @@ pub fn imagine(argv: &[ByteString], directory: &Path, search: &[PathBuf]) -> Rea
     read(argv, &ExecutableNames { typed, named, real: None }, directory, &Imagined)
 }
 
-pub(super) fn keep_new(all: &mut Vec<DynamicFragment>, more: impl IntoIterator<Item = DynamicFragment>) {
+pub(super) fn keep_new(
+    all: &mut Vec<DynamicFragment>,
+    more: impl IntoIterator<Item = DynamicFragment>,
+) {
     for fragment in more {
         if !all.contains(&fragment) {
             all.push(fragment);

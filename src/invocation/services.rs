@@ -11,8 +11,20 @@ use crate::system::ByteString;
 
 /// The subcommands of systemctl(1) that change files, all of them links and drop-ins of units.
 const CHANGES_UNITS: &[&[u8]] = &[
-    b"enable", b"disable", b"reenable", b"preset", b"preset-all", b"mask", b"unmask", b"link",
-    b"revert", b"add-wants", b"add-requires", b"edit", b"set-default", b"set-property",
+    b"enable",
+    b"disable",
+    b"reenable",
+    b"preset",
+    b"preset-all",
+    b"mask",
+    b"unmask",
+    b"link",
+    b"revert",
+    b"add-wants",
+    b"add-requires",
+    b"edit",
+    b"set-default",
+    b"set-property",
 ];
 
 /// Where units of the system are put by an administrator, and where those of all users.
@@ -68,7 +80,8 @@ pub(super) fn systemctl(
         }
     };
     if options.contains(&"user") {
-        findings.doubt(subcommand, "systemctl --user changes the units in the home of whom it runs as");
+        findings
+            .doubt(subcommand, "systemctl --user changes the units in the home of whom it runs as");
     } else if options.contains(&"global") {
         push(GLOBAL_UNITS);
     } else {
@@ -94,7 +107,11 @@ pub(super) fn settings(
 ) {
     let (words, _) = words(program, arguments, findings);
     let changes = words.first().is_some_and(|word| {
-        word.starts_with(b"set-") || matches!(*word, b"hostname" | b"icon-name" | b"chassis" | b"deployment" | b"location")
+        word.starts_with(b"set-")
+            || matches!(
+                *word,
+                b"hostname" | b"icon-name" | b"chassis" | b"deployment" | b"location"
+            )
     });
     if !changes {
         return;

@@ -113,8 +113,7 @@ fn executed(
         findings.doubt(&shown, "find runs it in the directory of each file that it finds");
     }
     for start in starts {
-        let words: Vec<Vec<u8>> =
-            command.iter().map(|word| replaced(word, b"{}", start)).collect();
+        let words: Vec<Vec<u8>> = command.iter().map(|word| replaced(word, b"{}", start)).collect();
         findings.start(words.iter().map(Vec::as_slice), true);
     }
 }
@@ -133,7 +132,8 @@ pub(super) fn replaced(text: &[u8], word: &[u8], instead: &[u8]) -> Vec<u8> {
 }
 
 fn command(name: &[u8], options: &[&[u8]], operands: &[&[u8]]) -> Vec<ByteString> {
-    let words = std::iter::once(name).chain(options.iter().copied()).chain(operands.iter().copied());
+    let words =
+        std::iter::once(name).chain(options.iter().copied()).chain(operands.iter().copied());
     words.map(|word| ByteString::from(word.to_vec())).collect()
 }
 
@@ -203,7 +203,8 @@ pub(super) fn names(
         return;
     }
     if template.is_none() || directory == Some(b"/tmp") {
-        findings.doubt(b"TMPDIR", "mktemp makes its file there where the environment names a place");
+        findings
+            .doubt(b"TMPDIR", "mktemp makes its file there where the environment names a place");
     }
     let within = if template.is_none() { directory.or(Some(b"/tmp")) } else { directory };
     let template = template.unwrap_or(b"tmp.XXXXXXXXXX");

@@ -8,10 +8,14 @@ use std::path::Path;
 
 use super::findings::Started;
 use super::getopt::{Cutting, Piece, cut};
-use super::grammar::{Effect, OptionSpec, attached, flag, valued};
+use super::grammar::Effect;
 use super::paths::clean;
-use super::{Access, DynamicFragment, shell};
+use super::{DynamicFragment, shell};
 use crate::system::ByteString;
+
+mod table;
+
+use table::{How, WRAPPERS};
 
 /// Of what is added to a command's operands.
 pub(super) const FROM_INPUT: &str = "it is given its operands on standard input";
@@ -27,216 +31,11 @@ pub(super) struct Opened {
     pub(super) doubts: Vec<DynamicFragment>,
 }
 
-struct Wrapper {
-    names: &'static [&'static str],
-    options: &'static [OptionSpec],
-    /// How many words stand before the command: a duration, a mask.
-    leading: usize,
-    how: How,
-}
-
-/// How the command follows.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum How {
-    /// As words.
-    Words,
-    /// As words after `NAME=value` ones.
-    AfterVariables,
-    /// As words, to which others are added.
-    Appends,
-    /// As one shell line, which the words make up.
-    Line,
-}
-
-/// The value is the command, as a shell line.
-const IS_LINE: &[Effect] = &[Effect::OperandIsShellLine("it runs its argument as shell code")];
-/// The value is the directory in which the command runs.
-const DIRECTORY: &[Effect] = &[Effect::Directory];
-/// The value is a file that the wrapper writes.
-const OUTPUT: &[Effect] = &[Effect::Path(Access::Writes)];
-/// With this, the command sees other files, or which it is cannot be read.
-const ELSEWHERE: &[Effect] = &[Effect::Code("what it starts cannot be read")];
-
-const fn wrapper(
-    names: &'static [&'static str],
-    how: How,
-    leading: usize,
-    options: &'static [OptionSpec],
-) -> Wrapper {
-    Wrapper { names, options, leading, how }
-}
-
-const WRAPPERS: &[Wrapper] = &[
-    wrapper(&["env"], How::AfterVariables, 0, &[
-        valued(b'u', "unset", &[]),
-        valued(b'C', "chdir", DIRECTORY),
-        valued(b'S', "split-string", IS_LINE),
-        attached(0, "block-signal", &[]),
-        attached(0, "default-signal", &[]),
-        attached(0, "ignore-signal", &[]),
-        flag(b'i', "ignore-environment", &[]),
-        flag(b'0', "null", &[]),
-        flag(b'v', "debug", &[]),
-    ]),
-    wrapper(&["nice"], How::Words, 0, &[valued(b'n', "adjustment", &[])]),
-    wrapper(&["ionice"], How::Words, 0, &[
-        valued(b'c', "class", &[]),
-        valued(b'n', "classdata", &[]),
-        flag(b't', "ignore", &[]),
-        valued(b'p', "pid", ELSEWHERE),
-        valued(b'P', "pgid", ELSEWHERE),
-        valued(b'u', "uid", ELSEWHERE),
-    ]),
-    wrapper(&["chrt"], How::Words, 1, &[
-        valued(b'T', "sched-runtime", &[]),
-        valued(b'P', "sched-period", &[]),
-        valued(b'D', "sched-deadline", &[]),
-        flag(b'p', "pid", ELSEWHERE),
-    ]),
-    wrapper(&["taskset"], How::Words, 1, &[flag(b'p', "pid", ELSEWHERE)]),
-    wrapper(&["nohup"], How::Words, 0, &[]),
-    wrapper(&["setsid"], How::Words, 0, &[flag(b'w', "wait", &[]), flag(b'f', "fork", &[]), flag(b'c', "ctty", &[])]),
-    wrapper(&["stdbuf"], How::Words, 0, &[
-        valued(b'i', "input", &[]),
-        valued(b'o', "output", &[]),
-        valued(b'e', "error", &[]),
-    ]),
-    wrapper(&["time"], How::Words, 0, &[
-        valued(b'o', "output", OUTPUT),
-        valued(b'f', "format", &[]),
-        flag(b'a', "append", &[]),
-        flag(b'p', "portability", &[]),
-        flag(b'v', "verbose", &[]),
-    ]),
-    wrapper(&["timeout"], How::Words, 1, &[
-        valued(b's', "signal", &[]),
-        valued(b'k', "kill-after", &[]),
-        flag(b'v', "verbose", &[]),
-        flag(0, "foreground", &[]),
-        flag(0, "preserve-status", &[]),
-    ]),
-    wrapper(&["command", "builtin"], How::Words, 0, &[flag(b'p', "", &[])]),
-    wrapper(&["exec"], How::Words, 0, &[valued(b'a', "", &[]), flag(b'c', "", &[]), flag(b'l', "", &[])]),
-    wrapper(&["sudo"], How::AfterVariables, 0, &[
-        valued(b'u', "user", &[]),
-        valued(b'g', "group", &[]),
-        valued(b'h', "host", &[]),
-        valued(b'p', "prompt", &[]),
-        valued(b'r', "role", &[]),
-        valued(b't', "type", &[]),
-        valued(b'C', "close-from", &[]),
-        valued(b'T', "command-timeout", &[]),
-        valued(b'D', "chdir", DIRECTORY),
-        valued(b'R', "chroot", ELSEWHERE),
-        flag(b'i', "login", ELSEWHERE),
-        flag(b's', "shell", ELSEWHERE),
-        flag(b'e', "edit", ELSEWHERE),
-        flag(b'n', "non-interactive", &[]),
-        flag(b'E', "preserve-env", &[]),
-        flag(b'H', "set-home", &[]),
-        flag(b'k', "", &[]),
-        flag(b'S', "stdin", &[]),
-        flag(b'b', "background", &[]),
-        flag(b'A', "askpass", &[]),
-        flag(b'P', "preserve-groups", &[]),
-    ]),
-    wrapper(&["doas"], How::Words, 0, &[
-        valued(b'u', "", &[]),
-        valued(b'C', "", ELSEWHERE),
-        flag(b's', "", ELSEWHERE),
-        flag(b'n', "", &[]),
-    ]),
-    wrapper(&["runuser"], How::Words, 0, &[
-        valued(b'u', "user", &[]),
-        valued(b'g', "group", &[]),
-        valued(b'G', "supp-group", &[]),
-        valued(b'c', "command", IS_LINE),
-        flag(b'l', "login", ELSEWHERE),
-    ]),
-    wrapper(&["setpriv"], How::Words, 0, &[
-        valued(0, "reuid", &[]),
-        valued(0, "regid", &[]),
-        valued(0, "groups", &[]),
-        valued(0, "bounding-set", &[]),
-        valued(0, "inh-caps", &[]),
-        valued(0, "ambient-caps", &[]),
-        flag(0, "clear-groups", &[]),
-        flag(0, "keep-groups", &[]),
-        flag(0, "init-groups", &[]),
-        flag(0, "no-new-privs", &[]),
-        flag(0, "reset-env", &[]),
-    ]),
-    wrapper(&["prlimit"], How::Words, 0, &[valued(b'p', "pid", ELSEWHERE)]),
-    wrapper(&["eatmydata", "unbuffer", "fakeroot", "linux32", "linux64"], How::Words, 0, &[]),
-    wrapper(&["systemd-inhibit"], How::Words, 0, &[
-        valued(0, "what", &[]),
-        valued(0, "who", &[]),
-        valued(0, "why", &[]),
-        valued(0, "mode", &[]),
-    ]),
-    wrapper(&["flock"], How::Words, 1, &[
-        valued(b'c', "command", IS_LINE),
-        valued(b'w', "timeout", &[]),
-        valued(b'E', "conflict-exit-code", &[]),
-        flag(b'n', "nonblock", &[]),
-        flag(b's', "shared", &[]),
-        flag(b'x', "exclusive", &[]),
-        flag(b'e', "", &[]),
-        flag(b'o', "close", &[]),
-        flag(b'F', "no-fork", &[]),
-        flag(b'u', "unlock", &[]),
-    ]),
-    wrapper(&["xargs"], How::Appends, 0, &[
-        valued(b'a', "arg-file", &[]),
-        valued(b'd', "delimiter", &[]),
-        valued(b'E', "", &[]),
-        valued(b'I', "", ELSEWHERE),
-        attached(b'i', "replace", ELSEWHERE),
-        valued(b'L', "max-lines", &[]),
-        valued(b'n', "max-args", &[]),
-        valued(b'P', "max-procs", &[]),
-        valued(b's', "max-chars", &[]),
-        valued(0, "process-slot-var", &[]),
-        flag(b'0', "null", &[]),
-        flag(b'r', "no-run-if-empty", &[]),
-        flag(b't', "verbose", &[]),
-        flag(b'p', "interactive", &[]),
-        flag(b'x', "exit", &[]),
-    ]),
-    wrapper(&["watch"], How::Line, 0, &[
-        valued(b'n', "interval", &[]),
-        flag(b'd', "differences", &[]),
-        flag(b't', "no-title", &[]),
-        flag(b'g', "chgexit", &[]),
-        flag(b'e', "errexit", &[]),
-        flag(b'c', "color", &[]),
-        flag(b'x', "exec", &[]),
-    ]),
-    wrapper(&["eval"], How::Line, 0, &[]),
-    wrapper(&["strace", "ltrace"], How::Words, 0, &[
-        valued(b'e', "trace", &[]),
-        valued(b'o', "output", OUTPUT),
-        valued(b's', "string-limit", &[]),
-        valued(b'a', "columns", &[]),
-        valued(b'u', "user", &[]),
-        valued(b'E', "env", &[]),
-        valued(b'P', "trace-path", &[]),
-        valued(b'p', "attach", ELSEWHERE),
-        flag(b'f', "follow-forks", &[]),
-        flag(b'q', "", &[]),
-        flag(b'y', "", &[]),
-        flag(b't', "", &[]),
-        flag(b'T', "", &[]),
-        flag(b'c', "", &[]),
-        flag(b'v', "", &[]),
-    ]),
-    wrapper(&["busybox", "toybox"], How::Words, 0, &[]),
-];
-
 /// Opens a wrapper: the command that it starts, where that can be read.
 pub(super) fn open(name: &[u8], arguments: &[ByteString], directory: &Path) -> Option<Opened> {
-    let wrapper =
-        WRAPPERS.iter().find(|wrapper| wrapper.names.iter().any(|known| known.as_bytes() == name))?;
+    let wrapper = WRAPPERS
+        .iter()
+        .find(|wrapper| wrapper.names.iter().any(|known| known.as_bytes() == name))?;
     let cutting = Cutting { options_first: true, bundled: false };
     let mut opened = Opened::default();
     let mut directory = directory.to_owned();
@@ -256,7 +55,9 @@ pub(super) fn open(name: &[u8], arguments: &[ByteString], directory: &Path) -> O
                             directory = clean(text.as_path(), &directory);
                         }
                         Effect::Path(_) => {
-                            opened.written.push(ByteString::from(value.unwrap_or_default().to_vec()));
+                            opened
+                                .written
+                                .push(ByteString::from(value.unwrap_or_default().to_vec()));
                         }
                         Effect::OperandIsShellLine(_) => {
                             opened.line = value.map(|line| ByteString::from(line.to_vec()));

@@ -1,7 +1,6 @@
 //! Archives and compression.
 
 use super::super::Access::{Reads, Writes, WritesTree};
-use super::super::other_archives;
 use super::super::grammar::{
     Effect::{
         self, Archive, Code, Directory, Doubt, FillsDirectory, Path, ReadsOnly, Suffix, When,
@@ -9,6 +8,7 @@ use super::super::grammar::{
     },
     Operands, OptionSpec, Program, Syntax, attached, flag, valued,
 };
+use super::super::other_archives;
 
 const RUNS_A_PROGRAM: &[Effect] = &[Code("tar runs the program that it names")];
 const EXTRACTS: &[Effect] = &[Effect::Operands(Operands::NONE), FillsDirectory];
@@ -107,8 +107,9 @@ pub(super) const PROGRAMS: &[Program] = &[
     Program::new(&["7z", "7za", "7zr", "7zz"], Operands::NONE)
         .syntax(Syntax::Subcommands(other_archives::seven_zip)),
     Program::new(&["ar"], Operands::NONE).syntax(Syntax::Ar),
-    Program::new(&["cpio"], Operands::NONE).syntax(Syntax::Subcommands(other_archives::cpio)).options(
-        &[
+    Program::new(&["cpio"], Operands::NONE)
+        .syntax(Syntax::Subcommands(other_archives::cpio))
+        .options(&[
             flag(b'i', "extract", &[]),
             flag(b'o', "create", &[]),
             flag(b'p', "pass-through", &[]),
@@ -125,8 +126,7 @@ pub(super) const PROGRAMS: &[Program] = &[
             flag(0, "to-stdout", &[]),
             flag(0, "only-verify-crc", &[]),
             valued(0, "rsh-command", &[Code("cpio runs the command that it is given")]),
-        ],
-    ),
+        ]),
     Program::new(&["gzip", "gunzip", "compress", "uncompress"], Operands::all(Writes))
         .suffixes(&[".gz", ".Z"])
         .replaced(&[(".tgz", ".tar"), (".taz", ".tar")])
@@ -159,13 +159,21 @@ pub(super) const PROGRAMS: &[Program] = &[
             valued(0, "output-dir-flat", &[Path(WritesTree)]),
             valued(0, "output-dir-mirror", &[Path(WritesTree)]),
             valued(0, "filelist", &[Code("the files are named in a file")]),
-            attached(0, "format", &[
-                When("gzip", &[Suffix(".gz")]),
-                When("xz", &[Suffix(".xz")]),
-                When("lzma", &[Suffix(".lzma")]),
-                When("lz4", &[Suffix(".lz4")]),
-            ]),
-            flag(0, "train", &[Doubt("zstd makes a dictionary, in the current directory by default")]),
+            attached(
+                0,
+                "format",
+                &[
+                    When("gzip", &[Suffix(".gz")]),
+                    When("xz", &[Suffix(".xz")]),
+                    When("lzma", &[Suffix(".lzma")]),
+                    When("lz4", &[Suffix(".lz4")]),
+                ],
+            ),
+            flag(
+                0,
+                "train",
+                &[Doubt("zstd makes a dictionary, in the current directory by default")],
+            ),
         ]),
     // The second operand is the output; with -m there are many inputs.
     Program::new(&["lz4", "unlz4"], Operands::all(Writes)).suffixes(&[".lz4"]).options(&[

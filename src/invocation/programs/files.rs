@@ -54,8 +54,11 @@ pub(super) const PROGRAMS: &[Program] = &[
     // A link in the destination's place is not followed: it is an error.
     Program::new(&["link"], Operands::to_last(Reads, Writes)),
     Program::new(&["unlink"], Operands::all(Writes)),
-    Program::new(&["rmdir"], Operands::all(Writes))
-        .options(&[flag(b'p', "parents", &[WithParents])]),
+    Program::new(&["rmdir"], Operands::all(Writes)).options(&[flag(
+        b'p',
+        "parents",
+        &[WithParents],
+    )]),
     Program::new(&["mkdir", "mkfifo"], Operands::all(Writes)).options(&[valued(b'm', "mode", &[])]),
     Program::new(&["mknod"], Operands::only_first(Writes)).options(&[valued(b'm', "mode", &[])]),
     Program::new(&["mktemp"], Operands::NONE).syntax(Syntax::Names).options(&[
@@ -159,8 +162,9 @@ pub(super) const PROGRAMS: &[Program] = &[
         valued(b'S', "size", &[]),
         valued(b'C', "base-directory", &[Directory]),
     ]),
-    Program::new(&["split"], Operands::first_then(Reads, WritesMatching)).default_prefix("x").options(
-        &[
+    Program::new(&["split"], Operands::first_then(Reads, WritesMatching))
+        .default_prefix("x")
+        .options(&[
             valued(b'a', "suffix-length", &[]),
             valued(b'b', "bytes", &[]),
             valued(b'C', "line-bytes", &[]),
@@ -169,8 +173,7 @@ pub(super) const PROGRAMS: &[Program] = &[
             valued(b't', "separator", &[]),
             valued(0, "additional-suffix", &[]),
             valued(0, "filter", &[Code("split runs its filter as shell code")]),
-        ],
-    ),
+        ]),
     Program::new(&["csplit"], Operands::only_first(Reads)).default_prefix("xx").options(&[
         valued(b'f', "prefix", &[Path(WritesMatching)]),
         // A format can make any name.
@@ -197,10 +200,8 @@ pub(super) const PROGRAMS: &[Program] = &[
         flag(b'e', "echo", &[Effect::Operands(Operands::NONE)]),
     ]),
     Program::new(&["sponge"], Operands::all(Writes)).through_links(),
-    Program::new(&["dos2unix", "unix2dos", "mac2unix", "unix2mac"], Operands::all(Writes)).options(&[
-        valued(b'c', "convmode", &[]),
-        flag(b'i', "info", &[ReadsOnly]),
-    ]),
+    Program::new(&["dos2unix", "unix2dos", "mac2unix", "unix2mac"], Operands::all(Writes))
+        .options(&[valued(b'c', "convmode", &[]), flag(b'i', "info", &[ReadsOnly])]),
     Program::new(&["strip", "ranlib"], Operands::all(Writes)).through_links().options(&[
         valued(b'o', "", &[Path(Writes)]),
         valued(b'R', "remove-section", &[]),

@@ -148,11 +148,15 @@ pub(super) const PROGRAMS: &[Program] = &[
         valued(b'f', "file", PATTERN_FILE),
         valued(b'E', "exec", PATTERN_FILE),
         valued(b'e', "source", &[NoLeading, Script(scripts::awk)]),
-        valued(b'i', "include", &[
-            Code("awk loads the library that it names"),
-            When("inplace", &[Effect::Operands(EDITED_BY_AWK)]),
-            When("/usr/share/awk/inplace.awk", &[Effect::Operands(EDITED_BY_AWK)]),
-        ]),
+        valued(
+            b'i',
+            "include",
+            &[
+                Code("awk loads the library that it names"),
+                When("inplace", &[Effect::Operands(EDITED_BY_AWK)]),
+                When("/usr/share/awk/inplace.awk", &[Effect::Operands(EDITED_BY_AWK)]),
+            ],
+        ),
         valued(b'l', "load", &[Code("awk loads the extension that it names")]),
         attached(b'o', "pretty-print", &[Path(Writes)]),
         attached(b'p', "profile", &[Path(Writes)]),
@@ -178,7 +182,11 @@ pub(super) const PROGRAMS: &[Program] = &[
         valued(0, "from-file", PATTERN_FILE),
         valued(b'p', "input-format", &[]),
         valued(b'o', "output-format", &[]),
-        valued(b's', "split-exp", &[Effect::Doubt("yq makes a file of each document"), Effect::FillsDirectory]),
+        valued(
+            b's',
+            "split-exp",
+            &[Effect::Doubt("yq makes a file of each document"), Effect::FillsDirectory],
+        ),
         valued(b'I', "indent", &[]),
     ]),
     Program::new(&["jq"], Operands::after_text(Reads))

@@ -5,13 +5,15 @@
 //! What is found is judged and captured; what is not understood is said to be unknown.
 
 mod tokens;
+mod words;
 
 use std::path::PathBuf;
 
 use super::findings::Started;
 use super::{DynamicFragment, PathLookup, paths};
 use crate::system::ByteString;
-use tokens::{Operator, Redirection, Token, Word};
+use tokens::{Operator, Redirection, Token};
+use words::Word;
 
 /// Lines longer than this are not read, in bytes.
 const LONGEST: usize = 64 << 10;
@@ -68,10 +70,40 @@ const RESERVED: &[&[u8]] = &[
 
 /// What the shell does itself and what touches no file.
 const HARMLESS: &[&[u8]] = &[
-    b":", b"true", b"false", b"test", b"[", b"[[", b"echo", b"printf", b"export", b"local",
-    b"declare", b"typeset", b"readonly", b"unset", b"set", b"shopt", b"shift", b"return", b"exit",
-    b"break", b"continue", b"wait", b"read", b"umask", b"ulimit", b"type", b"hash", b"pwd", b"let",
-    b"getopts", b"times", b"jobs", b"kill", b"sleep",
+    b":",
+    b"true",
+    b"false",
+    b"test",
+    b"[",
+    b"[[",
+    b"echo",
+    b"printf",
+    b"export",
+    b"local",
+    b"declare",
+    b"typeset",
+    b"readonly",
+    b"unset",
+    b"set",
+    b"shopt",
+    b"shift",
+    b"return",
+    b"exit",
+    b"break",
+    b"continue",
+    b"wait",
+    b"read",
+    b"umask",
+    b"ulimit",
+    b"type",
+    b"hash",
+    b"pwd",
+    b"let",
+    b"getopts",
+    b"times",
+    b"jobs",
+    b"kill",
+    b"sleep",
 ];
 
 /// A command in the making.
@@ -209,7 +241,10 @@ impl Reader<'_> {
         let name = words.first().map(|word| word.text.clone()).unwrap_or_default();
         match name.as_slice() {
             name if name.contains(&UNKNOWN) => {
-                self.doubt(&words.first().map(|word| word.source.clone()).unwrap_or_default(), UNKNOWN_COMMAND);
+                self.doubt(
+                    &words.first().map(|word| word.source.clone()).unwrap_or_default(),
+                    UNKNOWN_COMMAND,
+                );
                 texts.clear();
             }
             b"cd" | b"pushd" | b"popd" => {
@@ -294,9 +329,10 @@ impl Reader<'_> {
     }
 
     fn change_directory(&mut self, words: &[Word], ended_by: Operator, piped: bool) {
-        let mut operands = words.iter().skip(1).filter(|word| {
-            !matches!(word.text.as_slice(), b"--" | b"-P" | b"-L" | b"-e" | b"-@")
-        });
+        let mut operands = words
+            .iter()
+            .skip(1)
+            .filter(|word| !matches!(word.text.as_slice(), b"--" | b"-P" | b"-L" | b"-e" | b"-@"));
         let named = operands.next().filter(|word| {
             let text = word.text.as_slice();
             !word.pattern && !text.contains(&UNKNOWN) && text != b"-" && !text.starts_with(b"+")

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::super::imagine;
 use super::super::Access;
+use super::super::imagine;
 use crate::system::ByteString;
 
 /// What a line is found to write, as in the table of programs (`?` where more is not known), each
