@@ -98,11 +98,12 @@ impl AffectedFiles {
 
     fn put_pattern(&mut self, operand: &PathOperand) {
         for path in [&operand.path, &operand.real] {
-            match path.to_str() {
+            let pattern = path.to_str().filter(|pattern| is_pattern(pattern));
+            match pattern {
                 Some(pattern) if self.patterns.iter().any(|known| known == pattern) => {}
                 Some(pattern) => self.patterns.push(pattern.to_owned()),
                 None => self.doubt(format!(
-                    "files whose names begin with {} are not captured: the name is not text",
+                    "files that match {} are not captured: hitl cannot use it as a pattern",
                     visible_argument(operand.text.as_bytes())
                 )),
             }
@@ -140,6 +141,11 @@ fn say(sentences: &mut Vec<String>, sentence: String) {
     if !sentences.contains(&sentence) {
         sentences.push(sentence);
     }
+}
+
+/// Whether a snapshot can find files by it.
+fn is_pattern(pattern: &str) -> bool {
+    globset::GlobBuilder::new(pattern).literal_separator(true).build().is_ok()
 }
 
 fn with_real_parent(path: &Path) -> PathBuf {
@@ -237,6 +243,7 @@ mod tests {
             ("rm -r dir; echo x >new; cp -r dir *.c /etc/absent/", 0),
             ("env A=1 timeout 5 rm -r dir", 0),
             ("rm $x; ./deploy.sh; make", 3),
+            ("rm [x", 1),
         ] {
             let affected = affected_by(&["sh", "-c", line], &base);
             assert_eq!(affected.doubts.len(), doubts, "{line}: {:?}", affected.doubts);

@@ -133,7 +133,7 @@ impl<'f, 'a> Reader<'f, 'a> {
         let text = value.unwrap_or_default();
         match effect {
             Effect::Path(access) => {
-                self.findings.push(text, self.adjusted(access));
+                self.findings.push(text, access);
                 // Another place was named for what is written.
                 self.fills_directory &= access != Access::WritesTree;
                 self.fills_unless_named &= access == Access::Reads;

@@ -48,7 +48,15 @@ fn read<'a>(
                     match effect {
                         // `-` is standard output.
                         Effect::Path(_) if text == b"-" => {}
-                        Effect::Path(access) => findings.push(text, *access),
+                        Effect::Path(access) => {
+                            findings.push(text, *access);
+                            // `curl -o 'part-#1' 'https://host/{a,b}'`.
+                            let counts =
+                                |two: &[u8]| matches!(two, [b'#', digit] if digit.is_ascii_digit());
+                            if text.windows(2).any(counts) {
+                                findings.doubt(text, "it names a file for each address");
+                            }
+                        }
                         Effect::Code(reason) => findings.refuse(text, reason),
                         Effect::Doubt(reason) => {
                             findings.doubt(option.long.as_bytes(), reason);

@@ -191,17 +191,19 @@ fn push_work_tree(marker: &str, findings: &mut Findings<'_>) {
     }
 }
 
-/// Whether a subcommand that changes things is only asked what it would do. A dry run that git
-/// abbreviates (`--dry`) counts as none.
+/// Whether a subcommand that changes things is only asked what it would do. Whatever could take
+/// that back (`--no-dry-run`), and a dry run that is abbreviated, counts as none.
 fn only_tries(subcommand: &[u8], words: &[&[u8]]) -> bool {
-    let before_paths = words.iter().take_while(|word| **word != b"--");
-    let given = |wanted: &[&[u8]]| before_paths.clone().any(|word| wanted.contains(word));
+    let mut options =
+        words.iter().take_while(|word| **word != b"--").filter(|word| word.starts_with(b"-"));
     match subcommand {
-        b"clean" | b"add" | b"rm" | b"mv" => given(&[b"-n", b"--dry-run"]),
-        b"fetch" | b"push" | b"commit" | b"prune" => given(&[b"--dry-run"]),
+        b"clean" | b"add" | b"rm" | b"mv" => {
+            options.clone().any(|word| matches!(*word, b"-n" | b"--dry-run"))
+                && !options.any(|word| word.starts_with(b"--no"))
+        }
         b"apply" => {
-            given(&[b"--check", b"--stat", b"--numstat", b"--summary"])
-                && !given(&[b"--apply", b"--index"])
+            let reports: &[&[u8]] = &[b"--check", b"--stat", b"--numstat", b"--summary"];
+            options.clone().next().is_some() && options.all(|word| reports.contains(word))
         }
         _ => false,
     }
@@ -343,7 +345,11 @@ mod tests {
             [base.join("linked"), repository, base.join("main/.git")]
         );
         assert_eq!(written("git clean -n", &base.join("main")), [] as [PathBuf; 0]);
+        assert_eq!(written("git apply --stat x", &base.join("main")), [] as [PathBuf; 0]);
         assert_eq!(written("git status", &base.join("main")), [] as [PathBuf; 0]);
+        for line in ["git clean -n --no-dry -f", "git apply --stat --appl x", "git rm -- -n"] {
+            assert_eq!(written(line, &base.join("main")), [base.join("main")], "{line}");
+        }
         assert_eq!(written("git clone /x/y.git", &base), [base.join("y")]);
         assert_eq!(written("git clone x:y.git here", &base), [base.join("y"), base.join("here")]);
     }

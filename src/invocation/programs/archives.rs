@@ -88,6 +88,7 @@ pub(super) const PROGRAMS: &[Program] = &[
         flag(b'v', "", &[ReadsOnly]),
         flag(b'z', "", &[ReadsOnly]),
         flag(b'Z', "", &[ReadsOnly]),
+        flag(b'T', "", &[Doubt("unzip -T dates the archive")]),
         // An archive may then name places above the directory.
         flag(b':', "", &[Code("unzip writes wherever the archive says")]),
         valued(b'x', "", &[]),

@@ -94,6 +94,7 @@ fn quotes_escapes_and_patterns_mean_what_they_mean_to_a_shell() {
         ("rm '['*", "m:/w/\\[*"),
         ("mkdir {a,b}", "m:/w/{a,b}"),
         ("rm {}", "w:/w/{}"),
+        ("rm x{1..3} y", "w:/w/y ?"),
         ("gzip *.log", "m:/w/*.log m:/w/*.log.gz m:/w/*.log.Z"),
         ("echo * > x", "w:/w/x"),
         ("cp *.a /d/", "w:/d m:/d/*.a"),

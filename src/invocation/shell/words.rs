@@ -57,9 +57,9 @@ impl Making {
     pub(super) fn finish(self, source: &[u8]) -> Word {
         let bare = |byte: u8| move |(one, quoted): &(u8, bool)| *one == byte && !quoted;
         let holds = |byte: u8| self.bytes.iter().any(bare(byte));
-        let braces = holds(b'{')
-            && holds(b'}')
-            && (holds(b',') || source.windows(2).any(|two| two == b".."));
+        let braces = holds(b'{') && holds(b'}');
+        let numbers = braces && source.windows(2).any(|two| two == b"..");
+        let braces = braces && holds(b',');
         let pattern = holds(b'*') || holds(b'?') || holds(b'[') || braces;
         let home = self.bytes.first().is_some_and(bare(b'~'));
         let mut text = Vec::with_capacity(self.bytes.len());
@@ -70,7 +70,10 @@ impl Making {
             }
             text.push(*byte);
         }
-        if home {
+        if numbers {
+            // `{1..9}` is no pattern, and many words.
+            text = vec![UNKNOWN];
+        } else if home {
             // Whose home it is depends on the environment.
             let end = text.iter().position(|byte| *byte == b'/').unwrap_or(text.len());
             text.splice(..end, [UNKNOWN]);
