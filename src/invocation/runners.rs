@@ -178,11 +178,7 @@ pub(super) fn examine(name: &[u8], arguments: &[ByteString]) -> Option<DynamicFr
             .iter()
             .filter_map(ByteString::as_str)
             .find(|argument| subcommands.contains(argument))
-            .map(|found| {
-                fragment(format!(
-                    "{shown} {found} runs another command"
-                ))
-            }),
+            .map(|found| fragment(format!("{shown} {found} runs another command"))),
     }
 }
 
