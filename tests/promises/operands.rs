@@ -222,7 +222,7 @@ const DYNAMIC: &[Case] = &[
     ("timeout", "", &["timeout", "9", "nice", "cp", "a", "b"]),
     ("find", "", &["find", "dir", "-type", "f", "-exec", "rm", "{}", "+"]),
     ("find", "", &["find", "dir", "a", "-exec", "chmod", "600", "{}", ";"]),
-    ("git", GIT, &["git", "clone", "-q", ".", "dir/clone"]),
+    ("git", GIT, &["git", "clone", "-q", "--no-hardlinks", ".", "dir/clone"]),
     ("sh", "", &["sh", "-c", "rm -r dir && echo new >a; cat b >>'with blank' 2>err"]),
     ("sh", "", &["sh", "-c", "cd dir && rm c && (cd deep; touch x) && mkdir y"]),
     ("sh", "", &["sh", "-c", "rm [ab]; touch dir/*; for i in 1 2; do echo z; done | tee new"]),
