@@ -20,9 +20,12 @@ pub(super) fn affected(
     verdict: &Verdict,
 ) -> Result<(Affected, Option<Writable>), ProtocolError> {
     let files = invocation.affected_files();
+    let changes_nothing = files.is_nothing();
+    let mut declared = verdict.snapshot.paths.clone();
+    declared.extend(files.patterns);
     let mut affected = Affected {
-        declared: verdict.snapshot.paths.clone(),
-        changes_nothing: files.is_nothing(),
+        declared,
+        changes_nothing,
         operands: files.operands,
         not_covered: files.beyond,
         ..Affected::default()
