@@ -268,6 +268,7 @@ impl<'r> Case<'r> {
             requester: self.invocation.requester.name.clone(),
             requester_uid: self.invocation.requester.uid,
             at: Moment::now(),
+            risk: Some(self.verdict.risk),
             undo_run: self.verdict.undo_run.clone(),
             keep_ms: self.verdict.snapshot.keep_ms,
             // What the capture finds may lower it.

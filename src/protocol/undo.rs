@@ -71,6 +71,7 @@ pub fn undo(
         requester: person.name.clone(),
         requester_uid: person.uid,
         at: Moment::now(),
+        risk: plan.run.risk,
         undo_run: plan.run.undo_run.clone(),
         keep_ms: plan.run.keep_ms,
         coverage: None,

@@ -45,6 +45,7 @@ mod error;
 mod gather;
 mod known;
 mod line;
+mod look;
 mod manifest;
 mod metadata;
 mod node;
@@ -57,6 +58,7 @@ mod recent;
 mod remarks;
 mod render;
 mod restore;
+mod retention;
 mod runs;
 mod segments;
 mod selection;
@@ -77,6 +79,7 @@ pub use gather::Progress;
 pub use objects::{CloneId, ContentName, ParseContentNameError};
 pub use plan::{Conflict, Step, StepKind, UndoPlan};
 pub use render::{change_lines, manifest_lines, plan_lines};
+pub use retention::{AgeLimit, Because, Hold, Limits};
 pub use selection::{Reach, Root, Selection};
 pub use store::SnapshotStore;
 pub use told::Known;
@@ -87,6 +90,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::policy::Risk;
 use crate::system::{ByteString, Moment};
 
 /// What a command can touch: the union of what rules name and what its operands say.
@@ -306,6 +310,9 @@ pub struct RunInformation {
     pub requester_uid: u32,
     /// When it was captured.
     pub at: Moment,
+    /// How much harm the policy saw in it; of an undo, in what it undid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
     /// Commands to run after an undo, one argv each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo_run: Vec<Vec<String>>,

@@ -115,6 +115,7 @@ pub(super) fn information() -> RunInformation {
         requester: "root".into(),
         requester_uid: 0,
         at: later_moment(),
+        risk: None,
         undo_run: Vec::new(),
         keep_ms: None,
         coverage: None,
