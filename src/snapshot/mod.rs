@@ -66,6 +66,7 @@ mod store;
 mod told;
 mod undo;
 mod walk;
+mod words;
 mod writable;
 
 #[cfg(test)]
