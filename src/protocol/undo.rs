@@ -6,7 +6,7 @@ use crate::execute::{self, CallerState, Ending, Launch};
 use crate::invocation::{self, Asked};
 use crate::policy::EnvironmentRules;
 use crate::review::RequestId;
-use crate::snapshot::{Progress, RunInformation, RunState, UndoPlan, Undone};
+use crate::snapshot::{Keeps, Progress, RunInformation, RunState, UndoPlan, Undone};
 use crate::system::text::visible_command;
 use crate::system::{ByteString, Moment};
 
@@ -76,6 +76,8 @@ pub fn undo(
         keep_ms: plan.run.keep_ms,
         coverage: None,
         coverage_told: None,
+        keeps: Keeps::default(),
+        pin: None,
         state: RunState::Captured,
     };
     let on_record = |reference: &RequestId, restored: u64, outcome: Outcome| {

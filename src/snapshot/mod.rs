@@ -43,8 +43,10 @@ mod coverage;
 mod difference;
 mod error;
 mod gather;
+mod keeping;
 mod known;
 mod line;
+mod live;
 mod look;
 mod manifest;
 mod metadata;
@@ -54,6 +56,7 @@ mod observe;
 mod overlap;
 mod place;
 mod plan;
+mod prune;
 mod recent;
 mod remarks;
 mod render;
@@ -65,6 +68,7 @@ mod selection;
 mod store;
 mod told;
 mod undo;
+mod verify;
 mod walk;
 mod words;
 mod writable;
@@ -77,14 +81,17 @@ pub use coverage::{Coverage, CoverageLevel, Gap, NotCovered};
 pub use difference::{Change, ContentChange, DiffLine, DiffLineKind};
 pub use error::SnapshotError;
 pub use gather::Progress;
+pub use keeping::Kept;
 pub use objects::{CloneId, ContentName, ParseContentNameError};
 pub use plan::{Conflict, Step, StepKind, UndoPlan};
-pub use render::{change_lines, manifest_lines, plan_lines};
+pub use prune::{Doomed, PrunePlan, Pruned};
+pub use render::{change_lines, manifest_lines, plan_lines, stat_lines};
 pub use retention::{AgeLimit, Because, Hold, Limits};
 pub use selection::{Reach, Root, Selection};
 pub use store::SnapshotStore;
 pub use told::Known;
 pub use undo::Undone;
+pub use verify::{Damage, Verification};
 pub use writable::{Writable, WritablePlace};
 
 use std::path::PathBuf;
@@ -326,8 +333,37 @@ pub struct RunInformation {
     /// As far as its requester may know that, where they may not see everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage_told: Option<CoverageLevel>,
+    /// What its snapshot keeps.
+    #[serde(default)]
+    pub keeps: Keeps,
+    /// That it is pinned, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
     /// Where it stands.
     pub state: RunState,
+}
+
+/// What a snapshot keeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Keeps {
+    /// The paths whose state it recorded.
+    pub paths: u64,
+    /// The bytes of content that were copied for it.
+    pub bytes: u64,
+}
+
+/// That a run is kept, whatever its age.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Pin {
+    /// Who pinned it: their login name.
+    pub by: String,
+    /// And their user id.
+    pub uid: u32,
+    /// When.
+    pub at: Moment,
+    /// Why, as they wrote it: not safe to show as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Where a run's snapshot stands.

@@ -84,6 +84,15 @@ pub enum Hold {
 }
 
 impl Hold {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pinned => "pinned",
+            Self::Undoing => "undoing",
+            Self::Running => "running",
+        }
+    }
+
     /// Why, as a clause.
     pub fn clause(self) -> &'static str {
         match self {

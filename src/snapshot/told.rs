@@ -64,6 +64,11 @@ impl Known {
         self.sight.is_whole()
     }
 
+    /// Whether they may know that there is, or was, something at a path of the snapshot.
+    pub fn tells(&self, path: &ByteString) -> bool {
+        self.name(path.as_path())
+    }
+
     fn name(&self, path: &Path) -> bool {
         let lets_in = |directory: &Path, rights: u32| {
             let recorded = self.directories.get(directory).map(Vec::as_slice).unwrap_or_default();

@@ -33,6 +33,7 @@ mod name;
 mod pack;
 mod packer;
 mod shelf;
+mod size;
 mod sweep;
 mod tend;
 mod volumes;

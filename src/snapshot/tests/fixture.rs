@@ -120,6 +120,8 @@ pub(super) fn information() -> RunInformation {
         keep_ms: None,
         coverage: None,
         coverage_told: None,
+        keeps: super::super::Keeps::default(),
+        pin: None,
         state: RunState::Captured,
     }
 }

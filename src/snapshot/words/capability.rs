@@ -87,7 +87,10 @@ pub(super) fn text(value: &[u8]) -> Option<String> {
     } else {
         for number in (0..64).filter(|number| !flags(*number).is_empty()) {
             let name = NAMES.get(number).map(|name| format!("cap_{name}"));
-            groups.entry(flags(number)).or_default().push(name.unwrap_or_else(|| number.to_string()));
+            groups
+                .entry(flags(number))
+                .or_default()
+                .push(name.unwrap_or_else(|| number.to_string()));
         }
     }
     let mut text = if groups.is_empty() {

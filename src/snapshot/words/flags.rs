@@ -27,7 +27,7 @@ const LETTERS: [(u32, char); 22] = [
 ];
 
 /// The letters of the flags that are set; `none` where none is. What has no letter is a number.
-pub(in crate::snapshot) fn letters(flags: u32) -> String {
+pub(super) fn letters(flags: u32) -> String {
     if flags == 0 {
         return "none".to_owned();
     }

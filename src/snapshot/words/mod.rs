@@ -3,6 +3,7 @@
 
 mod acl;
 mod capability;
+mod changed;
 mod flags;
 
 use std::cell::RefCell;
@@ -11,7 +12,8 @@ use std::collections::BTreeMap;
 use crate::system::identity::{Account, UnixGroup};
 use crate::system::text::{visible, visible_argument};
 
-pub(super) use flags::letters;
+pub(super) use changed::{Changed, changed};
+use flags::letters;
 
 /// The names of users and groups of this host, each looked up once.
 #[derive(Debug, Default)]
