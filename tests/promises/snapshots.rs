@@ -236,7 +236,8 @@ fn the_store_is_closed_to_everybody_else() {
     }
 }
 
-fn store(world: &World, place: Place) -> PathBuf {
+/// Where the store is, from outside of the world.
+pub fn store(world: &World, place: Place) -> PathBuf {
     match place {
         Place::System => world.outside("var-lib/hitl/snapshots"),
         Place::User => world.outside("home/alice/.local/state/hitl/snapshots"),
@@ -254,7 +255,8 @@ fn nothing_half_written(store: &Path) {
     assert!(!runs.exists() || fs::read_dir(runs).unwrap().next().is_none());
 }
 
-fn everything_in(directory: &Path) -> Vec<PathBuf> {
+/// All that is there, the directory itself included.
+pub fn everything_in(directory: &Path) -> Vec<PathBuf> {
     let mut found = vec![directory.to_owned()];
     let Ok(entries) = fs::read_dir(directory) else { return found };
     for entry in entries {
@@ -269,10 +271,10 @@ fn everything_in(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// A disk of two megabytes, mounted until it is dropped.
-struct SmallDisk(PathBuf);
+pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn new(at: &Path) -> Self {
+    pub fn new(at: &Path) -> Self {
         let mount = ["-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs"];
         assert!(Command::new("mount").args(mount).arg(at).status().unwrap().success());
         Self(at.to_owned())
