@@ -311,7 +311,8 @@ Examples:
 pub(super) const SNAPSHOTS_PRUNE: &str = "\
 Without options what the policy says: each run as long as snapshot.keep of its rules (by default 30d), at
 most snapshots.max_runs (1000) and snapshots.max_size (20GiB) of them, the oldest going first. With
-options only what they say. On a host only root prunes; hitl-prune.timer does it every day.
+options only what they say. On a host only root prunes: hitl-prune.timer does it every day, or, where
+systemd is not, the line \"@daily root hitl snapshots prune\" in /etc/crontab.
 
 Never taken away are pinned runs, runs whose undo has not ended, and runs whose command may still run.
 What a command of high or critical risk changed, and nobody undid, goes only by its age or its id. A run
@@ -325,8 +326,7 @@ Examples:
   hitl snapshots prune --dry-run                what the policy lets go
   hitl snapshots prune --older-than 90d
   hitl snapshots prune --max-size 5GB           the oldest, until 5 GB are left
-  hitl snapshots prune K7Q2-MX4P                exactly this one
-  @daily root hitl snapshots prune              in a crontab, where systemd is not";
+  hitl snapshots prune K7Q2-MX4P                exactly this one";
 
 pub(super) const SNAPSHOTS_VERIFY: &str = "\
 Every manifest is held to the digest that was recorded when the run was captured, and all content is read

@@ -69,6 +69,11 @@ impl SnapshotStore {
         Look::take(Look::last(&self.look_file()).as_ref(), runs, now)
     }
 
+    /// When somebody last looked what is to be kept; `None` where nobody did.
+    pub fn last_look(&self) -> Option<std::time::SystemTime> {
+        std::fs::metadata(self.look_file()).ok()?.modified().ok()
+    }
+
     pub(super) fn look_file(&self) -> std::path::PathBuf {
         self.directory.join("look.json")
     }

@@ -31,7 +31,11 @@ impl Names {
 
     /// A group's name; the number where there is none.
     pub(super) fn group(&self, gid: u32) -> String {
-        let look = |gid: u32| Some(visible(&UnixGroup::named(&format!("#{gid}")).ok()?.name));
+        let look = |gid: u32| {
+            let name = UnixGroup::named(&format!("#{gid}")).ok()?.name;
+            // One without a name is called by its number, as it was typed.
+            (!name.starts_with('#')).then(|| visible(&name))
+        };
         of(&self.groups, gid, look)
     }
 
