@@ -89,7 +89,8 @@ impl Live {
                 continue;
             }
             each_content(runs, &record, &mut |named| {
-                for name in [named.as_written, named.resolved] {
+                let hashed = (named.resolved != named.as_written).then_some(named.resolved);
+                for name in [Some(named.as_written), hashed].into_iter().flatten() {
                     match name {
                         ContentName::Digest(digest) => self.digests.push(*digest),
                         ContentName::Clone(_) => self.clones.push(name.clone()),

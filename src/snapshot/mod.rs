@@ -8,10 +8,11 @@
 //! The way through the files of this room: `selection` settles which paths are meant, `walk` finds
 //! them without following a link, `observe` reads one node, `gather` makes a manifest of many,
 //! `objects` and `runs` keep content and manifests on disk, `capture` does this before and after a
-//! command; `difference` and `render` show what a run changed, `told` to whom; `compare` makes a
+//! command; `difference`, `words` and `render` show what a run changed, `told` to whom; `compare` makes a
 //! `plan`, `undo` goes back, and `restore`, `content` and `metadata` touch one path after another for
-//! it. `writable` is the same selection for a command that is confined to it; `coverage` says how far
-//! an undo will go, before there is anything to undo.
+//! it. `coverage` says how far that will go, before there is anything to undo. `writable` is the same selection for a command that is
+//! confined to it. `retention` says which runs are kept, by `keeping` (pins) and the last `look`; `prune`
+//! takes the others away, and what is not `live`; `verify` reads all that is kept.
 //!
 //! # On disk
 //!
@@ -27,6 +28,8 @@
 //!   when its `information.json` does.
 //! - `recent/`: for each place that was captured, the run whose *before* has it last. Files that were
 //!   not touched since need not be read again. Only a help: nothing is lost with it.
+//! - `runs/.gone-ID`: a run that was pruned, on its way out. `look.json`: when it was last looked at what
+//!   is kept, and since when each run is there (`look`).
 //! - `lock`: held by whoever changes a run's state, for an undo all the way through.
 //!
 //! All of it is canonical JSON of a versioned form in which unknown members are ignored, so that

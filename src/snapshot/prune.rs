@@ -177,10 +177,23 @@ impl SnapshotStore {
             Ok(freed) => pruned.freed = freed,
             Err(error) => pruned.not_swept = Some(error),
         }
+        self.forget_recent(&pruned.runs);
         let is_there = |id: &str| !pruned.runs.iter().any(|gone| gone.run.id == id);
         // Without it the next look rests on an older one, by which runs are younger.
         let _ = plan.look.leave(&self.look_file(), &is_there);
         Ok(pruned)
+    }
+
+    /// Takes away what says which run captured a place last, of runs that are gone: a help that helps
+    /// nobody any more, and no loss where it stays.
+    fn forget_recent(&self, gone: &[Doomed]) {
+        let Ok(places) = fs::read_dir(self.directory.join("recent")) else { return };
+        for place in places.filter_map(Result::ok) {
+            let noted = fs::read_to_string(place.path()).unwrap_or_default();
+            if gone.iter().any(|one| one.run.id == noted.trim()) {
+                let _ = fs::remove_file(place.path());
+            }
+        }
     }
 
     /// Those of a plan that nobody has pinned or begun to undo since it was made.
