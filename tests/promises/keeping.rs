@@ -86,7 +86,7 @@ fn what_is_older_than_it_is_kept_goes_with_its_content_and_the_rest_still_comes_
             done.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!((&lines[0]["id"], &lines[0]["because"]), (&json!(old), &json!("age")));
         assert_eq!((&lines[1]["runs"], &lines[1]["freed"]), (&json!(1), &json!(15)));
-        assert_eq!(ids(&world, place), [young.clone()]);
+        assert_eq!(ids(&world, place), [&*young]);
         assert_eq!(holding(&store(&world, place), b"b\0binary\n"), Vec::<PathBuf>::new());
         place.hitl(&world, &["undo", &old]).run().exits(1).says("no snapshot");
         place.undo(&world, &young);
@@ -183,7 +183,7 @@ fn what_is_pinned_stays_until_it_is_unpinned_and_both_are_on_record() {
     aged(&world, place, &id, 500);
     pruner(place, &world, &["--keep-last", "0", "--older-than", "1d"]).run().exits(0);
     pruner(place, &world, &[&id]).run().exits(1).says("pinned");
-    assert_eq!(ids(&world, place), [id.clone()]);
+    assert_eq!(ids(&world, place), [&*id]);
     world.hitl("root", &["snapshots", "unpin", &id]).run().exits(0);
     world.hitl("root", &["snapshots", "unpin", &id]).run().exits(0).says("was not pinned");
     pruner(place, &world, &["--keep-last", "0"]).run().exits(0);
@@ -251,7 +251,7 @@ fn what_is_risky_and_not_undone_does_not_go_early() {
     let root = site(&world, place, &ALLOW_ALL.replace("risk: low", "risk: high"));
     let id = place.run_command(&world, &["rm", "conf/app.conf"]);
     pruner(place, &world, &["--keep-last", "0", "--max-size", "0"]).run().exits(0);
-    assert_eq!(ids(&world, place), [id.clone()]);
+    assert_eq!(ids(&world, place), [&*id]);
     place.undo(&world, &id);
     assert!(root.join("conf/app.conf").exists());
     pruner(place, &world, &["--keep-last", "0"]).run().exits(0);

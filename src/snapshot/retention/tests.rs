@@ -229,52 +229,31 @@ fn what_is_kept_and_what_goes() {
 #[test]
 fn no_clock_takes_runs_away_by_being_wrong() {
     let old = run("OLD", 40);
-    let cases: &[(&str, Vec<Run>, Limits, bool, &[&str])] = &[
-        ("from the future", vec![run("FUTURE", -400)], typed(1), false, &[]),
+    let epoch = run("EPOCH", 1000);
+    let risky = Run { risk: "high", ..old };
+    let this_boot = Run { of_this_boot: true, days: 500, ..old };
+    // The second of one boot, by a clock that was set back between the two.
+    let first = Run { of_this_boot: true, ..run("FIRST", 5) };
+    let second = Run { of_this_boot: true, seen: Some(300), ..run("SECOND", 2) };
+    let none = Limits { runs: Some(0), ..rules(30) };
+    let cases: [(&str, &[Run], Limits, bool, &[&str]); 8] = [
+        ("from the future", &[run("FUTURE", -400)], typed(1), false, &[]),
+        ("of 1970, first seen lately", &[Run { seen: Some(1), ..epoch }], rules(30), false, &[]),
         (
-            "of 1970, first seen yesterday",
-            vec![Run { seen: Some(1), ..run("EPOCH", 1000) }],
-            rules(30),
-            false,
-            &[],
-        ),
-        (
-            "of 1970, seen long ago",
-            vec![Run { seen: Some(31), ..run("EPOCH", 1000) }],
+            "of 1970, first seen long ago",
+            &[Run { seen: Some(31), ..epoch }],
             rules(30),
             false,
             &["EPOCH age"],
         ),
-        (
-            "of this boot, by a clock that was set forward since",
-            vec![Run { of_this_boot: true, days: 500, ..old }],
-            rules(30),
-            false,
-            &[],
-        ),
-        ("the clock has leapt", vec![old], rules(30), true, &[]),
-        (
-            "and nobody takes its word for high risk",
-            vec![Run { risk: "high", ..old }],
-            Limits { runs: Some(0), ..rules(30) },
-            true,
-            &[],
-        ),
-        ("somebody takes its word", vec![old], typed(30), true, &["OLD age"]),
-        // The second of one boot, by a clock that was set back between the two.
-        (
-            "the order of one boot is that of its own clock",
-            vec![
-                Run { of_this_boot: true, ..run("FIRST", 5) },
-                Run { of_this_boot: true, seen: Some(300), ..run("SECOND", 2) },
-            ],
-            count(1),
-            false,
-            &["FIRST count"],
-        ),
+        ("by a clock that was set forward since", &[this_boot], rules(30), false, &[]),
+        ("the clock has leapt", &[old], rules(30), true, &[]),
+        ("and counts nothing of high risk out", &[risky], none, true, &[]),
+        ("somebody takes its word", &[old], typed(30), true, &["OLD age"]),
+        ("the order of one boot", &[first, second], count(1), false, &["FIRST count"]),
     ];
     for (name, runs, limits, in_doubt, expected) in cases {
-        assert_eq!(going(runs, *limits, *in_doubt), *expected, "{name}");
+        assert_eq!(going(runs, limits, in_doubt), expected, "{name}");
     }
 }
 
