@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::live::each_content;
+use super::live::{Named, each_content};
 use super::objects;
 use super::runs::{RunRecord, parse};
 use super::{ContentName, Node, Progress, RunInformation, SnapshotError, SnapshotStore};
-use crate::system::ByteString;
+use crate::system::{ByteString, Digest};
 
 /// What was read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -35,13 +35,39 @@ pub struct Damage {
     pub what: String,
 }
 
-/// Content to be read.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+/// Where the data of a file with holes begins, and its length.
+type Segments = Vec<(u64, u64)>;
+
+/// Content to be read, each once: most of it by its digest alone, of which there can be millions.
+#[derive(Default)]
 struct Wanted {
-    name: ContentName,
-    /// The data segments of a file with holes, which it is the content of.
-    data: Option<Vec<(u64, u64)>>,
-    bytes: u64,
+    /// Digests, and the bytes that they are of.
+    whole: Vec<(Digest, u64)>,
+    /// Clones, and files with holes, which have these data segments.
+    others: Vec<(ContentName, Option<Segments>, u64)>,
+    sorted: usize,
+}
+
+impl Wanted {
+    fn add(&mut self, named: &Named<'_>) {
+        match (named.resolved, named.data) {
+            (ContentName::Digest(digest), None) => self.whole.push((*digest, named.bytes)),
+            (name, data) => {
+                self.others.push((name.clone(), data.map(<[_]>::to_vec), named.bytes));
+            }
+        }
+    }
+
+    /// Once most is there several times: runs name much of what others name.
+    fn sort(&mut self, at_last: bool) {
+        if at_last || self.whole.len() + self.others.len() > 2 * self.sorted {
+            self.whole.sort_unstable();
+            self.whole.dedup();
+            self.others.sort_unstable();
+            self.others.dedup();
+            self.sorted = self.whole.len() + self.others.len();
+        }
+    }
 }
 
 impl SnapshotStore {
@@ -57,18 +83,10 @@ impl SnapshotStore {
     ) -> Result<Verification, SnapshotError> {
         let mut found = Verification::default();
         let mut sound: Vec<RunRecord> = Vec::new();
-        let mut names: Vec<Wanted> = Vec::new();
-        let mut sorted = 0;
+        let mut wanted = Wanted::default();
         for record in self.runs.all()?.into_iter().filter(|one| counts(&one.information)) {
-            let read = each_content(&self.runs, &record, &mut |named| {
-                let data = named.data.map(<[_]>::to_vec);
-                names.push(Wanted { name: named.resolved.clone(), data, bytes: named.bytes });
-            });
-            if names.len() > 2 * sorted {
-                names.sort_unstable();
-                names.dedup();
-                sorted = names.len();
-            }
+            let read = each_content(&self.runs, &record, &mut |named| wanted.add(&named));
+            wanted.sort(false);
             match read {
                 Ok(()) => sound.push(record),
                 // It was pruned meanwhile.
@@ -82,14 +100,15 @@ impl SnapshotStore {
             }
             found.runs += 1;
         }
-        names.sort_unstable();
-        names.dedup();
+        wanted.sort(true);
         let mut lost: BTreeMap<ContentName, String> = BTreeMap::new();
-        for Wanted { name, data, bytes } in names {
+        let whole = wanted.whole.into_iter();
+        let whole = whole.map(|(digest, bytes)| (ContentName::from(digest), None, bytes));
+        for (name, data, bytes) in whole.chain(wanted.others) {
             let (entries, path) = (found.objects, self.directory.as_path());
             progress(Progress { entries, bytes: found.bytes, path });
-            let wanted = objects::Wanted::from(&name).segments(data.as_deref());
-            if let Err(error) = self.objects.check(wanted) {
+            let content = objects::Wanted::from(&name).segments(data.as_deref());
+            if let Err(error) = self.objects.check(content) {
                 lost.insert(name, error.to_string());
             }
             found.objects += 1;

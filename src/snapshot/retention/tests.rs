@@ -226,6 +226,9 @@ fn what_is_kept_and_what_goes() {
     }
 }
 
+/// What it is about, runs, limits, whether the clock is in doubt, and what goes.
+type Case<'c> = (&'c str, &'c [Run], Limits, bool, &'c [&'c str]);
+
 #[test]
 fn no_clock_takes_runs_away_by_being_wrong() {
     let old = run("OLD", 40);
@@ -236,7 +239,7 @@ fn no_clock_takes_runs_away_by_being_wrong() {
     let first = Run { of_this_boot: true, ..run("FIRST", 5) };
     let second = Run { of_this_boot: true, seen: Some(300), ..run("SECOND", 2) };
     let none = Limits { runs: Some(0), ..rules(30) };
-    let cases: [(&str, &[Run], Limits, bool, &[&str]); 8] = [
+    let cases: [Case<'_>; 8] = [
         ("from the future", &[run("FUTURE", -400)], typed(1), false, &[]),
         ("of 1970, first seen lately", &[Run { seen: Some(1), ..epoch }], rules(30), false, &[]),
         (
