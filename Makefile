@@ -22,6 +22,7 @@ zshdir      = $(datadir)/zsh/site-functions
 fishdir     = $(datadir)/fish/vendor_completions.d
 sysusersdir = $(libdir)/sysusers.d
 tmpfilesdir = $(libdir)/tmpfiles.d
+unitdir     = $(libdir)/systemd/system
 # hitl looks for its sender in ../lib/hitl as seen from where it is itself.
 senderdir   = $(bindir)/../lib/hitl
 
@@ -59,7 +60,7 @@ install: check-root ## install, as root
 	$(INSTALL) -d "$(DESTDIR)$(bindir)" "$(DESTDIR)$(mandir)/man1" "$(DESTDIR)$(mandir)/man5" \
 	  "$(DESTDIR)$(bashdir)" "$(DESTDIR)$(zshdir)" "$(DESTDIR)$(fishdir)" \
 	  "$(DESTDIR)$(sysusersdir)" "$(DESTDIR)$(tmpfilesdir)" "$(DESTDIR)$(sysconfdir)/pam.d" \
-	  "$(DESTDIR)$(senderdir)"
+	  "$(DESTDIR)$(senderdir)" "$(DESTDIR)$(unitdir)"
 	cd man && $(INSTALL_DATA) $(PAGES_1) "$(DESTDIR)$(mandir)/man1/"
 	cd man && $(INSTALL_DATA) $(PAGES_5) "$(DESTDIR)$(mandir)/man5/"
 	$(INSTALL_DATA) completions/hitl.bash "$(DESTDIR)$(bashdir)/hitl"
@@ -67,6 +68,10 @@ install: check-root ## install, as root
 	$(INSTALL_DATA) completions/hitl.fish "$(DESTDIR)$(fishdir)/hitl.fish"
 	$(INSTALL_DATA) packaging/sysusers.d/hitl.conf "$(DESTDIR)$(sysusersdir)/hitl.conf"
 	$(INSTALL_DATA) packaging/tmpfiles.d/hitl.conf "$(DESTDIR)$(tmpfilesdir)/hitl.conf"
+	$(INSTALL_DATA) packaging/systemd/hitl-prune.timer "$(DESTDIR)$(unitdir)/hitl-prune.timer"
+	$(INSTALL_DATA) packaging/systemd/hitl-prune.service "$(DESTDIR)$(unitdir)/hitl-prune.service"
+	@# The unit is written for a package; a unit starts programs by their whole path.
+	@sed -i 's|/usr/bin/hitl|$(bindir)/hitl|' "$(DESTDIR)$(unitdir)/hitl-prune.service"
 	@# As the program below: under its name when it is complete.
 	@set -e; new=$$(mktemp "$(DESTDIR)$(senderdir)/.hitl-notify.XXXXXXXXXX"); trap 'rm -f "$$new"' EXIT; \
 	  cat "$(SENDER)" > "$$new"; \
@@ -91,6 +96,7 @@ install: check-root ## install, as root
 	  if command -v systemd-sysusers >/dev/null; then systemd-sysusers "$(sysusersdir)/hitl.conf"; fi; \
 	  echo 'next:  $(bindir)/hitl init --system   writes a policy to start from'; \
 	  echo '       $(bindir)/hitl doctor          says what is still missing, and how to mend it'; \
+	  echo '       systemctl enable --now hitl-prune.timer   takes old snapshots away every day'; \
 	fi
 
 uninstall: check-root ## remove what was installed, and keep policy, state and audit log
@@ -102,6 +108,8 @@ uninstall: check-root ## remove what was installed, and keep policy, state and a
 	cd man && for page in *.5; do rm -f "$(DESTDIR)$(mandir)/man5/$$page"; done
 	rm -f "$(DESTDIR)$(bashdir)/hitl" "$(DESTDIR)$(zshdir)/_hitl" "$(DESTDIR)$(fishdir)/hitl.fish"
 	rm -f "$(DESTDIR)$(sysusersdir)/hitl.conf" "$(DESTDIR)$(tmpfilesdir)/hitl.conf"
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl disable --now hitl-prune.timer || true; fi
+	rm -f "$(DESTDIR)$(unitdir)/hitl-prune.timer" "$(DESTDIR)$(unitdir)/hitl-prune.service"
 	@# The PAM service, where it is still as it was installed.
 	@if cmp -s packaging/pam/hitl "$(DESTDIR)$(sysconfdir)/pam.d/hitl"; then \
 	  rm -f "$(DESTDIR)$(sysconfdir)/pam.d/hitl"; \

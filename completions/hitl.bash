@@ -214,8 +214,20 @@ _hitl() {
             hitl__subcmd__help__subcmd__snapshots,diff)
                 cmd="hitl__subcmd__help__subcmd__snapshots__subcmd__diff"
                 ;;
+            hitl__subcmd__help__subcmd__snapshots,pin)
+                cmd="hitl__subcmd__help__subcmd__snapshots__subcmd__pin"
+                ;;
+            hitl__subcmd__help__subcmd__snapshots,prune)
+                cmd="hitl__subcmd__help__subcmd__snapshots__subcmd__prune"
+                ;;
             hitl__subcmd__help__subcmd__snapshots,show)
                 cmd="hitl__subcmd__help__subcmd__snapshots__subcmd__show"
+                ;;
+            hitl__subcmd__help__subcmd__snapshots,unpin)
+                cmd="hitl__subcmd__help__subcmd__snapshots__subcmd__unpin"
+                ;;
+            hitl__subcmd__help__subcmd__snapshots,verify)
+                cmd="hitl__subcmd__help__subcmd__snapshots__subcmd__verify"
                 ;;
             hitl__subcmd__notify,help)
                 cmd="hitl__subcmd__notify__subcmd__help"
@@ -295,8 +307,20 @@ _hitl() {
             hitl__subcmd__snapshots,help)
                 cmd="hitl__subcmd__snapshots__subcmd__help"
                 ;;
+            hitl__subcmd__snapshots,pin)
+                cmd="hitl__subcmd__snapshots__subcmd__pin"
+                ;;
+            hitl__subcmd__snapshots,prune)
+                cmd="hitl__subcmd__snapshots__subcmd__prune"
+                ;;
             hitl__subcmd__snapshots,show)
                 cmd="hitl__subcmd__snapshots__subcmd__show"
+                ;;
+            hitl__subcmd__snapshots,unpin)
+                cmd="hitl__subcmd__snapshots__subcmd__unpin"
+                ;;
+            hitl__subcmd__snapshots,verify)
+                cmd="hitl__subcmd__snapshots__subcmd__verify"
                 ;;
             hitl__subcmd__snapshots__subcmd__help,diff)
                 cmd="hitl__subcmd__snapshots__subcmd__help__subcmd__diff"
@@ -304,8 +328,20 @@ _hitl() {
             hitl__subcmd__snapshots__subcmd__help,help)
                 cmd="hitl__subcmd__snapshots__subcmd__help__subcmd__help"
                 ;;
+            hitl__subcmd__snapshots__subcmd__help,pin)
+                cmd="hitl__subcmd__snapshots__subcmd__help__subcmd__pin"
+                ;;
+            hitl__subcmd__snapshots__subcmd__help,prune)
+                cmd="hitl__subcmd__snapshots__subcmd__help__subcmd__prune"
+                ;;
             hitl__subcmd__snapshots__subcmd__help,show)
                 cmd="hitl__subcmd__snapshots__subcmd__help__subcmd__show"
+                ;;
+            hitl__subcmd__snapshots__subcmd__help,unpin)
+                cmd="hitl__subcmd__snapshots__subcmd__help__subcmd__unpin"
+                ;;
+            hitl__subcmd__snapshots__subcmd__help,verify)
+                cmd="hitl__subcmd__snapshots__subcmd__help__subcmd__verify"
                 ;;
             *)
                 ;;
@@ -1208,7 +1244,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__help__subcmd__snapshots)
-            opts="show diff"
+            opts="show diff pin unpin prune verify"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1235,7 +1271,63 @@ _hitl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hitl__subcmd__help__subcmd__snapshots__subcmd__pin)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__help__subcmd__snapshots__subcmd__prune)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hitl__subcmd__help__subcmd__snapshots__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__help__subcmd__snapshots__subcmd__unpin)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__help__subcmd__snapshots__subcmd__verify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2158,7 +2250,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__snapshots)
-            opts="-h --json --color --policy --state-dir --help show diff help"
+            opts="-h --json --color --policy --state-dir --help show diff pin unpin prune verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2184,7 +2276,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__snapshots__subcmd__diff)
-            opts="-h --json --color --policy --state-dir --help"
+            opts="-h --stat --json --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2210,7 +2302,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__snapshots__subcmd__help)
-            opts="show diff help"
+            opts="show diff pin unpin prune verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2251,6 +2343,34 @@ _hitl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hitl__subcmd__snapshots__subcmd__help__subcmd__pin)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__snapshots__subcmd__help__subcmd__prune)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hitl__subcmd__snapshots__subcmd__help__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -2265,7 +2385,155 @@ _hitl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hitl__subcmd__snapshots__subcmd__help__subcmd__unpin)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__snapshots__subcmd__help__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__snapshots__subcmd__pin)
+            opts="-h --reason --json --color --policy --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__snapshots__subcmd__prune)
+            opts="-h --dry-run --older-than --keep-last --max-size --json --color --policy --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-last)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hitl__subcmd__snapshots__subcmd__show)
+            opts="-h --json --color --policy --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__snapshots__subcmd__unpin)
+            opts="-h --json --color --policy --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__snapshots__subcmd__verify)
             opts="-h --json --color --policy --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -43,7 +43,7 @@ complete -c hitl -n "__fish_hitl_needs_command" -f -a "reject" -d 'Say no to a r
 complete -c hitl -n "__fish_hitl_needs_command" -f -a "cancel" -d 'Take back a request of your own'
 complete -c hitl -n "__fish_hitl_needs_command" -f -a "wait" -d 'Wait until a request is decided'
 complete -c hitl -n "__fish_hitl_needs_command" -f -a "forget" -d 'Forget that you have authenticated: the next command that needs it asks for your password'
-complete -c hitl -n "__fish_hitl_needs_command" -f -a "snapshots" -d 'List snapshots, show one, or show what a command changed'
+complete -c hitl -n "__fish_hitl_needs_command" -f -a "snapshots" -d 'List snapshots, show one or what a command changed; pin, verify and prune them'
 complete -c hitl -n "__fish_hitl_needs_command" -f -a "undo" -d 'Put back what a command changed'
 complete -c hitl -n "__fish_hitl_needs_command" -f -a "audit" -d 'Show or verify the audit log'
 complete -c hitl -n "__fish_hitl_needs_command" -f -a "policy" -d 'Check and test policies'
@@ -191,16 +191,20 @@ complete -c hitl -n "__fish_hitl_using_subcommand forget" -l policy -d 'Use this
 complete -c hitl -n "__fish_hitl_using_subcommand forget" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand forget" -l json -d 'Print JSON'
 complete -c hitl -n "__fish_hitl_using_subcommand forget" -s h -l help -d 'Print help'
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff help" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
 always\t'Always'
 never\t'Never'"
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff help" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff help" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff help" -l json -d 'Print one JSON object a line'
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff help" -s h -l help -d 'Print help'
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff help" -f -a "show" -d 'Show which files a snapshot holds, and as what'
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff help" -f -a "diff" -d 'Show what the command changed'
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -l json -d 'Print one JSON object a line'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -f -a "show" -d 'Show which files a snapshot holds, and as what'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -f -a "diff" -d 'Show what the command changed'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -f -a "pin" -d 'Keep a snapshot, whatever its age and size, until it is unpinned'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -f -a "unpin" -d 'Take a pin away: the snapshot is kept as long as any other'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -f -a "prune" -d 'Take snapshots away that are not to be kept any longer, and the content that only they had'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -f -a "verify" -d 'Read all that is kept, and say what is damaged'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
 always\t'Always'
 never\t'Never'"
@@ -213,10 +217,48 @@ always\t'Always'
 never\t'Never'"
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from diff" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from diff" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from diff" -l stat -d 'One line for each path: how much of it changed'
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from diff" -l json -d 'Print one JSON object a line'
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from pin" -l reason -d 'Why, for whoever finds the pin' -r
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from pin" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from pin" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from pin" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from pin" -l json -d 'Print JSON'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from pin" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from unpin" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from unpin" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from unpin" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from unpin" -l json -d 'Print JSON'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from unpin" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from prune" -l older-than -d 'What is older (12h, 30d), whatever rules say' -r
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from prune" -l keep-last -d 'All but the last so many' -r
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from prune" -l max-size -d 'The oldest, until the rest is no larger (500MiB, 20GB)' -r
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from prune" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from prune" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from prune" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from prune" -l dry-run -d 'Only show what would go'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from prune" -l json -d 'Print one JSON object a line'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from verify" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from verify" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from verify" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from verify" -l json -d 'Print one JSON object a line'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show which files a snapshot holds, and as what'
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Show what the command changed'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "pin" -d 'Keep a snapshot, whatever its age and size, until it is unpinned'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "unpin" -d 'Take a pin away: the snapshot is kept as long as any other'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "prune" -d 'Take snapshots away that are not to be kept any longer, and the content that only they had'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Read all that is kept, and say what is damaged'
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c hitl -n "__fish_hitl_using_subcommand undo" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
 always\t'Always'
@@ -413,7 +455,7 @@ complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subc
 complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run edit check list pending show review approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help" -f -a "cancel" -d 'Take back a request of your own'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run edit check list pending show review approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help" -f -a "wait" -d 'Wait until a request is decided'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run edit check list pending show review approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help" -f -a "forget" -d 'Forget that you have authenticated: the next command that needs it asks for your password'
-complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run edit check list pending show review approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help" -f -a "snapshots" -d 'List snapshots, show one, or show what a command changed'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run edit check list pending show review approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help" -f -a "snapshots" -d 'List snapshots, show one or what a command changed; pin, verify and prune them'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run edit check list pending show review approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help" -f -a "undo" -d 'Put back what a command changed'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run edit check list pending show review approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help" -f -a "audit" -d 'Show or verify the audit log'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run edit check list pending show review approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help" -f -a "policy" -d 'Check and test policies'
@@ -427,6 +469,10 @@ complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subc
 complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run edit check list pending show review approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from snapshots" -f -a "show" -d 'Show which files a snapshot holds, and as what'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from snapshots" -f -a "diff" -d 'Show what the command changed'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from snapshots" -f -a "pin" -d 'Keep a snapshot, whatever its age and size, until it is unpinned'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from snapshots" -f -a "unpin" -d 'Take a pin away: the snapshot is kept as long as any other'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from snapshots" -f -a "prune" -d 'Take snapshots away that are not to be kept any longer, and the content that only they had'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from snapshots" -f -a "verify" -d 'Read all that is kept, and say what is damaged'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "show" -d 'Show entries'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "verify" -d 'Verify the whole log, and name the first entry that does not hold'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "check" -d 'Read a policy and say whether it can be used; every error with file, line and column'

@@ -24,6 +24,7 @@ mod editing;
 mod error;
 mod front;
 mod in_place;
+mod keeping;
 mod notifying;
 mod pause;
 mod plans;
@@ -54,6 +55,7 @@ pub use decisions::{cancel, may_decide, may_see};
 pub use editing::{AsWhom, Judged, Proposal, edit, judge_edit, proposal};
 pub use error::ProtocolError;
 pub use front::{Event, Front, Manner, Outcome, Patience, Waiting};
+pub use keeping::{Excess, kept, pin, plan_prune, prune, unpin, verify};
 pub use notifying::test_channel;
 use pause::{pause, wait_begins};
 pub use plans::{Purpose, plan};
@@ -252,6 +254,12 @@ fn proceed(
         }
         false => None,
     };
+    // Only what was kept can have made it too large, and nobody waits for the command any more.
+    if snapshot.as_ref().is_some_and(|captured| captured.bytes > 0)
+        && let Some(sentence) = keeping::too_large(rooms)
+    {
+        front.event(&Event::StoreTooLarge(&sentence));
+    }
     let ending_text = record::ending_text(ending);
     let after = after.map(|captured| captured.manifest);
     let record_end = || -> Result<(), ProtocolError> {

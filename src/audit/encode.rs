@@ -131,6 +131,8 @@ fn classification(entry: &Entry) -> (&'static str, &'static str) {
         Action::CommandStarted => ("process", "start"),
         Action::CommandFinished => ("process", "end"),
         Action::UndoApplied => ("file", "change"),
+        Action::SnapshotPruned => ("file", "deletion"),
+        Action::SnapshotPinned | Action::SnapshotUnpinned => ("file", "change"),
         Action::SignersChanged => ("iam", "change"),
         Action::NotificationSent => ("network", "info"),
         Action::NotificationFailed => ("network", "error"),

@@ -16,11 +16,13 @@ use crate::snapshot::Coverage;
 use crate::system::{ByteString, Digest};
 
 mod glass;
+mod keeping;
 mod notification;
 mod people;
 mod snapshot;
 
 pub use glass::GlassBroken;
+pub use keeping::{MOST_PRUNED, Pruned};
 pub use notification::Notification;
 pub use people::SignersChange;
 use snapshot::not_covered;
@@ -68,6 +70,9 @@ pub(super) mod field {
     pub(in crate::audit) const DURATION_MS: &str = "duration_ms";
     pub(in crate::audit) const UNDONE: &str = "undone";
     pub(in crate::audit) const FORCED: &str = "forced";
+    pub(in crate::audit) const RUNS: &str = "runs";
+    pub(in crate::audit) const RUN: &str = "run";
+    pub(in crate::audit) const AFTER: &str = "after";
     pub(in crate::audit) const BECAUSE: &str = "because";
     pub(in crate::audit) const CHANGE: &str = "change";
     pub(in crate::audit) const PRINCIPAL: &str = "principal";

@@ -46,6 +46,9 @@ impl Lives {
                 | Action::SnapshotCreated
                 | Action::SnapshotFailed
                 | Action::UndoApplied
+                | Action::SnapshotPruned
+                | Action::SnapshotPinned
+                | Action::SnapshotUnpinned
                 | Action::SignersChanged
                 | Action::NotificationSent
                 | Action::NotificationFailed
@@ -79,6 +82,9 @@ impl Lives {
             | Action::SnapshotCreated
             | Action::SnapshotFailed
             | Action::UndoApplied
+            | Action::SnapshotPruned
+            | Action::SnapshotPinned
+            | Action::SnapshotUnpinned
             | Action::SignersChanged
             | Action::NotificationSent
             | Action::NotificationFailed => Ok(()),

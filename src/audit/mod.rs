@@ -58,7 +58,10 @@ mod signed;
 mod tests;
 mod verify;
 
-pub use entry::{Claims, Command, Confined, GlassBroken, Notification, Reference, SignersChange};
+pub use entry::{
+    Claims, Command, Confined, GlassBroken, MOST_PRUNED, Notification, Pruned, Reference,
+    SignersChange,
+};
 pub use log::{Appended, Log};
 pub use read::{Entries, Filter, Stored, StoredEntry, read};
 pub use redact::{Redacted, redact, redact_text};
@@ -100,6 +103,12 @@ pub enum Action {
     CommandFinished,
     /// A run was undone.
     UndoApplied,
+    /// Snapshots were taken away: their runs can no longer be undone.
+    SnapshotPruned,
+    /// A snapshot is kept until the pin is taken away.
+    SnapshotPinned,
+    /// The pin was taken away.
+    SnapshotUnpinned,
     /// Nobody decided, or used the approval, in time.
     RequestExpired,
     /// The requester took it back.

@@ -60,6 +60,9 @@ fn verb(action: Action) -> &'static str {
         Action::CommandStarted => "started",
         Action::CommandFinished => "finished",
         Action::UndoApplied => "undid",
+        Action::SnapshotPruned => "pruned",
+        Action::SnapshotPinned => "pinned",
+        Action::SnapshotUnpinned => "unpinned",
         Action::RequestExpired => "expired",
         Action::RequestCancelled => "cancelled",
         Action::RequestVoid => "void",
@@ -131,6 +134,14 @@ fn parts(line: &Line<'_>) -> Vec<String> {
             parts.extend(labelled("run ", field::UNDONE));
             parts.extend(number(field::FILES).map(|files| counted(files, "path")));
         }
+        Action::SnapshotPruned => {
+            let runs = line.detail(field::RUNS).and_then(Node::items).unwrap_or_default();
+            let ids = runs.iter().filter_map(|run| run.get(field::RUN)?.text());
+            let ids: Vec<_> = ids.map(visible).collect();
+            parts.push(ids.join(", "));
+            parts.extend(number(field::BYTES).map(|bytes| counted(bytes, "byte")));
+        }
+        Action::SnapshotPinned => parts.extend(labelled("reason: ", field::REASON)),
         Action::Authenticated => parts.extend(labelled("who they are, by ", field::BY)),
         Action::AuthenticationFailed => {
             parts.extend(number(field::WRONG).map(|wrong| counted(wrong, "wrong try")));
@@ -165,7 +176,7 @@ fn parts(line: &Line<'_>) -> Vec<String> {
             parts.extend(number(field::STATUS).map(|status| format!("status {status}")));
             parts.extend(labelled("", field::BECAUSE));
         }
-        Action::RequestExpired | Action::RequestCancelled => {}
+        Action::RequestExpired | Action::RequestCancelled | Action::SnapshotUnpinned => {}
     }
     parts
 }

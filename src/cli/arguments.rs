@@ -15,12 +15,14 @@ mod decision;
 mod edit;
 mod purpose;
 mod signers;
+mod snapshots;
 mod tools;
 
 pub use decision::DecisionArguments;
 pub use edit::EditArguments;
 pub use purpose::PurposeArguments;
 pub use signers::SignersCommand;
+pub use snapshots::{PruneArguments, SnapshotsArguments, SnapshotsCommand};
 pub use tools::{
     AuditCommand, DoctorArguments, InitArguments, ManArguments, NotifyCommand, PolicyCommand,
     TourArguments,
@@ -139,7 +141,7 @@ pub enum Command {
     Wait(WaitArguments),
     /// Forget that you have authenticated: the next command that needs it asks for your password.
     Forget(ForgetArguments),
-    /// List snapshots, show one, or show what a command changed.
+    /// List snapshots, show one or what a command changed; pin, verify and prune them.
     Snapshots(SnapshotsArguments),
     /// Put back what a command changed.
     Undo(UndoArguments),
@@ -396,46 +398,6 @@ pub struct ForgetArguments {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-/// Arguments of `hitl snapshots`.
-#[derive(Args, Debug)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = help::SNAPSHOTS
-)]
-pub struct SnapshotsArguments {
-    /// What to do; without it, list.
-    #[command(subcommand)]
-    pub command: Option<SnapshotsCommand>,
-    /// Print one JSON object a line.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Commands of `hitl snapshots`.
-#[derive(Subcommand, Debug)]
-pub enum SnapshotsCommand {
-    /// Show which files a snapshot holds, and as what.
-    #[command(after_help = help::SNAPSHOTS_SHOW)]
-    Show {
-        /// The run's id, or the beginning of it.
-        id: String,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show what the command changed.
-    #[command(after_help = help::SNAPSHOTS_DIFF)]
-    Diff {
-        /// The run's id, or the beginning of it.
-        id: String,
-        /// Only these paths, and what is below them.
-        paths: Vec<PathBuf>,
-        /// Print one JSON object a line.
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 /// Arguments of `hitl undo`.

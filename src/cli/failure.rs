@@ -143,6 +143,7 @@ impl From<SnapshotError> for Failure {
             | SnapshotError::Overlapping { .. }
             | SnapshotError::Conflicts { .. }
             | SnapshotError::ChangedOutOfSight
+            | SnapshotError::Held { .. }
             | SnapshotError::PlanChanged { .. } => ExitCode::No,
             _ => ExitCode::Failed,
         };

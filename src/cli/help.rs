@@ -270,10 +270,16 @@ Exit status:
   77   rejected, cancelled or void         75   still pending after --timeout";
 
 pub(super) const SNAPSHOTS: &str = "\
+The list says of each run how many paths and how much content its snapshot keeps, and how long it is
+kept. \"hitl undo ID\" puts back what a run changed.
+
 Examples:
   hitl snapshots                                the runs that can be undone, newest first
   hitl snapshots show K7Q2-MX4P                 which files a snapshot holds
-  hitl snapshots diff K7Q2-MX4P                 what the command changed";
+  hitl snapshots diff K7Q2-MX4P                 what the command changed
+  hitl snapshots pin K7Q2-MX4P                  keep it until it is unpinned
+  hitl snapshots prune --dry-run                what is not to be kept any longer
+  hitl snapshots verify                         whether all that is kept can be put back";
 
 pub(super) const SNAPSHOTS_SHOW: &str = "\
 Examples:
@@ -281,9 +287,59 @@ Examples:
   hitl snapshots show --json K7Q2-MX4P | jq .before";
 
 pub(super) const SNAPSHOTS_DIFF: &str = "\
+Text is compared line by line; what is not text, or larger than a MiB, by size and digest. Access lists
+are shown as getfacl(1) writes them, capabilities as getcap(8), inode flags as lsattr(1).
+
 Examples:
   hitl snapshots diff K7Q2-MX4P
-  hitl snapshots diff K7Q2-MX4P /etc/nginx      only what is below /etc/nginx";
+  hitl snapshots diff K7Q2-MX4P /etc/nginx      only what is below /etc/nginx
+  hitl snapshots diff --stat K7Q2-MX4P          a line for each path
+  hitl snapshots diff --color always K7Q2-MX4P | less -R";
+
+pub(super) const SNAPSHOTS_PIN: &str = "\
+A run, the undo of it and the undo of that are kept together: one pin keeps all of them. Root pins any
+run, everybody else those that they may undo. Pins are on record in the audit log.
+
+Examples:
+  hitl snapshots pin K7Q2-MX4P
+  hitl snapshots pin K7Q2-MX4P --reason 'until the incident is closed'";
+
+pub(super) const SNAPSHOTS_UNPIN: &str = "\
+Examples:
+  hitl snapshots unpin K7Q2-MX4P";
+
+pub(super) const SNAPSHOTS_PRUNE: &str = "\
+Without options what the policy says: each run as long as snapshot.keep of its rules (by default 30d), at
+most snapshots.max_runs (1000) and snapshots.max_size (20GiB) of them, the oldest going first. With
+options only what they say. On a host only root prunes: hitl-prune.timer does it every day, or, where
+systemd is not, the line \"@daily root hitl snapshots prune\" in /etc/crontab.
+
+Never taken away are pinned runs, runs whose undo has not ended, and runs whose command may still run.
+What a command of high or critical risk changed, and nobody undid, goes only by its age or its id. A run
+and the undos of it go together. The audit log keeps what was decided, run and captured, and the digests;
+what goes is on record there too, before it goes.
+
+A run from the future has no age. Where the clock is a week past everything that is known here, nothing
+goes by its age until the clock has said so for a day; --older-than takes your word for it.
+
+Examples:
+  hitl snapshots prune --dry-run                what the policy lets go
+  hitl snapshots prune --older-than 90d
+  hitl snapshots prune --max-size 5GB           the oldest, until 5 GB are left
+  hitl snapshots prune K7Q2-MX4P                exactly this one";
+
+pub(super) const SNAPSHOTS_VERIFY: &str = "\
+Every manifest is held to the digest that was recorded when the run was captured, and all content is read
+and held to the digest that manifests call it by. What is damaged is named with the runs and the files
+that it belongs to; \"hitl undo\" still restores the rest.
+
+Examples:
+  hitl snapshots verify
+  hitl snapshots verify K7Q2-MX4P
+  hitl snapshots verify --json | jq -r 'select(.damaged) | .damaged.path'
+
+Exit status:
+  0 all of it is whole, 1 something is damaged";
 
 pub(super) const UNDO: &str = "\
 A file that was changed after the command ended is a conflict: nothing is put back until it is

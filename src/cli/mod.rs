@@ -245,16 +245,7 @@ impl Command {
             Self::Cancel(arguments) => arguments.json,
             Self::Forget(arguments) => arguments.json,
             Self::Wait(arguments) => arguments.json,
-            Self::Snapshots(arguments) => {
-                arguments.json
-                    || match &arguments.command {
-                        Some(
-                            arguments::SnapshotsCommand::Show { json, .. }
-                            | arguments::SnapshotsCommand::Diff { json, .. },
-                        ) => *json,
-                        None => false,
-                    }
-            }
+            Self::Snapshots(arguments) => arguments.wants_json(),
             Self::Undo(arguments) => arguments.json,
             Self::Audit(AuditCommand::Show { json, .. } | AuditCommand::Verify { json, .. }) => {
                 *json

@@ -10,6 +10,7 @@
 //! | `policy`, `people`, `secrets`, `sender` | whether it can be used, and whether those it counts on are there |
 //! | `signers` | whose SSH key is whose, and whether those who must sign can |
 //! | `storage`, `state`, `log` | room on the disk, owners and modes, locks, requests, the audit log |
+//! | `snapshots` | whether what is not to be kept any longer is taken away |
 //! | `reviews` | lifted denials that should have been reviewed |
 //! | `mend` | commands for what several of them find |
 
@@ -25,6 +26,7 @@ mod reviews;
 mod secrets;
 mod sender;
 mod signers;
+mod snapshots;
 mod state;
 mod storage;
 
@@ -119,6 +121,7 @@ pub fn examine(directories: &Directories) -> Vec<Finding> {
     inner.extend(signers::examine(directories, policy.as_ref()));
     inner.extend(storage::examine(directories));
     inner.extend(state::examine(directories));
+    inner.push(snapshots::examine(directories, policy.as_ref()));
     inner.extend(reviews::examine(directories));
     if directories.scope == Scope::User || caller().uid == 0 {
         findings.extend(inner);

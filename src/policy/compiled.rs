@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::PolicyIdentity;
 use super::cache::Cached;
 use super::document::Document;
 use super::index::Index;
 use super::protected::Protected;
 use super::rule::Rule;
 use super::rules::{Rules, UnreadableRule};
+use super::{PolicyIdentity, SnapshotAllowance};
 use crate::invocation::{ExecutableNames, PathLookup, RequesterKind};
 
 /// A policy that can decide. Its examples have passed.
@@ -97,6 +97,18 @@ impl Policy {
             .filter(|listed| is_among(user, unix_groups, &listed.users, &listed.unix_groups))
             .map(|listed| listed.kind)
             .fold(seen, RequesterKind::max)
+    }
+
+    /// How much may be kept of snapshots.
+    pub fn snapshot_allowance(&self) -> SnapshotAllowance {
+        let built_in = SnapshotAllowance::default();
+        let (most, each) = (&self.document.snapshots, &self.document.defaults.snapshot);
+        let most = most.as_ref();
+        SnapshotAllowance {
+            keep: each.as_ref().and_then(|one| one.keep).map_or(built_in.keep, |keep| keep.0),
+            runs: most.and_then(|most| most.max_runs).unwrap_or(built_in.runs),
+            bytes: most.and_then(|most| most.max_size).map_or(built_in.bytes, |size| size.0),
+        }
     }
 
     /// How much there is of it.

@@ -13,7 +13,7 @@ use super::require::Require;
 use super::rule::{Rule, Snapshot, Undo};
 use super::tables::{Counts, Table};
 use super::values::{
-    AbsolutePath, Id, Name, OneOrMany, SearchPath, Sentence, TimeLimit, Version, given,
+    AbsolutePath, ByteSize, Id, Name, OneOrMany, SearchPath, Sentence, TimeLimit, Version, given,
 };
 use super::webauthn::WebAuthn;
 use super::words::CommandText;
@@ -40,6 +40,9 @@ pub struct Document {
     /// Who may lift a soft denial in an emergency.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<BreakGlass>,
+    /// How many snapshots there may be.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub snapshots: Option<Snapshots>,
     /// Signatures by browsers.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub webauthn: Option<WebAuthn>,
@@ -183,6 +186,19 @@ pub struct BreakGlass {
     /// Until when it must have been reviewed.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub review_within: Option<TimeLimit>,
+}
+
+/// How many snapshots there may be. How long each is kept says `snapshot.keep`, of a rule or of the
+/// defaults.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Snapshots {
+    /// The most runs that are kept. Unwritten: 1000.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub max_runs: Option<u64>,
+    /// The most bytes of content that are kept. Unwritten: 20GiB.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub max_size: Option<ByteSize>,
 }
 
 /// People who can approve.

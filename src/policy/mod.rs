@@ -75,7 +75,7 @@ pub use confine::Confine;
 pub use diagnostic::Diagnostic;
 pub use document::{
     BreakGlass, DefaultEnvironment, Defaults, Document, Expectation, Group, HostLabels, Requesters,
-    Test, TestSituation, Threshold,
+    Snapshots, Test, TestSituation, Threshold,
 };
 pub use error::PolicyError;
 pub use glob::{PathPattern, TokenPattern, VariablePattern};
@@ -286,6 +286,24 @@ pub struct SnapshotDemand {
     pub on_failure: SnapshotFailure,
     /// How long the snapshot is kept, in milliseconds; `None`: the built-in time.
     pub keep_ms: Option<u64>,
+}
+
+/// What may be kept of snapshots altogether.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SnapshotAllowance {
+    /// How long a run is kept whose rules do not say.
+    pub keep: Duration,
+    /// The most runs.
+    pub runs: u64,
+    /// The most bytes of content.
+    pub bytes: u64,
+}
+
+impl Default for SnapshotAllowance {
+    /// 30 days, 1000 runs, 20 GiB.
+    fn default() -> Self {
+        Self { keep: Duration::from_secs(30 * 86_400), runs: 1000, bytes: 20 << 30 }
+    }
 }
 
 /// What happens when a snapshot cannot be taken.

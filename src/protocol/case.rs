@@ -10,7 +10,7 @@ use crate::invocation::{self, Asked, Invocation, Machine, RequesterKind};
 use crate::policy::{Confine, Decision, Facts, Verdict, Who};
 use crate::review::{Record, RequestId, Seen};
 use crate::snapshot::{
-    Affected, CaptureLimits, Coverage, Preview, RunInformation, RunState, Writable,
+    Affected, CaptureLimits, Coverage, Keeps, Preview, RunInformation, RunState, Writable,
 };
 use crate::system::text::visible;
 use crate::system::{ByteString, Moment, Sight};
@@ -268,11 +268,14 @@ impl<'r> Case<'r> {
             requester: self.invocation.requester.name.clone(),
             requester_uid: self.invocation.requester.uid,
             at: Moment::now(),
+            risk: Some(self.verdict.risk),
             undo_run: self.verdict.undo_run.clone(),
             keep_ms: self.verdict.snapshot.keep_ms,
             // What the capture finds may lower it.
             coverage: None,
             coverage_told: None,
+            keeps: Keeps::default(),
+            pin: None,
             state: RunState::Captured,
         }
     }

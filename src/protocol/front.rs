@@ -145,6 +145,8 @@ pub enum Event<'a> {
     Started(&'a RequestId),
     /// It has ended.
     Ended(&'a RequestId, Ending),
+    /// The store takes more than the policy lets it: a sentence.
+    StoreTooLarge(&'a str),
     /// It has ended, but its state afterwards could not be recorded.
     AfterNotRecorded(&'a SnapshotError),
 }

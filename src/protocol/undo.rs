@@ -6,7 +6,7 @@ use crate::execute::{self, CallerState, Ending, Launch};
 use crate::invocation::{self, Asked};
 use crate::policy::EnvironmentRules;
 use crate::review::RequestId;
-use crate::snapshot::{Progress, RunInformation, RunState, UndoPlan, Undone};
+use crate::snapshot::{Keeps, Progress, RunInformation, RunState, UndoPlan, Undone};
 use crate::system::text::visible_command;
 use crate::system::{ByteString, Moment};
 
@@ -71,10 +71,13 @@ pub fn undo(
         requester: person.name.clone(),
         requester_uid: person.uid,
         at: Moment::now(),
+        risk: plan.run.risk,
         undo_run: plan.run.undo_run.clone(),
         keep_ms: plan.run.keep_ms,
         coverage: None,
         coverage_told: None,
+        keeps: Keeps::default(),
+        pin: None,
         state: RunState::Captured,
     };
     let on_record = |reference: &RequestId, restored: u64, outcome: Outcome| {

@@ -15,7 +15,7 @@ use super::remarks::Sockets;
 use super::runs::parse;
 use super::walk::{Found, Visitor, visit_paths, walk};
 use super::{
-    Affected, CaptureLimits, Coverage, CoverageLevel, Entry, Manifest, Progress, Role,
+    Affected, CaptureLimits, Coverage, CoverageLevel, Entry, Keeps, Manifest, Progress, Role,
     RunInformation, RunState, Selection, SnapshotError, SnapshotStore,
 };
 use crate::review::RequestId;
@@ -141,6 +141,7 @@ impl SnapshotStore {
         let manifest = writer.finish(tail)?;
         let information = RunInformation {
             state: RunState::Captured,
+            keeps: Keeps { paths: gathered.entries, bytes: gathered.bytes },
             coverage: Some(coverage.level),
             coverage_told: coverage_told.as_ref().map(|told| told.level),
             ..information

@@ -64,7 +64,7 @@ pub struct DiffLine {
 
 /// What about a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum DiffLineKind {
     /// It is between two groups of changes: the line numbers, as diff(1) writes them.
     Position,
@@ -74,6 +74,8 @@ pub enum DiffLineKind {
     Removed,
     /// It was added.
     Added,
+    /// The line before it, the last one of its file, does not end with a line feed.
+    NoNewline,
 }
 
 impl SnapshotStore {
@@ -120,7 +122,16 @@ impl SnapshotStore {
         if (!is_file(before) && !is_file(after)) || before.same_content(after) {
             return Ok(ContentChange::Same);
         }
-        if size(before) > LARGEST_TEXT || size(after) > LARGEST_TEXT {
+        if let (Node::File { content: old, .. }, Node::File { content: new, .. }) = (before, after)
+            && old == new
+            && size(before) == size(after)
+        {
+            // Only its holes are elsewhere.
+            return Ok(ContentChange::Same);
+        }
+        let has_holes = |node: &Node| matches!(node, Node::File { data: Some(_), .. });
+        let is_large = |node: &Node| size(node) > LARGEST_TEXT;
+        if [before, after].into_iter().any(|node| has_holes(node) || is_large(node)) {
             return Ok(ContentChange::Binary);
         }
         let old = match before {
@@ -232,6 +243,10 @@ fn text_lines(old: &str, new: &str) -> Vec<DiffLine> {
             let text = change.value();
             let text = text.strip_suffix('\n').unwrap_or(text).to_owned();
             lines.push(DiffLine { kind, text });
+            if change.missing_newline() {
+                let text = "No newline at end of file".to_owned();
+                lines.push(DiffLine { kind: DiffLineKind::NoNewline, text });
+            }
         }
     }
     lines

@@ -169,6 +169,19 @@ pub enum SnapshotError {
          --force restores it all the same (what is there now is snapshotted first)"
     )]
     ChangedOutOfSight,
+    /// It cannot be taken away.
+    #[error("the snapshot of run {id} stays: {why}")]
+    Held {
+        /// The run.
+        id: String,
+        /// Why, a clause.
+        why: &'static str,
+    },
+    /// Runs were taken away, and that is not on record.
+    #[error(
+        "there is no room for the audit log, not even after snapshots were pruned: what was pruned is not on record; make room on its file system"
+    )]
+    NoRoomForTheRecord,
     /// A durable write or a lock.
     #[error(transparent)]
     Durable(#[from] DurableError),

@@ -8,10 +8,11 @@
 //! The way through the files of this room: `selection` settles which paths are meant, `walk` finds
 //! them without following a link, `observe` reads one node, `gather` makes a manifest of many,
 //! `objects` and `runs` keep content and manifests on disk, `capture` does this before and after a
-//! command; `difference` and `render` show what a run changed, `told` to whom; `compare` makes a
+//! command; `difference`, `words` and `render` show what a run changed, `told` to whom; `compare` makes a
 //! `plan`, `undo` goes back, and `restore`, `content` and `metadata` touch one path after another for
-//! it. `writable` is the same selection for a command that is confined to it; `coverage` says how far
-//! an undo will go, before there is anything to undo.
+//! it. `coverage` says how far that will go, before there is anything to undo. `writable` is the same selection for a command that is
+//! confined to it. `retention` says which runs are kept, by `keeping` (pins) and the last `look`; `prune`
+//! takes the others away, and what is not `live`; `verify` reads all that is kept.
 //!
 //! # On disk
 //!
@@ -26,6 +27,8 @@
 //!   when its `information.json` does.
 //! - `recent/`: for each place that was captured, the run whose *before* has it last. Files that were
 //!   not touched since need not be read again. Only a help: nothing is lost with it.
+//! - `runs/.gone-ID`: a run that was pruned, on its way out. `look.json`: when it was last looked at what
+//!   is kept, and since when each run is there (`look`).
 //! - `lock`: held by whoever changes a run's state, for an undo all the way through.
 //!
 //! All of it is canonical JSON of a versioned form in which unknown members are ignored, so that
@@ -42,8 +45,11 @@ mod coverage;
 mod difference;
 mod error;
 mod gather;
+mod keeping;
 mod known;
 mod line;
+mod live;
+mod look;
 mod manifest;
 mod metadata;
 mod node;
@@ -52,17 +58,21 @@ mod observe;
 mod overlap;
 mod place;
 mod plan;
+mod prune;
 mod recent;
 mod remarks;
 mod render;
 mod restore;
+mod retention;
 mod runs;
 mod segments;
 mod selection;
 mod store;
 mod told;
 mod undo;
+mod verify;
 mod walk;
+mod words;
 mod writable;
 
 #[cfg(test)]
@@ -73,19 +83,24 @@ pub use coverage::{Coverage, CoverageLevel, Gap, NotCovered};
 pub use difference::{Change, ContentChange, DiffLine, DiffLineKind};
 pub use error::SnapshotError;
 pub use gather::Progress;
+pub use keeping::Kept;
 pub use objects::{CloneId, ContentName, ParseContentNameError};
 pub use plan::{Conflict, Step, StepKind, UndoPlan};
-pub use render::{change_lines, manifest_lines, plan_lines};
+pub use prune::{Doomed, PrunePlan, Pruned};
+pub use render::{change_lines, manifest_lines, plan_lines, stat_lines};
+pub use retention::{AgeLimit, Because, Hold, Limits};
 pub use selection::{Reach, Root, Selection};
 pub use store::SnapshotStore;
 pub use told::Known;
 pub use undo::Undone;
+pub use verify::{Damage, Verification};
 pub use writable::{Writable, WritablePlace};
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::policy::Risk;
 use crate::system::{ByteString, Moment};
 
 /// What a command can touch: the union of what rules name and what its operands say.
@@ -305,6 +320,9 @@ pub struct RunInformation {
     pub requester_uid: u32,
     /// When it was captured.
     pub at: Moment,
+    /// How much harm the policy saw in it; of an undo, in what it undid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
     /// Commands to run after an undo, one argv each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo_run: Vec<Vec<String>>,
@@ -317,8 +335,37 @@ pub struct RunInformation {
     /// As far as its requester may know that, where they may not see everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage_told: Option<CoverageLevel>,
+    /// What its snapshot keeps.
+    #[serde(default)]
+    pub keeps: Keeps,
+    /// That it is pinned, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
     /// Where it stands.
     pub state: RunState,
+}
+
+/// What a snapshot keeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Keeps {
+    /// The paths whose state it recorded.
+    pub paths: u64,
+    /// The bytes of content that were copied for it.
+    pub bytes: u64,
+}
+
+/// That a run is kept, whatever its age.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Pin {
+    /// Who pinned it: their login name.
+    pub by: String,
+    /// And their user id.
+    pub uid: u32,
+    /// When.
+    pub at: Moment,
+    /// Why, as they wrote it: not safe to show as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Where a run's snapshot stands.

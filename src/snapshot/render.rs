@@ -1,10 +1,9 @@
 //! Changes and plans as lines that are safe on a terminal. Colour is an addition: every line says by
 //! its first character, too, what it is.
 
-use super::{
-    Change, ContentChange, DiffLineKind, Manifest, Node, NodeMetadata, Step, StepKind, UndoPlan,
-};
-use crate::system::text::{visible, visible_argument};
+use super::words::{Changed, Names, changed};
+use super::{Change, ContentChange, DiffLineKind, Manifest, Node, Step, StepKind, UndoPlan};
+use crate::system::text::{counted, visible, visible_argument};
 use crate::system::{Colour, Paint};
 
 fn painted(line: &str, colour: Colour, paint: Option<Paint>) -> String {
@@ -34,24 +33,13 @@ pub fn manifest_lines(manifest: &Manifest) -> Vec<String> {
 /// A difference, as lines: a heading for each path (`+` created, `-` removed, `~` changed), then
 /// what about it, indented.
 pub fn change_lines(changes: &[Change], colour: Colour) -> Vec<String> {
+    let names = Names::default();
     let mut lines = Vec::new();
     for change in changes {
-        let (sign, code) = if change.before.is_absent() {
-            ('+', Paint::Good)
-        } else if change.after.is_absent() {
-            ('-', Paint::Bad)
-        } else {
-            ('~', Paint::Caution)
-        };
-        let path = visible_argument(change.path.as_bytes());
-        let kind = match (change.before.kind(), change.after.kind()) {
-            ("nothing", kind) | (kind, "nothing") => kind.to_owned(),
-            (before, after) if before == after => before.to_owned(),
-            (before, after) => format!("{before}, became a {after}"),
-        };
-        lines.push(colour.paint(code, &format!("{sign} {path} ({kind})")));
-        for detail in details(&change.before, &change.after) {
-            lines.push(format!("    {detail}"));
+        let (sign, code) = sign(change);
+        lines.push(colour.paint(code, &format!("{sign} {}", heading(change))));
+        for Changed { what, how } in changed(&change.before, &change.after, &names) {
+            lines.push(format!("    {what}: {how}"));
         }
         match &change.content {
             ContentChange::Same => {}
@@ -74,6 +62,7 @@ pub fn change_lines(changes: &[Change], colour: Colour) -> Vec<String> {
                     DiffLineKind::Same => (format!("     {shown}"), None),
                     DiffLineKind::Removed => (format!("    -{shown}"), Some(Paint::Bad)),
                     DiffLineKind::Added => (format!("    +{shown}"), Some(Paint::Good)),
+                    DiffLineKind::NoNewline => (format!("    \\ {shown}"), Some(Paint::Aside)),
                 };
                 painted(&text, colour, code)
             })),
@@ -89,45 +78,75 @@ fn content(node: &Node) -> String {
     }
 }
 
-/// What differs beside a file's content.
-fn details(before: &Node, after: &Node) -> Vec<String> {
-    let mut details = Vec::new();
-    if let (Node::Symlink { target: old, .. }, Node::Symlink { target: new, .. }) = (before, after)
-        && old != new
-    {
-        let (old, new) = (visible_argument(old.as_bytes()), visible_argument(new.as_bytes()));
-        details.push(format!("target: {old} -> {new}"));
+/// A difference in one line for each path, and one for all of them.
+pub fn stat_lines(changes: &[Change], colour: Colour) -> Vec<String> {
+    let names = Names::default();
+    let mut lines = Vec::new();
+    let (mut created, mut removed, mut added_lines, mut removed_lines) = (0, 0, 0, 0);
+    for change in changes {
+        let (sign, code) = sign(change);
+        created += u64::from(sign == '+');
+        removed += u64::from(sign == '-');
+        let mut said = Vec::new();
+        match &change.content {
+            ContentChange::Same => {}
+            ContentChange::Binary => {
+                said.push(format!("{} -> {} bytes", bytes(&change.before), bytes(&change.after)))
+            }
+            ContentChange::Gone => said.push("content".to_owned()),
+            ContentChange::NotShown => said.push("content not shown".to_owned()),
+            ContentChange::Text { lines } => {
+                let count = |kind| lines.iter().filter(|line| line.kind == kind).count() as u64;
+                let (added, removed) = (count(DiffLineKind::Added), count(DiffLineKind::Removed));
+                added_lines += added;
+                removed_lines += removed;
+                said.push(format!("+{added} -{removed}"));
+            }
+        }
+        let others = changed(&change.before, &change.after, &names).into_iter();
+        said.extend(others.map(|changed| changed.what));
+        let heading = colour.paint(code, &format!("{sign} {}", heading(change)));
+        lines.push(format!("{heading}  {}", said.join(", ")).trim_end().to_owned());
     }
-    if let (Some(old), Some(new)) = (before.metadata(), after.metadata()) {
-        if old.mode != new.mode {
-            details.push(format!("mode: {:04o} -> {:04o}", old.mode, new.mode));
-        }
-        if (old.uid, old.gid) != (new.uid, new.gid) {
-            details.push(format!("owner: {}:{} -> {}:{}", old.uid, old.gid, new.uid, new.gid));
-        }
-        if old.xattrs != new.xattrs {
-            details.push(format!("attributes: {} -> {}", attributes(old), attributes(new)));
-        }
-        if details.is_empty() && before.same_content(after) {
-            details.push("modification time".to_owned());
-        }
-    }
-    details
+    let all = changes.len() as u64;
+    lines.push(format!(
+        "{}: {created} created, {removed} removed, {} changed; {} added, {removed_lines} removed",
+        counted(all, "path"),
+        all - created - removed,
+        counted(added_lines, "line"),
+    ));
+    lines
 }
 
-fn attributes(metadata: &NodeMetadata) -> String {
-    if metadata.xattrs.is_empty() {
-        return "none".to_owned();
+fn sign(change: &Change) -> (char, Paint) {
+    if change.before.is_absent() {
+        ('+', Paint::Good)
+    } else if change.after.is_absent() {
+        ('-', Paint::Bad)
+    } else {
+        ('~', Paint::Caution)
     }
-    let shown = |(name, value): &(crate::system::ByteString, String)| {
-        format!("{}=0x{value}", visible_argument(name.as_bytes()))
-    };
-    metadata.xattrs.iter().map(shown).collect::<Vec<_>>().join(" ")
+}
+
+/// The path and what is there.
+fn heading(change: &Change) -> String {
+    let path = visible_argument(change.path.as_bytes());
+    match (change.before.kind(), change.after.kind()) {
+        ("nothing", kind) | (kind, "nothing") => format!("{path} ({kind})"),
+        (before, after) if before == after => format!("{path} ({before})"),
+        (before, after) => format!("{path} ({before}, became a {after})"),
+    }
+}
+
+fn bytes(node: &Node) -> u64 {
+    if let Node::File { size, .. } = node { *size } else { 0 }
 }
 
 /// An undo plan, as lines: what goes back, what speaks against it, what cannot be brought back.
 pub fn plan_lines(plan: &UndoPlan, colour: Colour) -> Vec<String> {
-    let mut lines: Vec<String> = plan.steps.iter().map(|step| step_line(step, colour)).collect();
+    let names = Names::default();
+    let steps = plan.steps.iter().map(|step| step_line(step, &names, colour));
+    let mut lines: Vec<String> = steps.collect();
     for conflict in &plan.conflicts {
         let path = visible_argument(conflict.step.path.as_bytes());
         let line = format!("! {path}: {}", conflict.reason);
@@ -147,7 +166,7 @@ pub fn plan_lines(plan: &UndoPlan, colour: Colour) -> Vec<String> {
     lines
 }
 
-fn step_line(step: &Step, colour: Colour) -> String {
+fn step_line(step: &Step, names: &Names, colour: Colour) -> String {
     let path = visible_argument(step.path.as_bytes());
     let (line, code) = match step.kind() {
         StepKind::Create => {
@@ -160,7 +179,10 @@ fn step_line(step: &Step, colour: Colour) -> String {
         }
         StepKind::Replace => (format!("~ {path}: restore the content"), Paint::Caution),
         StepKind::Metadata => {
-            let details = details(&step.now, &step.before).join(", ");
+            let details = changed(&step.now, &step.before, names).into_iter();
+            let details: Vec<String> =
+                details.map(|Changed { what, how }| format!("{what}: {how}")).collect();
+            let details = details.join(", ");
             (format!("~ {path}: restore {details}"), Paint::Caution)
         }
     };

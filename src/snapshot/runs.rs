@@ -44,7 +44,7 @@ const AFTER: &str = "after.jsonl";
 /// The runs below a store.
 #[derive(Clone, Debug)]
 pub(super) struct Runs {
-    directory: PathBuf,
+    pub(super) directory: PathBuf,
 }
 
 impl Runs {
@@ -52,7 +52,7 @@ impl Runs {
         Self { directory: store.join("runs") }
     }
 
-    fn of(&self, id: &RequestId) -> PathBuf {
+    pub(super) fn of(&self, id: &RequestId) -> PathBuf {
         self.directory.join(id.characters())
     }
 
@@ -213,7 +213,7 @@ impl Runs {
         Ok(records)
     }
 
-    fn ids(&self) -> Result<Vec<RequestId>, SnapshotError> {
+    pub(super) fn ids(&self) -> Result<Vec<RequestId>, SnapshotError> {
         let listing = match std::fs::read_dir(&self.directory) {
             Ok(listing) => listing,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

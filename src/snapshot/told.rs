@@ -64,6 +64,11 @@ impl Known {
         self.sight.is_whole()
     }
 
+    /// Whether they may know that there is, or was, something at a path of the snapshot.
+    pub fn tells(&self, path: &ByteString) -> bool {
+        self.name(path.as_path())
+    }
+
     fn name(&self, path: &Path) -> bool {
         let lets_in = |directory: &Path, rights: u32| {
             let recorded = self.directories.get(directory).map(Vec::as_slice).unwrap_or_default();
@@ -90,6 +95,23 @@ impl Known {
             let name = name.as_bytes();
             name.starts_with(b"system.") || (readable && !name.starts_with(b"trusted."))
         });
+    }
+
+    /// The same for two states that are told side by side: what is kept back of one is kept back of the
+    /// other, so that it does not seem to have come or gone.
+    fn without_attributes_of_either(&self, one: &mut Node, other: &mut Node) {
+        let had: Vec<Vec<ByteString>> = [&*one, &*other].map(attribute_names).to_vec();
+        for node in [&mut *one, &mut *other] {
+            self.without_attributes(node);
+        }
+        let kept_back: Vec<ByteString> = had
+            .into_iter()
+            .zip([attribute_names(one), attribute_names(other)])
+            .flat_map(|(had, has)| had.into_iter().filter(move |name| !has.contains(name)))
+            .collect();
+        for metadata in [one.metadata_mut(), other.metadata_mut()].into_iter().flatten() {
+            metadata.xattrs.retain(|(name, _)| !kept_back.contains(name));
+        }
     }
 
     fn granted(&self, metadata: &NodeMetadata, rights: u32) -> bool {
@@ -127,8 +149,7 @@ impl Known {
             if !same && !readable {
                 change.content = ContentChange::NotShown;
             }
-            self.without_attributes(&mut change.before);
-            self.without_attributes(&mut change.after);
+            self.without_attributes_of_either(&mut change.before, &mut change.after);
         }
         changes
     }
@@ -141,8 +162,7 @@ impl Known {
             plan.conflicts.retain(|conflict| self.name(conflict.step.path.as_path()));
             let conflicting = plan.conflicts.iter_mut().map(|conflict| &mut conflict.step);
             for step in plan.steps.iter_mut().chain(conflicting) {
-                self.without_attributes(&mut step.now);
-                self.without_attributes(&mut step.before);
+                self.without_attributes_of_either(&mut step.now, &mut step.before);
             }
             plan.not_restorable = self.sentences(plan.not_restorable);
             if !self.paths.iter().all(|path| self.name(path.as_path())) {
@@ -234,6 +254,11 @@ impl Known {
         }
         Ok(json)
     }
+}
+
+fn attribute_names(node: &Node) -> Vec<ByteString> {
+    let attributes = node.metadata().into_iter().flat_map(|metadata| &metadata.xattrs);
+    attributes.map(|(name, _)| name.clone()).collect()
 }
 
 fn and_not_all(mut sentences: Vec<String>) -> Vec<String> {

@@ -19,7 +19,7 @@ use super::restore::Restorer;
 use super::runs::{RunRecord, parse};
 use super::walk::visit_paths;
 use super::{
-    CaptureLimits, Entry, Manifest, Node, Progress, RunInformation, RunState, Selection,
+    CaptureLimits, Entry, Keeps, Manifest, Node, Progress, RunInformation, RunState, Selection,
     SnapshotError, SnapshotStore, Step, UndoPlan,
 };
 use crate::review::RequestId;
@@ -175,7 +175,7 @@ impl SnapshotStore {
         let mut gatherer = Gatherer::keeping(incoming, limits, known, progress, &mut sink);
         let paths = recorded_paths(steps, &plan.directory_times);
         visit_paths(paths.iter().map(|(path, role)| (path, *role)), &mut gatherer)?;
-        let kept = gatherer.finish()?.kept;
+        let gathered = gatherer.finish()?;
         for step in steps {
             let captured = manifest.node(&step.path);
             if !captured.same_state(&step.now) {
@@ -187,15 +187,16 @@ impl SnapshotStore {
             // The newest change time is the one to hold the path to when its turn comes.
             step.now = captured.clone();
         }
+        let keeps = Keeps { paths: gathered.entries, bytes: gathered.bytes };
         // Until the run is recorded, what it names must stay in the store.
-        let _published = kept.map(Keeping::publish).transpose()?;
+        let _published = gathered.kept.map(Keeping::publish).transpose()?;
         let run = self.runs.begin(&id)?;
         let mut writer =
             run.write_before(&Head { at: manifest.at.clone(), ..Head::new(Selection::default()) })?;
         manifest.entries.iter().try_for_each(|entry| writer.push(entry))?;
         let not_covered = plan.not_restorable.clone();
         let digest = writer.finish(Tail { not_covered, ..Tail::default() })?;
-        let information = RunInformation { state: RunState::Captured, ..information };
+        let information = RunInformation { state: RunState::Captured, keeps, ..information };
         run.exists(information, digest)
     }
 

@@ -97,6 +97,26 @@ pub fn counted(number: u64, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
+/// A number of bytes, as people say it, in at most three digits of the largest binary unit that fits:
+/// `812 B`, `1.4 KiB`, `20 GiB`.
+pub fn size_text(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let mut unit = "B";
+    // Tenths of the unit; the largest number has far fewer of KiB's than 64 bits.
+    let mut tenths = u128::from(bytes) * 10;
+    for larger in UNITS {
+        if tenths < 10_240 {
+            break;
+        }
+        tenths = (tenths + 512) / 1024;
+        unit = larger;
+    }
+    match (tenths / 10, tenths % 10) {
+        (whole @ 0..10, tenth) if tenth > 0 => format!("{whole}.{tenth} {unit}"),
+        (whole, _) => format!("{whole} {unit}"),
+    }
+}
+
 /// A whole command line as a person reads it. It is for reading: it is not shell syntax.
 pub fn visible_command<A: AsRef<[u8]>>(arguments: &[A]) -> String {
     arguments
@@ -213,6 +233,22 @@ fn is_hidden(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_said_in_the_largest_unit_that_fits() {
+        for (bytes, expected) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1 KiB"),
+            (1536, "1.5 KiB"),
+            (20 << 30, "20 GiB"),
+            ((20 << 30) - 1, "20 GiB"),
+            (3 << 20, "3 MiB"),
+            (u64::MAX, "16 EiB"),
+        ] {
+            assert_eq!(size_text(bytes), expected, "{bytes}");
+        }
+    }
     use proptest::prelude::*;
 
     #[test]

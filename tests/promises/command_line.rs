@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use crate::world::HITL;
 
 /// Every command, as it is typed.
-const COMMANDS: [&str; 37] = [
+const COMMANDS: [&str; 41] = [
     "",
     "run",
     "edit",
@@ -25,6 +25,10 @@ const COMMANDS: [&str; 37] = [
     "snapshots",
     "snapshots show",
     "snapshots diff",
+    "snapshots pin",
+    "snapshots unpin",
+    "snapshots prune",
+    "snapshots verify",
     "undo",
     "notify",
     "notify list",

@@ -70,6 +70,8 @@ fn make_install_puts_every_file_in_its_place_and_uninstall_takes_it_away() {
         "etc/pam.d/hitl",
         "usr/local/lib/sysusers.d/hitl.conf",
         "usr/local/lib/tmpfiles.d/hitl.conf",
+        "usr/local/lib/systemd/system/hitl-prune.service",
+        "usr/local/lib/systemd/system/hitl-prune.timer",
         "usr/local/share/bash-completion/completions/hitl",
         "usr/local/share/fish/vendor_completions.d/hitl.fish",
         "usr/local/share/zsh/site-functions/_hitl",
@@ -82,7 +84,10 @@ fn make_install_puts_every_file_in_its_place_and_uninstall_takes_it_away() {
     let pages = |section: &str| installed.iter().filter(|(path, _)| path.contains(section)).count();
     let kept = fs::read_dir(Path::new(SOURCE).join("man")).unwrap().count();
     assert_eq!(pages("share/man/man"), kept, "every man page");
-    assert_eq!(installed.len(), 8 + kept, "and nothing else, no temporary file: {installed:#?}");
+    let unit = root.path().join("usr/local/lib/systemd/system/hitl-prune.service");
+    let starts = "ExecStart=/usr/local/bin/hitl snapshots prune\n";
+    assert!(fs::read_to_string(unit).unwrap().contains(starts));
+    assert_eq!(installed.len(), 10 + kept, "and nothing else, no temporary file: {installed:#?}");
     if Uid::effective().is_root() {
         assert_eq!(fs::metadata(root.path().join("usr/local/bin/hitl")).unwrap().uid(), 0);
     }

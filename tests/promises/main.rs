@@ -38,6 +38,7 @@ mod hostile_caller;
 mod hostile_limits;
 mod hostile_text;
 mod installing;
+mod keeping;
 mod killed;
 mod leaks;
 mod listing;

@@ -107,6 +107,8 @@ fn the_debian_package_installs_and_its_removal_keeps_the_audit_log() {
         ("usr/share/doc/hitl/changelog.Debian.gz", 0o644),
         ("usr/lib/sysusers.d/hitl.conf", 0o644),
         ("usr/lib/tmpfiles.d/hitl.conf", 0o644),
+        ("usr/lib/systemd/system/hitl-prune.service", 0o644),
+        ("usr/lib/systemd/system/hitl-prune.timer", 0o644),
     ] {
         assert_eq!(state(path), (mode, 0, 0), "{path}");
     }

@@ -119,6 +119,65 @@ fn diff_shows_what_changed_in_content_and_otherwise_and_nothing_in_it_acts_on_a_
 }
 
 #[test]
+fn diff_says_all_that_the_file_system_records_in_the_words_of_its_tools() {
+    let world = world_or_skip!();
+    let place = Place::System;
+    let paths = with_snapshot("paths: [/srv/site/conf, /srv/site/data]");
+    let root = site(&world, place, &paths);
+    fs::write(root.join("conf/sparse"), vec![7; 1 << 16]).unwrap();
+    fs::write(root.join("conf/large"), vec![7; (1 << 20) + 1]).unwrap();
+    fs::write(root.join("conf/second"), "x").unwrap();
+    let script = "#!/bin/sh\nset -e\nsetfacl -m u:alice:rw- conf/app.conf\n\
+                  setcap cap_net_raw=ep conf/other.conf\nchattr +d conf\n\
+                  fallocate -p -o 0 -l 32768 conf/sparse\nprintf x >>conf/large\n\
+                  setfattr -n user.origin -v elsewhere conf/app.conf\n\
+                  chown alice:sre data/deep/a; touch -d @1 data/deep/b\n\
+                  printf 'no end' >conf/made; ln -f conf/app.conf conf/second\n";
+    fs::write(root.join("change.sh"), script).unwrap();
+    world.mode("srv/site/change.sh", 0o755);
+    let id = place.run_command(&world, &["./change.sh"]);
+    let diff = |user: &str, more: &[&str]| {
+        let arguments: Vec<&str> = ["snapshots", "diff", &id].iter().chain(more).copied().collect();
+        world.hitl(user, &arguments).in_directory(place.tree()).run().exits(0)
+    };
+    let shown = diff("root", &[]);
+    for line in [
+        "    access list: none -> user::rw-,user:alice:rw-,group::r--,mask::rw-,other::---",
+        "    attribute user.origin: 0x627920ff2068616e64 -> \"elsewhere\"",
+        "    capabilities: none -> cap_net_raw=ep",
+        "    holes: none -> 32 KiB of 64 KiB",
+        "    owner: deploy:sre -> alice:sre",
+        "    \\ No newline at end of file",
+        "    hard link: became another name of /srv/site/conf/app.conf",
+    ] {
+        assert!(shown.stdout.lines().any(|shown| shown == line), "{line:?}: {}", shown.stdout);
+    }
+    let flags = shown.stdout.lines().find(|line| line.starts_with("    flags: ")).unwrap();
+    assert!(flags.contains("d") && flags.contains(" -> "), "{flags}");
+    let time = "modification time: ";
+    let times = shown.stdout.lines().find(|line| line.trim_start().starts_with(time)).unwrap();
+    assert!(times.ends_with(" -> 1970-01-01T00:00:01.000000000Z"), "{times}");
+    let content = shown.stdout.lines().find(|line| line.contains("1048577 bytes, ")).unwrap();
+    assert!(content.starts_with("    content: "), "{content}");
+    assert!(content.contains(" -> 1048578 bytes, sha256:"), "{content}");
+
+    let summary = diff("root", &["--stat", "conf"]);
+    let line = |path: &str| {
+        let heading = format!("/srv/site/conf/{path} (file)");
+        summary.stdout.lines().find(|line| line.contains(&heading)).unwrap().to_owned()
+    };
+    assert_eq!(line("made"), "+ /srv/site/conf/made (file)  +1 -0");
+    assert_eq!(line("large"), "~ /srv/site/conf/large (file)  1048577 -> 1048578 bytes");
+    let app = line("app.conf");
+    assert!(app.ends_with("  mode, access list, attribute user.origin"), "{app}");
+    let last = summary.stdout.lines().last().unwrap();
+    assert!(
+        last.starts_with("7 paths: 1 created, 0 removed, 6 changed; 3 lines added, 1 removed"),
+        "{last}"
+    );
+}
+
+#[test]
 fn a_snapshot_that_would_be_too_large_stops_the_command() {
     for place in [Place::System, Place::User] {
         let world = world_or_skip!();
@@ -236,7 +295,8 @@ fn the_store_is_closed_to_everybody_else() {
     }
 }
 
-fn store(world: &World, place: Place) -> PathBuf {
+/// Where the store is, from outside of the world.
+pub fn store(world: &World, place: Place) -> PathBuf {
     match place {
         Place::System => world.outside("var-lib/hitl/snapshots"),
         Place::User => world.outside("home/alice/.local/state/hitl/snapshots"),
@@ -248,13 +308,16 @@ fn store(world: &World, place: Place) -> PathBuf {
 fn nothing_half_written(store: &Path) {
     let files: Vec<PathBuf> =
         everything_in(store).into_iter().filter(|path| path.is_file()).collect();
-    let files: Vec<_> = files.iter().filter(|path| path.file_name().unwrap() != "lock").collect();
+    // `lock`, and those of the objects.
+    let is_lock = |path: &&PathBuf| path.to_str().is_some_and(|path| path.ends_with("lock"));
+    let files: Vec<_> = files.iter().filter(|path| !is_lock(path)).collect();
     assert!(files.is_empty(), "{files:?}");
     let runs = store.join("runs");
     assert!(!runs.exists() || fs::read_dir(runs).unwrap().next().is_none());
 }
 
-fn everything_in(directory: &Path) -> Vec<PathBuf> {
+/// All that is there, the directory itself included.
+pub fn everything_in(directory: &Path) -> Vec<PathBuf> {
     let mut found = vec![directory.to_owned()];
     let Ok(entries) = fs::read_dir(directory) else { return found };
     for entry in entries {
@@ -269,10 +332,10 @@ fn everything_in(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// A disk of two megabytes, mounted until it is dropped.
-struct SmallDisk(PathBuf);
+pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn new(at: &Path) -> Self {
+    pub fn new(at: &Path) -> Self {
         let mount = ["-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs"];
         assert!(Command::new("mount").args(mount).arg(at).status().unwrap().success());
         Self(at.to_owned())

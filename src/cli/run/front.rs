@@ -205,6 +205,7 @@ impl Front for TerminalFront {
                     self.output.say(&format!("hitl: the command could not be executed: {why}"));
                 }
             }
+            Event::StoreTooLarge(sentence) => self.output.say(&format!("hitl: {sentence}")),
             Event::AfterNotRecorded(error) => {
                 self.output.say(&format!(
                     "hitl: the command has ended, but what it changed could not be recorded: {error}"

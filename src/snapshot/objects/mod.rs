@@ -33,7 +33,7 @@ mod name;
 mod pack;
 mod packer;
 mod shelf;
-#[cfg_attr(not(test), allow(dead_code, reason = "what prunes runs calls it"))]
+mod size;
 mod sweep;
 mod tend;
 mod volumes;

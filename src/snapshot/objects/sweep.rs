@@ -235,7 +235,7 @@ impl Freed {
 }
 
 /// The name of what is in a file of `big/`, or of a directory of clones.
-fn content_name(file: &str) -> Option<ContentName> {
+pub(super) fn content_name(file: &str) -> Option<ContentName> {
     let hex = file.split_once('-').map_or(file, |(hex, _)| hex);
     match Digest::from_hex(hex) {
         Some(digest) => Some(digest.into()),

@@ -115,10 +115,13 @@ pub(super) fn information() -> RunInformation {
         requester: "root".into(),
         requester_uid: 0,
         at: later_moment(),
+        risk: None,
         undo_run: Vec::new(),
         keep_ms: None,
         coverage: None,
         coverage_told: None,
+        keeps: super::super::Keeps::default(),
+        pin: None,
         state: RunState::Captured,
     }
 }

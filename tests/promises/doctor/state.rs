@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{DOCTOR, breaks_and_mends, broken, report, worst};
+use super::{DOCTOR, POLICY, breaks_and_mends, broken, report, worst};
 use crate::installed_or_skip;
 
 #[test]
@@ -95,4 +95,18 @@ fn a_run_without_an_end_is_worth_a_look() {
     assert_eq!((state.as_str(), fix.as_str()), ("warning", "hitl audit verify"));
     assert!(sentence.starts_with("2 notes"), "{sentence}");
     assert_eq!(worst(&told, "log").0, "ok");
+}
+
+#[test]
+fn snapshots_that_nobody_prunes_are_named() {
+    let world = installed_or_skip!();
+    world.policy(&POLICY.replace("[\"true\", cat]", "[\"true\", cat, touch]"));
+    let found = || worst(&world.hitl("root", &DOCTOR).run().exits(0).json(), "retention").0;
+    assert_eq!(found(), "not-applicable");
+    world.hitl("alice", &["run", "--", "touch", "/srv/x"]).run().exits(0);
+    assert_eq!(found(), "ok");
+    let information = "/var/lib/hitl/snapshots/runs/*/information.json";
+    let breaking =
+        format!("sed -i 's/\"wall_ms\":[0-9]*/\"wall_ms\":1600000000000/' {information}");
+    breaks_and_mends(&world, &breaking, "retention", "warning", "for a week");
 }
