@@ -319,12 +319,14 @@ impl Manifest {
     }
 
     /// The entry of a path.
+    #[cfg(test)]
     pub(super) fn entry(&self, path: &ByteString) -> Option<&Entry> {
         let order = |entry: &Entry| path_order(entry.path.as_bytes(), path.as_bytes());
         let index = self.entries.binary_search_by(order).ok()?;
         self.entries.get(index)
     }
 
+    #[cfg(test)]
     /// What was at a path; a path without an entry was not there, or not looked at.
     pub(super) fn node(&self, path: &ByteString) -> &Node {
         self.entry(path).map_or(&Node::Absent, |entry| &entry.node)

@@ -8,10 +8,12 @@
 //! The way through the files of this room: `selection` settles which paths are meant, `walk` finds
 //! them without following a link, `observe` reads one node, `gather` makes a manifest of many,
 //! `objects` and `runs` keep content and manifests on disk, `capture` does this before and after a
-//! command; `difference` and `render` show what a run changed, `told` to whom; `compare` makes a
-//! `plan`, `undo` goes back, and `restore`, `content` and `metadata` touch one path after another for
-//! it. `writable` is the same selection for a command that is confined to it; `coverage` says how far
-//! an undo will go, before there is anything to undo.
+//! command; `difference` and `render` show what a run changed, `told` to whom; `compare` looks at what
+//! concerns an undo, `pairs` and `links` say what belongs together in it, `judge` makes a `plan` of
+//! `steps`; `undo` goes back: `prepare` makes everything ready beside its place, `restore` puts it
+//! there, and `content`, `metadata` and `clearing` touch one path after another for them. `writable` is
+//! the same selection for a command that is confined to it; `coverage` says how far an undo will go,
+//! before there is anything to undo.
 //!
 //! # On disk
 //!
@@ -36,6 +38,7 @@ mod aims;
 mod aside;
 mod capture;
 mod changes;
+mod clearing;
 mod clones;
 mod compare;
 mod content;
@@ -43,16 +46,20 @@ mod coverage;
 mod difference;
 mod error;
 mod gather;
+mod judge;
 mod known;
 mod line;
+mod links;
 mod manifest;
 mod metadata;
 mod node;
 mod objects;
 mod observe;
 mod overlap;
+mod pairs;
 mod place;
 mod plan;
+mod prepare;
 mod recent;
 mod remarks;
 mod render;
@@ -60,6 +67,7 @@ mod restore;
 mod runs;
 mod segments;
 mod selection;
+mod steps;
 mod store;
 mod told;
 mod undo;
@@ -75,9 +83,10 @@ pub use difference::{Change, ContentChange, DiffLine, DiffLineKind};
 pub use error::SnapshotError;
 pub use gather::Progress;
 pub use objects::{CloneId, ContentName, ParseContentNameError};
-pub use plan::{Conflict, Step, StepKind, UndoPlan};
+pub use plan::{Conflict, Step, StepKind, UndoOptions, UndoPlan};
 pub use render::{change_lines, manifest_lines, plan_lines};
 pub use selection::{Reach, Root, Selection};
+pub use steps::Steps;
 pub use store::SnapshotStore;
 pub use told::Known;
 pub use undo::Undone;

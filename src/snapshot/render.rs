@@ -2,9 +2,10 @@
 //! its first character, too, what it is.
 
 use super::{
-    Change, ContentChange, DiffLineKind, Manifest, Node, NodeMetadata, Step, StepKind, UndoPlan,
+    Change, ContentChange, DiffLineKind, Manifest, Node, NodeMetadata, SnapshotError, Step,
+    StepKind, UndoPlan,
 };
-use crate::system::text::{visible, visible_argument};
+use crate::system::text::{counted, visible, visible_argument};
 use crate::system::{Colour, Paint};
 
 fn painted(line: &str, colour: Colour, paint: Option<Paint>) -> String {
@@ -108,6 +109,9 @@ fn details(before: &Node, after: &Node) -> Vec<String> {
         if old.xattrs != new.xattrs {
             details.push(format!("attributes: {} -> {}", attributes(old), attributes(new)));
         }
+        if old.flags != new.flags {
+            details.push("inode flags".to_owned());
+        }
         if details.is_empty() && before.same_content(after) {
             details.push("modification time".to_owned());
         }
@@ -126,8 +130,19 @@ fn attributes(metadata: &NodeMetadata) -> String {
 }
 
 /// An undo plan, as lines: what goes back, what speaks against it, what cannot be brought back.
-pub fn plan_lines(plan: &UndoPlan, colour: Colour) -> Vec<String> {
-    let mut lines: Vec<String> = plan.steps.iter().map(|step| step_line(step, colour)).collect();
+///
+/// # Errors
+/// Each: those of reading the steps.
+pub fn plan_lines(
+    plan: &UndoPlan,
+    colour: Colour,
+) -> impl Iterator<Item = Result<String, SnapshotError>> + '_ {
+    let steps = plan.steps.iter().map(move |step| Ok(step_line(&step?, colour)));
+    steps.chain(what_else(plan, colour).into_iter().map(Ok))
+}
+
+fn what_else(plan: &UndoPlan, colour: Colour) -> Vec<String> {
+    let mut lines = Vec::new();
     for conflict in &plan.conflicts {
         let path = visible_argument(conflict.step.path.as_bytes());
         let line = format!("! {path}: {}", conflict.reason);
@@ -140,6 +155,10 @@ pub fn plan_lines(plan: &UndoPlan, colour: Colour) -> Vec<String> {
     if !plan.later_runs.is_empty() {
         let order = plan.later_runs.join(", ");
         lines.push(format!("later runs changed the same paths; to be undone first: {order}"));
+    }
+    if plan.left_out > 0 {
+        let left = counted(plan.left_out, "path");
+        lines.push(format!("{left} that the command changed are left as they are: not asked for"));
     }
     if plan.already_before > 0 {
         lines.push(format!("{} paths are as they were already", plan.already_before));
@@ -157,6 +176,9 @@ fn step_line(step: &Step, colour: Colour) -> String {
         StepKind::Replace if step.now.kind() != step.before.kind() => {
             let (now, before) = (step.now.kind(), step.before.kind());
             (format!("~ {path}: put the {before} back in place of the {now}"), Paint::Caution)
+        }
+        StepKind::Replace if step.now.same_content(&step.before) => {
+            (format!("~ {path}: restore which names are one file"), Paint::Caution)
         }
         StepKind::Replace => (format!("~ {path}: restore the content"), Paint::Caution),
         StepKind::Metadata => {

@@ -2,6 +2,7 @@
 
 mod capture;
 mod conflicts;
+mod exact;
 mod fixture;
 mod mounts;
 mod property;
