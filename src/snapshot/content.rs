@@ -212,10 +212,8 @@ impl Restorer<'_> {
         let (from, from_name) = self.parent(leader)?;
         let (pinned, found) = pin(&from, &from_name).map_err(halt(path, cannot))?;
         let inode = (found.metadata.device, found.metadata.inode);
-        if !self.locked_leaders.contains_key(leader)
-            && let Some(flags) = self.unlock_held(&pinned, &found, path)?
-        {
-            self.locked_leaders.insert(leader.to_owned(), flags);
+        if let Some(flags) = self.unlock_held(&pinned, &found, path)? {
+            self.locked_leaders.entry(leader.to_owned()).or_insert(flags);
         }
         let (parent, name) = self.parent(path)?;
         self.unlock(&parent, &name, step)?;

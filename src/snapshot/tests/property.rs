@@ -151,8 +151,13 @@ fn perform(root: &Path, operation: &Operation) {
     };
 }
 
+/// How many trees: as many as `PROPTEST_CASES` says, where it says so.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(150)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn undo_brings_back_everything_and_redo_too(
