@@ -9,17 +9,17 @@ use rustix::fs::{AtFlags, FileType, unlinkat};
 use rustix::io::Errno;
 
 use super::metadata::{Held, set_metadata};
-use super::place::{means_absent, open_directory, status};
+use super::pairs::is_below;
+use super::place::{open_directory, status};
 use super::restore::{Halt, Restorer, halt};
-use super::walk::names;
+use super::steps::Steps;
 use super::{Node, SnapshotError};
 use crate::system::{ByteString, Digest};
 
-/// A directory on the way through a tree that goes.
+/// A directory that is, or may be, being made.
 struct Level {
-    path: PathBuf,
-    /// The directories in it that are left.
-    below: Vec<OsString>,
+    path: ByteString,
+    place: PathBuf,
 }
 
 impl Restorer<'_> {
@@ -30,19 +30,20 @@ impl Restorer<'_> {
         OsString::from(format!("{}{}", self.tag, digest.get(..16).unwrap_or(&digest)))
     }
 
-    /// Takes away what an earlier attempt left under a name of ours.
+    /// Takes away what an earlier attempt left under a name of ours: of a directory only what the
+    /// steps would make in it, since anybody could give a directory of theirs such a name.
     pub(super) fn clear(
         &mut self,
         parent: &OwnedFd,
         name: &OsStr,
         path: &Path,
+        steps: &Steps,
     ) -> Result<(), Halt> {
         let in_the_way = "an old temporary file is in the way";
         match unlinkat(parent, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(Errno::ISDIR | Errno::PERM) if is_directory(parent, name) => {
-                let place = path.with_file_name(name);
-                remove_tree(&place).map_err(halt(path, in_the_way))?;
+                self.clear_all(steps, Some(path))?;
                 match unlinkat(parent, name, AtFlags::REMOVEDIR) {
                     Ok(()) | Err(Errno::NOENT) => Ok(()),
                     Err(error) => Err(halt(path, in_the_way)(error)),
@@ -52,22 +53,55 @@ impl Restorer<'_> {
         }
     }
 
-    /// Takes everything away that may lie beside these paths.
+    /// Takes everything away that these steps make beside their places; or beside one of them.
+    pub(super) fn clear_all(&self, steps: &Steps, only: Option<&Path>) -> Result<(), Halt> {
+        let mut way: Vec<Level> = Vec::new();
+        for item in steps.items() {
+            let item = item.map_err(Halt::of_store)?;
+            let step = &item.step;
+            while let Some(level) = way.pop_if(|level| !is_below(&step.path, &level.path)) {
+                take_away(&level.place, AtFlags::REMOVEDIR);
+            }
+            let path = step.path.as_path();
+            let missing = step.before.is_directory() && !step.now.is_directory();
+            if !item.is_step() || !(missing || step.puts_content()) {
+                continue;
+            }
+            let above = way.last().filter(|level| path.parent() == Some(level.path.as_path()));
+            let place = match above {
+                Some(level) => level.place.join(path.file_name().unwrap_or_default()),
+                None if only.is_none_or(|only| only == path) => {
+                    path.with_file_name(self.temporary_name(path))
+                }
+                None => continue,
+            };
+            if !missing {
+                take_away(&place, AtFlags::empty());
+                continue;
+            }
+            open_up(&place);
+            way.push(Level { path: step.path.clone(), place });
+        }
+        while let Some(level) = way.pop() {
+            take_away(&level.place, AtFlags::REMOVEDIR);
+        }
+        Ok(())
+    }
+
+    /// Takes everything away that may lie beside these paths, and is no tree.
     ///
     /// # Errors
     /// Those of reading the paths.
     pub(super) fn clear_beside(
-        &mut self,
+        &self,
         paths: &mut dyn Iterator<Item = Result<ByteString, SnapshotError>>,
     ) -> Result<(), SnapshotError> {
         for path in paths {
             let path = path?;
             let path = path.as_path();
-            let Some(parent) = path.parent() else { continue };
-            if let Ok(parent) = open_directory(parent) {
-                // What cannot be taken away is in nobody's way but that of a step, which says so.
-                let _ = self.clear(&parent, &self.temporary_name(path), path);
-            }
+            let temporary = path.with_file_name(self.temporary_name(path));
+            take_away(&temporary, AtFlags::empty());
+            take_away(&temporary, AtFlags::REMOVEDIR);
         }
         Ok(())
     }
@@ -99,37 +133,22 @@ fn is_directory(parent: impl AsFd, name: &OsStr) -> bool {
     status(parent, name).is_ok_and(|found| found.kind == FileType::Directory)
 }
 
-/// Removes everything below a directory of ours, however deep it is.
-fn remove_tree(top: &Path) -> Result<(), Errno> {
-    let mut levels = vec![empty(top.to_owned())?];
-    while let Some(level) = levels.last_mut() {
-        if let Some(name) = level.below.pop() {
-            let path = level.path.join(name);
-            levels.push(empty(path)?);
-            continue;
-        }
-        let Some(done) = levels.pop() else { break };
-        let (Some(above), Some(name)) = (levels.last(), done.path.file_name()) else { break };
-        unlinkat(open_directory(&above.path)?, name, AtFlags::REMOVEDIR)?;
+/// Removes what stands at a place of ours. What cannot be removed is in nobody's way but that of a
+/// step, which says so.
+fn take_away(place: &Path, flags: AtFlags) {
+    if let (Some(parent), Some(name)) = (place.parent(), place.file_name())
+        && let Ok(parent) = open_directory(parent)
+    {
+        let _ = unlinkat(&parent, name, flags);
     }
-    Ok(())
 }
 
-/// Removes everything in a directory that is not one itself.
-fn empty(path: PathBuf) -> Result<Level, Errno> {
-    let opened = open_directory(&path)?;
-    if !rustix::process::geteuid().is_root() {
-        // It may have got its own mode already.
+/// Lets ourselves into a directory of ours that may have got its own mode already.
+fn open_up(place: &Path) {
+    if !rustix::process::geteuid().is_root()
+        && let Ok(opened) = open_directory(place)
+    {
         let held = super::observe::pinned_path(&opened, OsStr::new("."));
         let _ = rustix::fs::chmod(held, rustix::fs::Mode::RWXU);
     }
-    let mut below = Vec::new();
-    for name in names(opened.as_fd())? {
-        match unlinkat(&opened, &name, AtFlags::empty()) {
-            Err(Errno::ISDIR | Errno::PERM) if is_directory(&opened, &name) => below.push(name),
-            Err(error) if !means_absent(error) => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-    }
-    Ok(Level { path, below })
 }

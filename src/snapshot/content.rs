@@ -225,7 +225,10 @@ impl Restorer<'_> {
             return Ok(());
         }
         let temporary = self.temporary_name(path);
-        self.clear(&parent, &temporary, path)?;
+        match unlinkat(&parent, &temporary, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(halt(path, "an old temporary file is in the way")(error)),
+        }
         linkat(&from, &from_name, &parent, &temporary, AtFlags::empty())
             .map_err(halt(path, cannot))?;
         self.check(&parent, &name, path, &step.now)?;

@@ -8,7 +8,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustix::fs::{FileType, Mode, OFlags, openat};
 use rustix::io::Errno;
@@ -96,7 +96,7 @@ impl Restorer<'_> {
             while let Some(level) = way.pop_if(|level| !is_below(&item.step.path, &level.path)) {
                 self.close(level)?;
             }
-            match self.prepare_one(&item, &mut way) {
+            match self.prepare_one(&item, steps, &mut way) {
                 Ok(()) => {}
                 Err(Unmade::Halt(halt)) => return Err(halt),
                 Err(Unmade::Lost(why)) => {
@@ -114,12 +114,17 @@ impl Restorer<'_> {
         self.sync()
     }
 
-    fn prepare_one(&mut self, item: &Item, way: &mut Vec<Level>) -> Result<(), Unmade> {
+    fn prepare_one(
+        &mut self,
+        item: &Item,
+        steps: &Steps,
+        way: &mut Vec<Level>,
+    ) -> Result<(), Unmade> {
         let step = &item.step;
         let path = step.path.as_path();
         let missing = item.is_step() && step.before.is_directory() && !step.now.is_directory();
         if missing {
-            let opened = self.in_directory(step, way, |this, parent, name| {
+            let opened = self.in_directory(step, steps, way, |this, parent, name| {
                 this.make_directory(parent, name, path).map_err(Unmade::Halt)
             })?;
             let place = match way.last() {
@@ -146,7 +151,7 @@ impl Restorer<'_> {
                 self.in_place.insert(step.path.clone());
                 self.check_content(&step.before).map_err(Unmade::Lost)?;
             } else {
-                self.in_directory(step, way, |this, parent, name| {
+                self.in_directory(step, steps, way, |this, parent, name| {
                     this.make(parent, name, path, &step.before)
                 })?;
             }
@@ -162,6 +167,7 @@ impl Restorer<'_> {
     fn in_directory<T>(
         &mut self,
         step: &Step,
+        steps: &Steps,
         way: &mut [Level],
         mut act: impl FnMut(&mut Self, &OwnedFd, &OsStr) -> Result<T, Unmade>,
     ) -> Result<T, Unmade> {
@@ -186,7 +192,7 @@ impl Restorer<'_> {
         }
         self.check(&parent, &name, path, &step.now)?;
         let temporary = self.temporary_name(path);
-        self.clear(&parent, &temporary, path)?;
+        self.clear(&parent, &temporary, path, steps)?;
         act(self, &parent, &temporary)
     }
 
@@ -279,24 +285,8 @@ impl Restorer<'_> {
 
     /// Takes everything away that was prepared.
     fn unprepare(&mut self, steps: &Steps) {
-        let mut inside: Option<ByteString> = None;
-        for item in steps.items().map_while(Result::ok) {
-            let step = &item.step;
-            if inside.as_ref().is_some_and(|above| is_below(&step.path, above)) || !item.is_step() {
-                continue;
-            }
-            let missing = step.before.is_directory() && !step.now.is_directory();
-            if missing {
-                inside = Some(step.path.clone());
-            }
-            if missing || step.puts_content() {
-                let path = step.path.as_path();
-                if let Some(Ok(parent)) = path.parent().map(|it: &Path| open_directory(it)) {
-                    let temporary = self.temporary_name(path);
-                    let _ = self.clear(&parent, &temporary, path);
-                }
-            }
-        }
+        // The error that led here is the one that matters; the next attempt clears away again.
+        let _ = self.clear_all(steps, None);
         self.close_again();
         self.lost.clear();
         self.in_place.clear();

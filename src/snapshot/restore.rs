@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, RenameFlags, openat, renameat, renameat_with, syncfs, unlinkat,
+    AtFlags, FileType, Mode, OFlags, RenameFlags, openat, renameat, renameat_with, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -416,6 +416,9 @@ impl<'a> Restorer<'a> {
         let (pinned, found) = pin(&parent, &name).map_err(halt(path, "it is gone"))?;
         if !step.before.is_directory() || step.now.is_directory() {
             self.check_found(&found, path, &step.now)?;
+        } else if found.kind != FileType::Directory {
+            let why = "something else has taken its place in the meantime".to_owned();
+            return Err(Halt { path: path.to_owned(), why });
         }
         self.touched.insert((found.metadata.device, found.metadata.inode));
         set_metadata(Held::pinned(&pinned), path, &step.before, &mut self.not_restored)

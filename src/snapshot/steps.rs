@@ -19,7 +19,7 @@ use crate::system::ByteString;
 use crate::system::canonical;
 
 /// How many are kept in memory.
-const IN_MEMORY: usize = 40_000;
+const IN_MEMORY: usize = 8_192;
 
 /// How much is written to the file at a time.
 const PIECE: usize = 256 * 1024;

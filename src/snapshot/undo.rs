@@ -49,7 +49,7 @@ pub struct Undone {
 
 /// An undo whose intent is written.
 pub(super) struct Begun {
-    current: UndoPlan,
+    pub(super) current: UndoPlan,
     record: RunRecord,
     undo: RunRecord,
     /// Whether an earlier attempt may have done something.
@@ -135,7 +135,7 @@ impl SnapshotStore {
 
     /// Takes away what an interrupted attempt has put beside the places of files.
     fn clear_what_was_left(&self, id: &RequestId, undo: &RunRecord) -> Result<(), SnapshotError> {
-        let mut restorer = Restorer::new(&self.objects, id.characters());
+        let restorer = Restorer::new(&self.objects, id.characters());
         let found = self.runs.before_file(undo)?;
         let mut paths = found.entries().filter_map(|entry| match entry {
             Ok(entry) => (entry.role == Role::Selected).then_some(Ok(entry.path)),

@@ -384,6 +384,7 @@ fn what_cannot_be_made_ready_leaves_everything_as_it_was() {
     assert_eq!(fixture.store.load(&id).unwrap().state, RunState::Complete);
     assert_eq!(fixture.store.list().unwrap().len(), 1);
     set_flags(&in_the_way, 0).unwrap();
+    fs::remove_dir_all(in_the_way.parent().unwrap()).unwrap();
     fixture.undo_wholly(&id);
     let mut now = fixture.seen();
     let touched = [&mut now, &mut before].map(|seen| seen.remove(&fixture.path("app/zz")));

@@ -4,6 +4,7 @@ mod capture;
 mod conflicts;
 mod exact;
 mod fixture;
+mod killed;
 mod mounts;
 mod property;
 mod store;

@@ -1,14 +1,14 @@
 //! Whatever a command does to a small tree, undo brings all of it back.
 
 use std::fs;
-use std::os::unix::fs::{FileExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use proptest::prelude::*;
 
 use rustix::fs::{CWD, FileType, XattrFlags, lremovexattr, mknodat, setxattr};
 
-use super::fixture::{Fixture, chmod, set_flags};
+use super::fixture::{Fixture, set_flags};
 
 /// Something that a command does to a path.
 #[derive(Clone, Debug)]
@@ -96,13 +96,13 @@ fn perform(root: &Path, operation: &Operation) {
         Operation::HardLink(from, to) => fs::hard_link(root.join(from), root.join(to)),
         Operation::Mode(path, mode) => {
             let path = root.join(path);
-            match path.symlink_metadata() {
-                // Without root, the test itself must be able to look into it afterwards.
-                Ok(found) if found.is_dir() => chmod(&path, *mode | 0o700),
-                Ok(found) if found.is_file() => chmod(&path, *mode),
-                _ => {}
-            }
-            Ok(())
+            // Without root, the test itself must be able to look into it afterwards.
+            let mode = match path.symlink_metadata() {
+                Ok(found) if found.is_dir() => *mode | 0o700,
+                Ok(found) if found.is_file() => *mode,
+                _ => return,
+            };
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode))
         }
         Operation::Data(path, content, block) => fs::File::options()
             .write(true)
