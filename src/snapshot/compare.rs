@@ -98,7 +98,7 @@ impl SnapshotStore {
             walk(&head.selection, &self.protected(), &mut gatherer)?;
         }
         gatherer.finish()?;
-        let (digest, _) = difference.finish(Tail::default())?;
+        let (digest, _) = difference.finish(|| Ok(Tail::default()))?;
         let opened = ManifestFile::open(&path, &digest);
         // It is open, and nobody else needs it.
         let _ = std::fs::remove_file(&path);
