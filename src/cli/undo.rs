@@ -8,7 +8,7 @@ use super::progress::Progress;
 use super::{Exit, Output, rooms};
 use crate::execute::CallerState;
 use crate::protocol::{self, UndoReport};
-use crate::snapshot::{self, Known, UndoPlan};
+use crate::snapshot::{self, Known, UndoOptions, UndoPlan};
 use crate::system::Sight;
 use crate::system::text::{counted, visible, visible_command};
 
@@ -26,10 +26,11 @@ pub(super) fn undo(
         output.say(&format!("run {}: {}", run.id, visible_command(&words)));
     }
     let id = run.id.parse()?;
-    let plan = rooms.snapshots.plan(&id)?;
+    let plan =
+        rooms.snapshots.plan(&id, &UndoOptions { force: arguments.force, only: Vec::new() })?;
     // Before the undo: it is about the files as they are now.
     let known = rooms.snapshots.known(&id, Sight::of_caller())?;
-    let told = known.plan(&plan);
+    let told = known.plan(&plan)?;
     if arguments.dry_run {
         let refused = !plan.conflicts.is_empty() || !plan.later_runs.is_empty();
         return dry_run(&told, &known, refused, output);
@@ -58,7 +59,7 @@ fn dry_run(
         output.say("everything is as it was before; there is nothing to put back");
     } else {
         for line in snapshot::plan_lines(plan, output.colour_on_stdout()) {
-            output.print(&format!("{line}\n"))?;
+            output.print(&format!("{}\n", line?))?;
         }
     }
     Ok(Exit::Status(if refused { ExitCode::No as i32 } else { 0 }))
@@ -89,7 +90,7 @@ fn tell(
         }))?;
     } else {
         for line in snapshot::plan_lines(plan, output.colour_on_stdout()) {
-            output.print(&format!("{line}\n"))?;
+            output.print(&format!("{}\n", line?))?;
         }
         for (command, ending) in &report.followed {
             output.say(&format!("then {command}: {ending}"));

@@ -6,7 +6,9 @@ use crate::execute::{self, CallerState, Ending, Launch};
 use crate::invocation::{self, Asked};
 use crate::policy::EnvironmentRules;
 use crate::review::RequestId;
-use crate::snapshot::{Keeps, Progress, RunInformation, RunState, UndoPlan, Undone};
+use crate::snapshot::{
+    Keeps, Progress, RunInformation, RunState, UndoOptions, UndoPlan, Undone,
+};
 use crate::system::text::visible_command;
 use crate::system::{ByteString, Moment};
 
@@ -85,7 +87,8 @@ pub fn undo(
         let entry = Entry::undone(&reference, &user, &run, restored, force, outcome);
         rooms.log.append(&[entry], &Moment::now())
     };
-    let undone = match rooms.snapshots.undo(plan, information, force, progress) {
+    let options = UndoOptions { force, only: Vec::new() };
+    let undone = match rooms.snapshots.undo(plan, information, &options, progress) {
         Ok(undone) => undone,
         Err(error) => {
             // Whether anything was touched is in the error; that it was tried is on record.

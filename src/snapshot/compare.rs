@@ -1,287 +1,195 @@
-//! *Now* compared with how the command found things and how it left them: the judgement of every
-//! path that makes up a plan.
+//! *Now* compared with how the command found things and how it left them, as a stream: which paths
+//! are looked at for a plan, and what of them makes it up.
 
-use std::collections::BTreeSet;
-use std::os::fd::AsFd;
-use std::path::Path;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::changes::{Pair, overlay, pairs};
-use super::error::{shown, unreadable};
-use super::place::{means_absent, open_directory};
+use super::changes::DifferenceWriter;
+use super::error::unreadable;
+use super::gather::Gatherer;
+use super::judge::Judge;
+use super::known::Known;
+use super::links::{Firsts, Groups};
+use super::manifest::{Head, ManifestFile, ManifestWriter, Tail};
+use super::pairs::{PathPair, Sources};
+use super::place::{Parents, Status, means_absent, status};
 use super::runs::{RunRecord, parse};
-use super::walk::names;
-use super::{
-    Conflict, Entry, Manifest, Node, Role, RunInformation, RunState, Selection, SnapshotError,
-    SnapshotStore, Step, UndoPlan,
-};
+use super::walk::{Found, Visitor, walk};
+use super::{Entry, Node, Role, RunState, SnapshotError, SnapshotStore, UndoOptions, UndoPlan};
 use crate::review::RequestId;
-use crate::system::ByteString;
-
-/// The states that a plan compares.
-struct Compared {
-    before: Manifest,
-    /// How the command left things; for an interrupted undo, how that found them.
-    left: Manifest,
-    now: Manifest,
-    after_unknown: bool,
-    resumes: Option<String>,
-}
+use crate::system::{ByteString, Moment};
 
 impl SnapshotStore {
     /// Plans the undo of a run. Changes nothing.
     ///
     /// # Errors
-    /// [`SnapshotError::AlreadyUndone`], and those of reading.
-    pub fn plan(&self, id: &RequestId) -> Result<UndoPlan, SnapshotError> {
+    /// [`SnapshotError::AlreadyUndone`], [`SnapshotError::NotChanged`], and those of reading.
+    pub fn plan(&self, id: &RequestId, options: &UndoOptions) -> Result<UndoPlan, SnapshotError> {
         let record = self.runs.record(id)?;
         if record.information.state == RunState::Undone {
             let by = self.runs.intent(id)?.map(|intent| intent.run);
             return Err(SnapshotError::AlreadyUndone { id: id.to_string(), by });
         }
-        let compared = self.compare(id, &record)?;
-        let mut plan = compared.plan(record.information)?;
-        let conflicting = plan.conflicts.iter().map(|conflict| conflict.step.clone());
-        let concerned: Vec<Step> = plan.steps.iter().cloned().chain(conflicting).collect();
-        plan.later_runs = self.overlapping(&plan.run, &concerned)?;
-        Ok(plan)
-    }
-
-    fn compare(&self, id: &RequestId, record: &RunRecord) -> Result<Compared, SnapshotError> {
-        let before = self.runs.before(record)?;
-        let after = self.runs.after(record)?;
         let resumes = match record.information.state {
             RunState::Undoing => self.runs.intent(id)?.map(|intent| intent.run),
             RunState::Captured | RunState::Complete | RunState::Undone => None,
         };
-        let found = match &resumes {
-            Some(undo) => Some(self.runs.before(&self.runs.record(&parse(undo)?)?)?),
-            None => None,
+        let (sources, after_unknown) = self.sources(&record, resumes.as_deref())?;
+        let groups = Groups::of(&sources, options)?;
+        let firsts = groups.firsts.clone();
+        let mut judge = Judge::new(self, &sources, groups, options);
+        judge.plan.after_unknown = after_unknown;
+        judge.plan.resumes = resumes;
+        let mut missed: Vec<PathBuf> = options.only.clone();
+        let mut note = |pair: &PathPair| {
+            if !missed.is_empty() && pair.is_change() {
+                missed.retain(|only| !pair.path.as_path().starts_with(only));
+            }
         };
-        let after_unknown = after.is_none() && found.is_none();
-        let left = match (after, found) {
-            (Some(after), None) => after,
-            (Some(after), Some(found)) => overlay(after, found),
-            (None, Some(found)) => overlay(before.clone(), found),
-            (None, None) => self.look_again(&before, &[&before], &mut |_| {})?,
-        };
-        // Of what the command did not change only directories matter: the way to the others.
-        let concerned = Manifest {
-            entries: pairs(&before, &left)
-                .iter()
-                .filter(|pair| {
-                    pair.is_change() || pair.before.is_directory() || pair.after.is_directory()
-                })
-                .map(|pair| Entry { path: pair.path.clone(), role: pair.role, node: Node::Absent })
-                .collect(),
-            ..Manifest::new(Selection::default())
-        };
-        let now = self.look_again(&concerned, &[&left, &before], &mut |_| {})?;
-        Ok(Compared { before, left, now, after_unknown, resumes })
-    }
-}
-
-impl Compared {
-    fn plan(self, run: RunInformation) -> Result<UndoPlan, SnapshotError> {
-        let mut plan = UndoPlan {
-            run,
-            steps: Vec::new(),
-            already_before: 0,
-            conflicts: Vec::new(),
-            not_restorable: Vec::new(),
-            later_runs: Vec::new(),
-            after_unknown: self.after_unknown,
-            resumes: self.resumes.clone(),
-            directory_times: Vec::new(),
-        };
-        let pairs = pairs(&self.before, &self.left);
-        for pair in pairs.iter().filter(|pair| pair.is_change()) {
-            self.judge(pair, &mut plan)?;
+        look(&sources, &firsts, &mut note, &mut |pair, now| judge.take(pair, now))?;
+        if let Some(path) = missed.into_iter().next() {
+            return Err(SnapshotError::NotChanged { id: id.to_string(), path });
         }
-        self.judge_the_way(&pairs, &mut plan);
-        self.collect_directory_times(&pairs, &mut plan);
+        let mut plan = judge.finish(record.information)?;
+        plan.later_runs = self.overlapping(&plan.run, &plan.steps)?;
         Ok(plan)
     }
 
-    /// Judges one path that the command changed.
-    fn judge(&self, pair: &Pair<'_>, plan: &mut UndoPlan) -> Result<(), SnapshotError> {
-        let now = self.now.node(pair.path);
-        if now.same_state(pair.before) {
-            plan.already_before += 1;
-            return Ok(());
-        }
-        if matches!(pair.before, Node::Socket { .. }) && !now.same_content(pair.before) {
-            plan.not_restorable.push(format!(
-                "{} was a socket: only the program that listened on it can make it again",
-                shown(pair.path.as_path())
-            ));
-            return Ok(());
-        }
-        let mut step = Step {
-            path: pair.path.clone(),
-            now: now.clone(),
-            before: pair.before.clone(),
-            // A directory that was only passed by goes quietly when nothing is left in it.
-            only_if_empty: pair.role == Role::Context && now.is_directory(),
-        };
-        match self.objection(pair, now, step.only_if_empty)? {
-            Some(reason) => {
-                step.only_if_empty = now.is_directory();
-                plan.conflicts.push(Conflict { step, reason });
-            }
-            None => plan.steps.push(step),
-        }
-        Ok(())
-    }
-
-    fn objection(
+    fn sources(
         &self,
-        pair: &Pair<'_>,
-        now: &Node,
-        only_if_empty: bool,
-    ) -> Result<Option<String>, SnapshotError> {
-        if self.after_unknown {
-            return Ok(Some("it is not known whether the command left it like this".to_owned()));
-        }
-        if let Some(reason) = self.mounted_over(pair.path) {
-            return Ok(Some(reason));
-        }
-        let untouched = now.same_state(pair.after)
-            || (only_if_empty && pair.after.is_directory())
-            || (self.resumes.is_some() && is_between(now, pair));
-        if !untouched {
-            return Ok(Some(what_changed(pair.after, now)));
-        }
-        if now.is_directory() && !pair.before.is_directory() && !only_if_empty {
-            return self.stranger_in(pair.path);
-        }
-        Ok(None)
-    }
-
-    /// Where the file system below which a path was recorded is not the one that is there now. Device
-    /// numbers mean something within one boot only.
-    fn mounted_over(&self, path: &ByteString) -> Option<String> {
-        let same_boot = self.left.at.boot_id == self.now.at.boot_id;
-        let parent = ByteString::from(path.as_path().parent()?);
-        let then = self.left.node(&parent).metadata().or(self.before.node(&parent).metadata())?;
-        let now = self.now.node(&parent).metadata()?;
-        (same_boot && then.device != now.device)
-            .then(|| "another file system is mounted over it".to_owned())
-    }
-
-    /// Something in a directory that is to go which the run did not put there.
-    fn stranger_in(&self, path: &ByteString) -> Result<Option<String>, SnapshotError> {
-        let directory = path.as_path();
-        let names = match open_directory(directory).and_then(|opened| names(opened.as_fd())) {
-            Ok(names) => names,
-            Err(error) if means_absent(error) => return Ok(None),
-            Err(error) => return Err(unreadable(directory)(error)),
+        record: &RunRecord,
+        resumes: Option<&str>,
+    ) -> Result<(Sources, bool), SnapshotError> {
+        let before = self.runs.before_file(record)?;
+        let changes = self.runs.changes_file(record)?;
+        let found = match resumes {
+            Some(undo) => Some(self.runs.before_file(&self.runs.record(&parse(undo)?)?)?),
+            None => None,
         };
-        Ok(names
-            .into_iter()
-            .map(|name| directory.join(name))
-            .find(|child| self.left.entry(&ByteString::from(child.as_path())).is_none())
-            .map(|child| format!("it holds {}, which was put there since", shown(&child))))
+        let unknown = changes.is_none() && found.is_none();
+        let changes = if unknown { Some(self.what_differs_now(&before)?) } else { changes };
+        Ok((Sources { before, changes, found }, unknown))
     }
 
-    /// Directories that the command left alone and that somebody took away since: what is to come
-    /// back below them needs them.
-    fn judge_the_way(&self, pairs: &[Pair<'_>], plan: &mut UndoPlan) {
-        let restored: BTreeSet<ByteString> = plan
-            .steps
-            .iter()
-            .chain(plan.conflicts.iter().map(|conflict| &conflict.step))
-            .filter(|step| !step.before.is_absent())
-            .map(|step| step.path.clone())
-            .collect();
-        let needed = |directory: &Path| {
-            let mut below = directory.as_os_str().to_owned();
-            below.push("/");
-            let start = ByteString::from(below);
-            restored
-                .range(start.clone()..)
-                .next()
-                .is_some_and(|path| path.as_bytes().starts_with(start.as_bytes()))
-        };
-        for pair in pairs {
-            let now = self.now.node(pair.path);
-            if pair.before.is_directory()
-                && !pair.is_change()
-                && !now.is_directory()
-                && needed(pair.path.as_path())
-            {
-                plan.conflicts.push(Conflict {
-                    step: Step {
-                        path: pair.path.clone(),
-                        now: now.clone(),
-                        before: pair.before.clone(),
-                        only_if_empty: false,
-                    },
-                    reason: what_changed(pair.after, now),
-                });
+    /// What is not as *before* now, where nobody looked after the command: in a file without a name.
+    fn what_differs_now(&self, before: &ManifestFile) -> Result<ManifestFile, SnapshotError> {
+        static LOOKED: AtomicU64 = AtomicU64::new(0);
+        let number = LOOKED.fetch_add(1, Ordering::Relaxed);
+        let name = format!(".now.{}.{number}", std::process::id());
+        let path = self.directory.join(name);
+        let head = Head::new(before.head.selection.clone());
+        let known = vec![Known::file(before, Tail::default(), &head.at)];
+        let writer = ManifestWriter::create(&path, &head)?;
+        let mut difference = DifferenceWriter::new(before.entries(), writer);
+        let mut sink = |entry: Entry| difference.push(&entry);
+        let mut quiet = |_: super::Progress<'_>| {};
+        let mut gatherer = Gatherer::hashing(known, &mut quiet, &mut sink);
+        if head.selection.roots.is_empty() {
+            let mut looker = Looker::default();
+            for entry in before.entries() {
+                let entry = entry?;
+                looker.look(&entry.path, entry.role, &mut gatherer)?;
             }
+        } else {
+            walk(&head.selection, &self.protected(), &mut gatherer)?;
         }
-        plan.conflicts.sort_by(|one, two| one.step.path.cmp(&two.step.path));
-    }
-
-    /// The directories whose times go back: the ones that come back themselves, the ones in which
-    /// something goes back, and the selected ones in which only the time differs; all of them only
-    /// where nobody changed anything in them since.
-    fn collect_directory_times(&self, pairs: &[Pair<'_>], plan: &mut UndoPlan) {
-        let steps =
-            || plan.steps.iter().chain(plan.conflicts.iter().map(|conflict| &conflict.step));
-        let restored: BTreeSet<&ByteString> = steps().map(|step| &step.path).collect();
-        // Also where only metadata differs: the name may have got another inode of the same number.
-        let parents: BTreeSet<ByteString> =
-            steps().filter_map(|step| step.path.as_path().parent().map(ByteString::from)).collect();
-        let mut times = Vec::new();
-        for pair in pairs {
-            let (Node::Directory { metadata }, Some(left)) = (pair.before, pair.after.metadata())
-            else {
-                if pair.before.is_directory() && restored.contains(pair.path) {
-                    times.push(entry(pair));
-                }
-                continue;
-            };
-            let now = self.now.node(pair.path).metadata();
-            let quiet = now.is_some_and(|now| self.resumes.is_some() || now.same_mtime(left));
-            let moved = pair.role == Role::Selected && !metadata.same_mtime(left);
-            if restored.contains(pair.path) || (quiet && (moved || parents.contains(pair.path))) {
-                times.push(entry(pair));
-            }
-        }
-        plan.directory_times = times;
+        gatherer.finish()?;
+        let (digest, _) = difference.finish(|| Ok(Tail::default()))?;
+        let opened = ManifestFile::open(&path, &digest);
+        // It is open, and nobody else needs it.
+        let _ = std::fs::remove_file(&path);
+        opened
     }
 }
 
-fn entry(pair: &Pair<'_>) -> Entry {
-    Entry { path: pair.path.clone(), role: pair.role, node: pair.before.clone() }
+/// Looks at paths that come in order, and remembers the directory that the last one stands in.
+#[derive(Default)]
+pub(super) struct Looker {
+    parents: Parents,
 }
 
-/// Whether a path is half-way between how an interrupted undo found it and how it should become: the
-/// content is one of the two, or is being rewritten in place, and only metadata is missing.
-fn is_between(now: &Node, pair: &Pair<'_>) -> bool {
-    let in_place = |one: &Node, two: &Node| {
-        matches!((one, two), (Node::File { metadata, .. }, Node::File { metadata: other, .. })
-            if metadata.same_inode(other) && metadata.links > 1)
+impl Looker {
+    /// Looks at one path.
+    ///
+    /// # Errors
+    /// As [`walk`].
+    pub(super) fn look(
+        &mut self,
+        path: &ByteString,
+        role: Role,
+        visitor: &mut dyn Visitor,
+    ) -> Result<(), SnapshotError> {
+        let path = path.as_path();
+        let found = self.parents.of(path).and_then(|(directory, name)| {
+            status(&*directory, name).map(|status| (directory, name, status))
+        });
+        let (directory, name, status): (Arc<OwnedFd>, _, Status) = match found {
+            Ok(found) => found,
+            Err(error) if means_absent(error) => return visitor.absent(path, role),
+            Err(error) => return Err(unreadable(path)(error)),
+        };
+        visitor.found(Found { path, role, directory: &directory, name, status })
+    }
+}
+
+/// Looks at what concerns an undo, and hands it on with what is there now. `note` is told of every
+/// pair.
+fn look(
+    sources: &Sources,
+    firsts: &Firsts,
+    note: &mut dyn FnMut(&PathPair),
+    take: &mut dyn FnMut(PathPair, Node) -> Result<(), SnapshotError>,
+) -> Result<(), SnapshotError> {
+    let now = Moment::now();
+    let names = sources.names();
+    let known = [&sources.found, &sources.changes]
+        .into_iter()
+        .flatten()
+        .chain([&sources.before])
+        .map(|file| Known::file(file, names.clone(), &now))
+        .collect();
+    let looked: RefCell<VecDeque<Entry>> = RefCell::default();
+    let mut waiting: VecDeque<PathPair> = VecDeque::new();
+    let mut sink = |entry: Entry| {
+        looked.borrow_mut().push_back(entry);
+        Ok(())
     };
-    // Nothing there: what was in the way is gone, and what is to come is not there yet.
-    now.is_absent()
-        || now.same_content(pair.before)
-        || (now.same_content(pair.after) && !pair.before.is_absent())
-        || in_place(now, pair.before)
-}
-
-/// What happened to a path between two states, as a clause.
-fn what_changed(then: &Node, now: &Node) -> String {
-    if now.is_absent() {
-        "it was removed since".to_owned()
-    } else if then.is_absent() {
-        format!("a {} was created there since", now.kind())
-    } else if then.kind() != now.kind() {
-        format!("a {} took the place of the {} since", now.kind(), then.kind())
-    } else if !then.same_content(now) {
-        "its content was changed since".to_owned()
-    } else {
-        "its metadata was changed since".to_owned()
+    let mut quiet = |_: super::Progress<'_>| {};
+    let mut gatherer = Gatherer::hashing(known, &mut quiet, &mut sink);
+    let mut looker = Looker::default();
+    let mut hand_on = |waiting: &mut VecDeque<PathPair>| -> Result<(), SnapshotError> {
+        loop {
+            let Some(entry) = looked.borrow_mut().pop_front() else { return Ok(()) };
+            while let Some(pair) = waiting.pop_front() {
+                if pair.path == entry.path {
+                    take(pair, entry.node)?;
+                    break;
+                }
+                // It vanished while it was looked at.
+                take(pair, Node::Absent)?;
+            }
+        }
+    };
+    for pair in sources.pairs() {
+        let pair = pair?;
+        note(&pair);
+        // Of what the command did not change only the way to the others matters, and other names of
+        // the same inodes.
+        let concerned = pair.is_change()
+            || pair.before.is_directory()
+            || pair.left.is_directory()
+            || firsts.are_linked(&pair);
+        if concerned {
+            looker.look(&pair.path, pair.role, &mut gatherer)?;
+            waiting.push_back(pair);
+            hand_on(&mut waiting)?;
+        }
     }
+    gatherer.finish()?;
+    hand_on(&mut waiting)?;
+    waiting.into_iter().try_for_each(|pair| take(pair, Node::Absent))
 }

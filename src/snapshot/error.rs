@@ -105,12 +105,20 @@ pub enum SnapshotError {
         first: Vec<String>,
     },
     /// Something changed since.
-    #[error("{} changed since run {id} ended, and nothing was touched: {}; look at \"hitl undo {id} --dry-run\", and use --force to restore them all the same (what is there now is snapshotted first)", counted(.conflicts.len() as u64, "path"), list(.conflicts))]
+    #[error("{} changed since run {id} ended or cannot come back, and nothing was touched: {}; look at \"hitl undo {id} --dry-run\", and use --force to restore them all the same (what is there now is snapshotted first)", counted(.conflicts.len() as u64, "path"), list(.conflicts))]
     Conflicts {
         /// The run.
         id: String,
         /// What changed.
         conflicts: Vec<Conflict>,
+    },
+    /// A path was named alone that the run has not changed.
+    #[error("run {id} did not change {}, nor anything below it: \"hitl snapshots diff {id}\" says what it changed", shown(.path))]
+    NotChanged {
+        /// The run.
+        id: String,
+        /// What was named.
+        path: PathBuf,
     },
     /// The files moved on between the plan and its execution.
     #[error("{} changed while the undo was being decided, and nothing was touched: look at the plan again (\"hitl undo {id} --dry-run\")", shown(.path))]
@@ -142,15 +150,15 @@ pub enum SnapshotError {
         /// What is wrong with it.
         what: String,
     },
-    /// Content that is to come back is not in the store as it was captured.
-    #[error("run {id} cannot be undone, and nothing was touched: the content of {} is lost: {source}", shown(.path))]
-    ContentLost {
+    /// What is to come back could not be made ready.
+    #[error("the undo of run {id} could not be made ready, and nothing was touched: {}: {why}; mend that and run it again", shown(.path))]
+    Unprepared {
         /// The run.
         id: String,
-        /// The first path whose content it is.
+        /// The path at which it failed.
         path: PathBuf,
-        /// What is wrong in the store.
-        source: Box<SnapshotError>,
+        /// What went wrong.
+        why: String,
     },
     /// Something that cannot be written down.
     #[error("cannot record {}: {source}", shown(.path))]

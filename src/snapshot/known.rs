@@ -21,6 +21,8 @@ pub(super) struct Known<'a> {
     tail: Tail,
     /// The wall clock when it was taken, where change times after it can be compared.
     taken_ms: Option<i64>,
+    /// It says what an undo has just put there.
+    restored: bool,
 }
 
 impl<'a> Known<'a> {
@@ -36,6 +38,14 @@ impl<'a> Known<'a> {
         Self::new(entries, Tail::default(), &manifest.at, &Moment::now())
     }
 
+    /// Files that an undo has just put in their places, their content held to its digest while it
+    /// was written.
+    pub(super) fn restored(
+        entries: Box<dyn Iterator<Item = Result<Entry, SnapshotError>> + 'a>,
+    ) -> Self {
+        Self { entries, next: None, tail: Tail::default(), taken_ms: None, restored: true }
+    }
+
     fn new(
         entries: Box<dyn Iterator<Item = Result<Entry, SnapshotError>> + 'a>,
         tail: Tail,
@@ -43,7 +53,7 @@ impl<'a> Known<'a> {
         now: &Moment,
     ) -> Self {
         let taken_ms = clock_is_steady(at, now).then_some(at.wall_ms);
-        Self { entries, next: None, tail, taken_ms }
+        Self { entries, next: None, tail, taken_ms, restored: false }
     }
 
     /// The entry of a path. Paths are asked for in their order.
@@ -79,7 +89,7 @@ impl<'a> Known<'a> {
         if let Node::File { content, .. } = &mut node {
             *content = self.tail.resolved(content.clone());
         }
-        Ok(Some(Evidence { node, taken_ms: self.taken_ms }))
+        Ok(Some(Evidence { node, taken_ms: self.taken_ms, restored: self.restored }))
     }
 }
 
@@ -99,17 +109,23 @@ pub(super) fn clock_is_steady(then: &Moment, now: &Moment) -> bool {
 pub(super) struct Evidence {
     node: Node,
     taken_ms: Option<i64>,
+    restored: bool,
 }
 
 impl Evidence {
     /// The node as it is now, where it was not touched since.
     pub(super) fn untouched(&self, status: &Status) -> Option<Node> {
         let metadata = self.node.metadata()?;
-        let settled = self.taken_ms.is_some_and(|taken| metadata.settled_before(taken));
         let same_size = match &self.node {
             Node::File { size, .. } => *size == status.size,
             _ => true,
         };
+        if self.restored {
+            let is = &status.metadata;
+            let same = same_size && metadata.same_owner_and_mode(is) && metadata.same_mtime(is);
+            return same.then(|| self.as_it_is(status)).flatten();
+        }
+        let settled = self.taken_ms.is_some_and(|taken| metadata.settled_before(taken));
         (settled && same_size && metadata.untouched_since(&status.metadata))
             .then(|| self.as_it_is(status))
             .flatten()

@@ -19,10 +19,10 @@ use sha2::{Digest as _, Sha256};
 use super::aside::{ReadAhead, WORTH_A_THREAD};
 use super::error::unreadable;
 use super::line;
-use super::{ContentName, Entry, Manifest, Node, Selection, SnapshotError};
+use super::{ContentName, Entry, Manifest, Selection, SnapshotError};
 use crate::system::canonical;
 use crate::system::durable::StreamedFile;
-use crate::system::{ByteString, Digest, Moment};
+use crate::system::{Digest, Moment};
 
 /// The format of the lines.
 pub(super) const FORMAT: u32 = 2;
@@ -319,15 +319,17 @@ impl Manifest {
     }
 
     /// The entry of a path.
-    pub(super) fn entry(&self, path: &ByteString) -> Option<&Entry> {
+    #[cfg(test)]
+    pub(super) fn entry(&self, path: &crate::system::ByteString) -> Option<&Entry> {
         let order = |entry: &Entry| path_order(entry.path.as_bytes(), path.as_bytes());
         let index = self.entries.binary_search_by(order).ok()?;
         self.entries.get(index)
     }
 
     /// What was at a path; a path without an entry was not there, or not looked at.
-    pub(super) fn node(&self, path: &ByteString) -> &Node {
-        self.entry(path).map_or(&Node::Absent, |entry| &entry.node)
+    #[cfg(test)]
+    pub(super) fn node(&self, path: &crate::system::ByteString) -> &super::Node {
+        self.entry(path).map_or(&super::Node::Absent, |entry| &entry.node)
     }
 }
 

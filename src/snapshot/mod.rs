@@ -8,11 +8,13 @@
 //! The way through the files of this room: `selection` settles which paths are meant, `walk` finds
 //! them without following a link, `observe` reads one node, `gather` makes a manifest of many,
 //! `objects` and `runs` keep content and manifests on disk, `capture` does this before and after a
-//! command; `difference`, `words` and `render` show what a run changed, `told` to whom; `compare` makes a
-//! `plan`, `undo` goes back, and `restore`, `content` and `metadata` touch one path after another for
-//! it. `coverage` says how far that will go, before there is anything to undo. `writable` is the same selection for a command that is
-//! confined to it. `retention` says which runs are kept, by `keeping` (pins) and the last `look`; `prune`
-//! takes the others away, and what is not `live`; `verify` reads all that is kept.
+//! command; `difference`, `words` and `render` show what a run changed, `told` to whom; `compare` looks at
+//! what concerns an undo, `pairs` and `links` say what belongs together in it, `judge` makes a `plan` of
+//! `steps`; `undo` goes back: `prepare` makes everything ready beside its place, `restore` puts it
+//! there, and `content`, `metadata` and `clearing` touch one path after another for them. `coverage` says
+//! how far that will go, before there is anything to undo. `writable` is the same selection for a command
+//! that is confined to it. `retention` says which runs are kept, by `keeping` (pins) and the last `look`;
+//! `prune` takes the others away, and what is not `live`; `verify` reads all that is kept.
 //!
 //! # On disk
 //!
@@ -38,6 +40,7 @@ mod aims;
 mod aside;
 mod capture;
 mod changes;
+mod clearing;
 mod clones;
 mod compare;
 mod content;
@@ -45,9 +48,11 @@ mod coverage;
 mod difference;
 mod error;
 mod gather;
+mod judge;
 mod keeping;
 mod known;
 mod line;
+mod links;
 mod live;
 mod look;
 mod manifest;
@@ -56,8 +61,10 @@ mod node;
 mod objects;
 mod observe;
 mod overlap;
+mod pairs;
 mod place;
 mod plan;
+mod prepare;
 mod prune;
 mod recent;
 mod remarks;
@@ -67,6 +74,7 @@ mod retention;
 mod runs;
 mod segments;
 mod selection;
+mod steps;
 mod store;
 mod told;
 mod undo;
@@ -85,11 +93,12 @@ pub use error::SnapshotError;
 pub use gather::Progress;
 pub use keeping::Kept;
 pub use objects::{CloneId, ContentName, ParseContentNameError};
-pub use plan::{Conflict, Step, StepKind, UndoPlan};
+pub use plan::{Conflict, Step, StepKind, UndoOptions, UndoPlan};
 pub use prune::{Doomed, PrunePlan, Pruned};
 pub use render::{change_lines, manifest_lines, plan_lines, stat_lines};
 pub use retention::{AgeLimit, Because, Hold, Limits};
 pub use selection::{Reach, Root, Selection};
+pub use steps::Steps;
 pub use store::SnapshotStore;
 pub use told::Known;
 pub use undo::Undone;

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -176,9 +176,7 @@ fn opened_metadata(
         // Not every file system has them.
         Err(_) => None,
     };
-    let list = |buffer: &mut [u8]| flistxattr(opened, buffer);
-    let get = |name: &[u8], buffer: &mut [u8]| fgetxattr(opened, OsStr::from_bytes(name), buffer);
-    let xattrs = collect_xattrs(list, get).map_err(unreadable(path))?;
+    let xattrs = collect_open_xattrs(opened.as_fd()).map_err(unreadable(path))?;
     Ok(NodeMetadata { xattrs, flags, ..status.metadata.clone() })
 }
 
@@ -257,6 +255,18 @@ pub(super) fn read_xattrs(path: &Path, links: Links) -> Result<Vec<(ByteString, 
         Links::Themselves => lgetxattr(path, OsStr::from_bytes(name), buffer),
         Links::Followed => getxattr(path, OsStr::from_bytes(name), buffer),
     };
+    collect_xattrs(list, get)
+}
+
+/// The same of an open file or directory.
+///
+/// # Errors
+/// As [`read_xattrs`].
+pub(super) fn collect_open_xattrs(
+    opened: BorrowedFd<'_>,
+) -> Result<Vec<(ByteString, String)>, Errno> {
+    let list = |buffer: &mut [u8]| flistxattr(opened, buffer);
+    let get = |name: &[u8], buffer: &mut [u8]| fgetxattr(opened, OsStr::from_bytes(name), buffer);
     collect_xattrs(list, get)
 }
 

@@ -3,10 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use super::changes::pairs;
+use super::manifest::path_order;
+use super::pairs::Sources;
 use super::runs::RunRecord;
-use super::{RunInformation, RunState, SnapshotError, SnapshotStore, Step};
+use super::steps::{Item, Steps};
+use super::{RunInformation, RunState, SnapshotError, SnapshotStore};
 use crate::system::ByteString;
+
+/// Whether paths that come in their order are of concern.
+type Concern<'a> = dyn FnMut(&ByteString) -> Result<bool, SnapshotError> + 'a;
 
 impl SnapshotStore {
     /// The later runs in effect that changed any of the paths of these steps, the latest first.
@@ -16,9 +21,8 @@ impl SnapshotStore {
     pub(super) fn overlapping(
         &self,
         run: &RunInformation,
-        steps: &[Step],
+        steps: &Steps,
     ) -> Result<Vec<String>, SnapshotError> {
-        let paths: BTreeSet<&ByteString> = steps.iter().map(|step| &step.path).collect();
         let all = self.runs.all()?;
         let undone = |id: &str| {
             all.iter()
@@ -34,31 +38,67 @@ impl SnapshotStore {
             let cancels_out = other.undo_of.as_deref().is_some_and(|original| {
                 original == run.id || undone(original).is_some_and(|pair| pair.came_after(run))
             });
-            if other.came_after(run)
-                && other.is_in_effect()
-                && !cancels_out
-                && self.changed(record, &|path| paths.contains(path))?
-            {
+            if !other.came_after(run) || !other.is_in_effect() || cancels_out {
+                continue;
+            }
+            let is_step = |item: &Result<Item, _>| item.as_ref().map_or(true, Item::is_step);
+            let mut items = steps.items().filter(is_step);
+            let mut next = items.next().transpose()?;
+            let mut concerns = |path: &ByteString| {
+                while let Some(item) = &next {
+                    match path_order(item.step.path.as_bytes(), path.as_bytes()) {
+                        std::cmp::Ordering::Less => next = items.next().transpose()?,
+                        order => return Ok(order.is_eq()),
+                    }
+                }
+                Ok(false)
+            };
+            if self.changed(record, &mut concerns)? {
                 overlapping.push(other.id.clone());
             }
         }
         Ok(overlapping)
     }
 
-    /// Whether a run changed any of the paths that concern somebody; where its end was not seen,
-    /// whether it could have.
+    /// Whether a run changed any of the paths that concern somebody, who is asked about them in
+    /// their order; where its end was not seen, whether it could have.
     ///
     /// # Errors
     /// Those of reading the store.
     pub(super) fn changed(
         &self,
         record: &RunRecord,
-        concerns: &dyn Fn(&ByteString) -> bool,
+        concerns: &mut Concern<'_>,
     ) -> Result<bool, SnapshotError> {
-        let before = self.runs.before(record)?;
-        let Some(after) = self.runs.after(record)? else {
-            return Ok(before.entries.iter().any(|entry| concerns(&entry.path)));
+        let Some(changes) = self.runs.changes_file(record)? else {
+            for entry in self.runs.before_file(record)?.entries() {
+                if concerns(&entry?.path)? {
+                    return Ok(true);
+                }
+            }
+            return Ok(false);
         };
-        Ok(pairs(&before, &after).iter().any(|pair| pair.is_change() && concerns(pair.path)))
+        // A directory stands among the changes also where only its time has moved, which is none.
+        let mut directories = BTreeSet::new();
+        for entry in changes.entries() {
+            let entry = entry?;
+            if concerns(&entry.path)? {
+                if !entry.node.is_directory() {
+                    return Ok(true);
+                }
+                directories.insert(entry.path);
+            }
+        }
+        if directories.is_empty() {
+            return Ok(false);
+        }
+        let before = self.runs.before_file(record)?;
+        for pair in (Sources { before, changes: Some(changes), found: None }).pairs() {
+            let pair = pair?;
+            if directories.contains(&pair.path) && pair.is_change() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

@@ -1,13 +1,31 @@
 //! What an undo would do, for people to agree to and for the undo to hold on to.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::manifest::path_order;
-use super::{Entry, Node, Role, RunInformation, SnapshotError};
+use super::pairs::is_below;
+use super::steps::{Doing, How, Item, Steps};
+use super::{Node, Role, RunInformation, SnapshotError};
 use crate::system::ByteString;
+
+/// How far an undo is to go.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct UndoOptions {
+    /// Whether it also restores what was changed since, and goes behind later runs.
+    pub force: bool,
+    /// The paths that alone go back, each with what lies below it: absolute. Empty: all that the run
+    /// changed.
+    pub only: Vec<PathBuf>,
+}
+
+impl UndoOptions {
+    /// Whether a path is to go back.
+    pub(super) fn cover(&self, path: &ByteString) -> bool {
+        let path = path.as_path();
+        self.only.is_empty() || self.only.iter().any(|only| path.starts_with(only))
+    }
+}
 
 /// One path that goes back.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -20,6 +38,9 @@ pub struct Step {
     pub before: Node,
     /// For a directory that goes: it stays where it holds something that the run did not make.
     pub only_if_empty: bool,
+    /// How its name comes to the inode that it is to have.
+    #[serde(skip)]
+    pub(super) how: How,
 }
 
 /// What a step does.
@@ -43,7 +64,7 @@ impl Step {
             StepKind::Remove
         } else if self.now.is_absent() {
             StepKind::Create
-        } else if self.now.same_content(&self.before) {
+        } else if self.now.same_content(&self.before) && self.how == How::Plain {
             StepKind::Metadata
         } else {
             StepKind::Replace
@@ -61,15 +82,15 @@ pub struct Conflict {
 }
 
 /// What an undo would do.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct UndoPlan {
     /// The run that is to be undone.
     pub run: RunInformation,
     /// What goes back, sorted by path.
-    pub steps: Vec<Step>,
+    pub steps: Steps,
     /// How many of the paths that the command changed are as they were before already.
     pub already_before: u64,
-    /// What was changed since.
+    /// What was changed since, or is lost in the store.
     pub conflicts: Vec<Conflict>,
     /// What cannot be brought back, a sentence each.
     pub not_restorable: Vec<String>,
@@ -80,39 +101,45 @@ pub struct UndoPlan {
     pub after_unknown: bool,
     /// The undo that was interrupted and will be finished.
     pub resumes: Option<String>,
-    /// Directories whose modification times go back, with what they were.
-    #[serde(skip)]
-    pub(super) directory_times: Vec<Entry>,
+    /// How many paths stay as they are only because they were not asked for: while there are any, the
+    /// run is not undone.
+    pub left_out: u64,
 }
 
 impl UndoPlan {
     /// The first path on which another plan for the same run does not agree: what it found there is
     /// something else.
-    pub(super) fn differs_from<'a>(&'a self, other: &'a UndoPlan) -> Option<&'a Path> {
-        let steps = |plan: &'a UndoPlan| {
-            let conflicts = plan.conflicts.iter().map(|conflict| (&conflict.step, true));
-            let mut all: Vec<_> =
-                plan.steps.iter().map(|step| (step, false)).chain(conflicts).collect();
-            all.sort_by(|one, two| path_order(one.0.path.as_bytes(), two.0.path.as_bytes()));
-            all
-        };
-        let (mine, others) = (steps(self), steps(other));
-        for (index, (step, conflicting)) in mine.iter().enumerate() {
-            let same = others.get(index).is_some_and(|(other, also)| {
-                step.path == other.path && conflicting == also && step.now.same_state(&other.now)
-            });
-            if !same {
-                return Some(step.path.as_path());
+    ///
+    /// # Errors
+    /// Those of reading the steps.
+    pub(super) fn differs_from(&self, other: &UndoPlan) -> Result<Option<PathBuf>, SnapshotError> {
+        let mut others = other.steps.items();
+        let mut mine = self.steps.items();
+        let is_step =
+            |item: &Result<Item, SnapshotError>| item.as_ref().map_or(true, Item::is_step);
+        loop {
+            let one = mine.find(is_step).transpose()?;
+            let two = others.find(is_step).transpose()?;
+            let differs = match (&one, &two) {
+                (None, None) => return Ok(None),
+                (Some(one), Some(two)) => {
+                    one.step.path != two.step.path
+                        || (one.doing == Doing::Go) != (two.doing == Doing::Go)
+                        || !one.step.now.same_state(&two.step.now)
+                }
+                _ => true,
+            };
+            if differs {
+                return Ok(one.or(two).map(|item| item.step.path.as_path().to_owned()));
             }
         }
-        others.get(mine.len()).map(|(step, _)| step.path.as_path())
     }
 
     /// Refuses what only an undo by force may do.
     ///
     /// # Errors
     /// [`SnapshotError::Overlapping`], [`SnapshotError::Conflicts`].
-    pub(super) fn refuse_what_needs_force(&self) -> Result<(), SnapshotError> {
+    pub fn refuse_what_needs_force(&self) -> Result<(), SnapshotError> {
         let id = self.run.id.clone();
         if !self.later_runs.is_empty() {
             return Err(SnapshotError::Overlapping { id, first: self.later_runs.clone() });
@@ -123,12 +150,9 @@ impl UndoPlan {
         Ok(())
     }
 
-    /// The steps and, for an undo by force, what it does about the conflicts, sorted by path.
-    pub(super) fn all_steps(&self) -> Vec<Step> {
-        let conflicting = self.conflicts.iter().map(|conflict| conflict.step.clone());
-        let mut steps: Vec<Step> = self.steps.iter().cloned().chain(conflicting).collect();
-        steps.sort_by(|one, two| path_order(one.path.as_bytes(), two.path.as_bytes()));
-        steps
+    /// How many steps there are, those that only force takes among them.
+    pub(super) fn number(&self) -> usize {
+        self.steps.len() + self.conflicts.len()
     }
 
     /// Whether there is nothing to do.
@@ -137,21 +161,58 @@ impl UndoPlan {
     }
 }
 
-/// What an undo run records as its *before*: the steps' paths, and the directories that hold them.
-pub(super) fn recorded_paths(steps: &[Step], times: &[Entry]) -> Vec<(ByteString, Role)> {
-    let mut paths: BTreeMap<ByteString, Role> = BTreeMap::new();
-    for parent in steps.iter().filter_map(|step| step.path.as_path().parent()) {
-        for ancestor in parent.ancestors().filter(|ancestor| ancestor.parent().is_some()) {
-            paths.insert(ByteString::from(ancestor), Role::Context);
+/// The ancestors of paths that come in order, each once.
+#[derive(Default)]
+pub(super) struct Ancestors {
+    told: Vec<ByteString>,
+}
+
+impl Ancestors {
+    /// The directories on the way to a path that were not told yet, from the top down; the root
+    /// directory is none of them.
+    pub(super) fn new_to(&mut self, path: &ByteString) -> Vec<ByteString> {
+        while self.told.last().is_some_and(|last| !is_below(path, last)) {
+            self.told.pop();
         }
+        let known = self.told.last().map_or(0, |last| last.as_bytes().len());
+        let mut new: Vec<ByteString> = path
+            .as_path()
+            .ancestors()
+            .skip(1)
+            .filter(|ancestor| ancestor.parent().is_some())
+            .map(ByteString::from)
+            .take_while(|ancestor| ancestor.as_bytes().len() > known)
+            .collect();
+        new.reverse();
+        self.told.extend(new.iter().cloned());
+        new
     }
-    for entry in times {
-        paths.insert(entry.path.clone(), entry.role);
-    }
-    for step in steps {
-        paths.insert(step.path.clone(), Role::Selected);
-    }
-    let mut paths: Vec<_> = paths.into_iter().collect();
-    paths.sort_by(|one, two| path_order(one.0.as_bytes(), two.0.as_bytes()));
-    paths
+}
+
+/// What an undo run records as its *before*, in order: the steps' paths with what the plan found
+/// there, and the directories that hold them.
+pub(super) fn recorded(
+    steps: &Steps,
+) -> impl Iterator<Item = Result<(ByteString, Role, Option<Node>), SnapshotError>> + '_ {
+    let mut ancestors = Ancestors::default();
+    steps.items().flat_map(move |item| {
+        let item = match item {
+            Ok(item) => item,
+            Err(error) => return vec![Err(error)],
+        };
+        let path = item.step.path;
+        let mut all: Vec<_> = ancestors
+            .new_to(&path)
+            .into_iter()
+            .map(|ancestor| Ok((ancestor, Role::Context, None)))
+            .collect();
+        let role = match item.doing {
+            Doing::Way { .. } => item.role,
+            Doing::Go | Doing::Against(_) | Doing::Name => Role::Selected,
+        };
+        // A directory that holds others comes by again as their ancestor.
+        ancestors.told.push(path.clone());
+        all.push(Ok((path, role, Some(item.step.now))));
+        all
+    })
 }

@@ -2,7 +2,9 @@
 //! its first character, too, what it is.
 
 use super::words::{Changed, Names, changed};
-use super::{Change, ContentChange, DiffLineKind, Manifest, Node, Step, StepKind, UndoPlan};
+use super::{
+    Change, ContentChange, DiffLineKind, Manifest, Node, SnapshotError, Step, StepKind, UndoPlan,
+};
 use crate::system::text::{counted, visible, visible_argument};
 use crate::system::{Colour, Paint};
 
@@ -143,10 +145,20 @@ fn bytes(node: &Node) -> u64 {
 }
 
 /// An undo plan, as lines: what goes back, what speaks against it, what cannot be brought back.
-pub fn plan_lines(plan: &UndoPlan, colour: Colour) -> Vec<String> {
+///
+/// # Errors
+/// Each: those of reading the steps.
+pub fn plan_lines(
+    plan: &UndoPlan,
+    colour: Colour,
+) -> impl Iterator<Item = Result<String, SnapshotError>> + '_ {
     let names = Names::default();
-    let steps = plan.steps.iter().map(|step| step_line(step, &names, colour));
-    let mut lines: Vec<String> = steps.collect();
+    let steps = plan.steps.iter().map(move |step| Ok(step_line(&step?, &names, colour)));
+    steps.chain(what_else(plan, colour).into_iter().map(Ok))
+}
+
+fn what_else(plan: &UndoPlan, colour: Colour) -> Vec<String> {
+    let mut lines = Vec::new();
     for conflict in &plan.conflicts {
         let path = visible_argument(conflict.step.path.as_bytes());
         let line = format!("! {path}: {}", conflict.reason);
@@ -159,6 +171,10 @@ pub fn plan_lines(plan: &UndoPlan, colour: Colour) -> Vec<String> {
     if !plan.later_runs.is_empty() {
         let order = plan.later_runs.join(", ");
         lines.push(format!("later runs changed the same paths; to be undone first: {order}"));
+    }
+    if plan.left_out > 0 {
+        let left = counted(plan.left_out, "path");
+        lines.push(format!("{left} that the command changed are left as they are: not asked for"));
     }
     if plan.already_before > 0 {
         lines.push(format!("{} paths are as they were already", plan.already_before));
@@ -176,6 +192,9 @@ fn step_line(step: &Step, names: &Names, colour: Colour) -> String {
         StepKind::Replace if step.now.kind() != step.before.kind() => {
             let (now, before) = (step.now.kind(), step.before.kind());
             (format!("~ {path}: put the {before} back in place of the {now}"), Paint::Caution)
+        }
+        StepKind::Replace if step.now.same_content(&step.before) => {
+            (format!("~ {path}: restore which names are one file"), Paint::Caution)
         }
         StepKind::Replace => (format!("~ {path}: restore the content"), Paint::Caution),
         StepKind::Metadata => {

@@ -109,7 +109,7 @@ impl SnapshotStore {
             if run.is_in_effect()
                 && run.undo_of.is_none()
                 && counts(&run)
-                && self.changed(&self.runs.record(&parse(&run.id)?)?, &|_| true)?
+                && self.changed(&self.runs.record(&parse(&run.id)?)?, &mut |_| Ok(true))?
             {
                 return Ok(run);
             }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::error::shown;
 use super::{
     Captured, Change, ContentChange, Manifest, Node, NodeMetadata, RunInformation, Selection,
-    SnapshotError, SnapshotStore, UndoPlan,
+    SnapshotError, SnapshotStore, Step, UndoPlan,
 };
 use crate::review::RequestId;
 use crate::system::{ByteString, Sight};
@@ -155,21 +155,25 @@ impl Known {
     }
 
     /// A plan with the steps that they may know of. It is for showing: the undo takes the whole one.
-    pub fn plan(&self, plan: &UndoPlan) -> UndoPlan {
+    ///
+    /// # Errors
+    /// Those of reading and writing the steps.
+    pub fn plan(&self, plan: &UndoPlan) -> Result<UndoPlan, SnapshotError> {
         let mut plan = plan.clone();
         if !self.is_all() {
-            plan.steps.retain(|step| self.name(step.path.as_path()));
             plan.conflicts.retain(|conflict| self.name(conflict.step.path.as_path()));
-            let conflicting = plan.conflicts.iter_mut().map(|conflict| &mut conflict.step);
-            for step in plan.steps.iter_mut().chain(conflicting) {
+            let without = |step: &mut Step| {
                 self.without_attributes_of_either(&mut step.now, &mut step.before);
-            }
+            };
+            plan.conflicts.iter_mut().for_each(|conflict| without(&mut conflict.step));
+            plan.steps = plan.steps.only(&|path| self.name(path.as_path()), &without)?;
             plan.not_restorable = self.sentences(plan.not_restorable);
             if !self.paths.iter().all(|path| self.name(path.as_path())) {
                 plan.already_before = 0;
+                plan.left_out = 0;
             }
         }
-        plan
+        Ok(plan)
     }
 
     /// Sentences that each begin with a path: those about others are one.
@@ -220,7 +224,12 @@ impl Known {
     /// # Errors
     /// Where it cannot be represented as JSON.
     pub fn plan_json(&self, plan: &UndoPlan) -> Result<Value, serde_json::Error> {
-        let steps = plan.steps.iter().enumerate().map(|(at, step)| (format!("/steps/{at}"), step));
+        if self.is_all() {
+            return serde_json::to_value(plan);
+        }
+        let steps: Vec<Step> =
+            plan.steps.iter().collect::<Result<_, _>>().map_err(serde::ser::Error::custom)?;
+        let steps = steps.iter().enumerate().map(|(at, step)| (format!("/steps/{at}"), step));
         let conflicts = plan.conflicts.iter().enumerate();
         let conflicts =
             conflicts.map(|(at, conflict)| (format!("/conflicts/{at}/step"), &conflict.step));
@@ -304,7 +313,7 @@ impl SnapshotError {
             | Self::TooLarge { path, .. }
             | Self::PlanChanged { path, .. }
             | Self::Stopped { path, .. }
-            | Self::ContentLost { path, .. }
+            | Self::Unprepared { path, .. }
             | Self::Unrecordable { path, .. } => !seen(path),
             Self::Conflicts { conflicts, .. } => {
                 !conflicts.iter().any(|conflict| seen(conflict.step.path.as_path()))

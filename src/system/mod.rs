@@ -16,6 +16,7 @@ mod host;
 pub mod identity;
 pub mod installation;
 pub mod kernel;
+pub mod lease;
 mod members;
 pub mod mounts;
 pub mod pam;

@@ -106,25 +106,6 @@ impl Objects {
         Ok(freed)
     }
 
-    /// How many bytes the content takes, without what clones share with files.
-    ///
-    /// # Errors
-    /// [`SnapshotError::Read`].
-    pub(in crate::snapshot) fn size(&self) -> Result<u64, SnapshotError> {
-        let mut bytes = 0_u64;
-        for directory in ["packs", "big"].map(|name| self.store.join(name)) {
-            for file in names(&directory)? {
-                // A clone with a second name has that with more names than one.
-                let found = std::fs::metadata(directory.join(&file));
-                let own = |found: &std::fs::Metadata| found.nlink() == 1;
-                if Digest::from_hex(&file).is_some() {
-                    bytes += found.ok().filter(own).map_or(0, |found| found.len());
-                }
-            }
-        }
-        Ok(bytes)
-    }
-
     /// Copies what is live of the packs that are to be removed into new ones, and returns their names.
     fn rescue(
         &self,

@@ -5,10 +5,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::super::observe::{Links, read_xattrs};
+use super::super::observe::{FLAGS, Links, read_xattrs};
 use super::super::{
     Affected, AffectedOperand, CaptureLimits, Captured, RunInformation, RunState, SnapshotError,
-    SnapshotStore, Undone,
+    SnapshotStore, UndoOptions, UndoPlan, Undone,
 };
 use crate::review::RequestId;
 use crate::system::{Directories, Moment, Scope};
@@ -21,7 +21,7 @@ pub(super) struct Fixture {
 }
 
 /// Everything that can be seen of a path: kind and mode, owner, content or target, modification
-/// time, extended attributes.
+/// time, and in words extended attributes, inode flags, holes and the first of its other names.
 pub(super) type Seen = BTreeMap<PathBuf, (u32, (u32, u32), Vec<u8>, (i64, i64), String)>;
 
 impl Fixture {
@@ -87,8 +87,24 @@ impl Fixture {
     }
 
     pub(super) fn undo(&self, id: &RequestId, force: bool) -> Result<Undone, SnapshotError> {
-        let plan = self.store.plan(id)?;
-        self.store.undo(&plan, information(), force, &mut |_| {})
+        self.undo_with(id, &UndoOptions { force, only: Vec::new() })
+    }
+
+    pub(super) fn undo_with(
+        &self,
+        id: &RequestId,
+        options: &UndoOptions,
+    ) -> Result<Undone, SnapshotError> {
+        let plan = self.store.plan(id, options)?;
+        self.store.undo(&plan, information(), options, &mut |_| {})
+    }
+
+    pub(super) fn undo_as(
+        &self,
+        plan: &UndoPlan,
+        options: &UndoOptions,
+    ) -> Result<Undone, SnapshotError> {
+        self.store.undo(plan, information(), options, &mut |_| {})
     }
 
     /// Undoes without force, and expects that everything could be restored.
@@ -98,11 +114,83 @@ impl Fixture {
         undone
     }
 
+    /// Changes a byte of this content wherever the store keeps it.
+    pub(super) fn damage_content(&self, content: &[u8]) {
+        let mut damaged = 0;
+        let mut directories = vec![self.store.directory().to_owned()];
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    directories.push(path);
+                    continue;
+                }
+                let mut bytes = std::fs::read(&path).unwrap();
+                if let Some(at) = bytes.windows(content.len()).position(|it| it == content) {
+                    bytes[at] ^= 1;
+                    std::fs::write(&path, bytes).unwrap();
+                    damaged += 1;
+                }
+            }
+        }
+        assert!(damaged > 0, "the store keeps it");
+    }
+
     pub(super) fn seen(&self) -> Seen {
         let mut seen = Seen::new();
-        see(&self.work, &mut seen);
+        let mut names = BTreeMap::new();
+        see(&self.work, &mut seen, &mut names);
+        for names in names.values_mut() {
+            names.sort();
+            for name in names.iter() {
+                seen.get_mut(name).unwrap().4.push_str(&format!(" one with {:?}", names[0]));
+            }
+        }
         seen
     }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        // What is immutable could not be removed.
+        unlock(&self.work);
+    }
+}
+
+fn unlock(path: &Path) {
+    let _ = set_flags(path, 0);
+    let below = std::fs::read_dir(path).ok().into_iter().flatten().flatten();
+    for entry in below.filter(|entry| !entry.path().is_symlink()) {
+        unlock(&entry.path());
+    }
+}
+
+/// Sets the inode flags of a file or directory.
+pub(super) fn set_flags(path: &Path, flags: u32) -> std::io::Result<()> {
+    let opened = open(path)?;
+    let present = rustix::fs::ioctl_getflags(&opened)?.bits() & !FLAGS;
+    let flags = rustix::fs::IFlags::from_bits_retain(present | flags);
+    Ok(rustix::fs::ioctl_setflags(&opened, flags)?)
+}
+
+fn open(path: &Path) -> std::io::Result<std::fs::File> {
+    if !path.symlink_metadata().is_ok_and(|it| it.is_file() || it.is_dir()) {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    }
+    std::fs::File::open(path)
+}
+
+/// What chattr(1) says of a file or directory, and where it has data.
+fn flags_and_data(path: &Path) -> String {
+    let Ok(opened) = open(path) else { return String::new() };
+    let flags = rustix::fs::ioctl_getflags(&opened).map(|flags| flags.bits() & FLAGS);
+    let mut data = Vec::new();
+    let mut at = 0;
+    while let Ok(start) = rustix::fs::seek(&opened, rustix::fs::SeekFrom::Data(at)) {
+        at = rustix::fs::seek(&opened, rustix::fs::SeekFrom::Hole(start)).unwrap();
+        data.push((start, at));
+    }
+    format!("{flags:x?} {data:?}")
 }
 
 pub(super) fn information() -> RunInformation {
@@ -134,7 +222,9 @@ fn later_moment() -> Moment {
     Moment::now().plus(std::time::Duration::from_millis(step))
 }
 
-fn see(path: &Path, seen: &mut Seen) {
+type Names = BTreeMap<(u64, u64), Vec<PathBuf>>;
+
+fn see(path: &Path, seen: &mut Seen, names: &mut Names) {
     let metadata = path.symlink_metadata().unwrap();
     let content = if metadata.is_symlink() {
         std::fs::read_link(path).unwrap().as_os_str().as_bytes().to_vec()
@@ -150,12 +240,15 @@ fn see(path: &Path, seen: &mut Seen) {
             (metadata.uid(), metadata.gid()),
             content,
             (metadata.mtime(), metadata.mtime_nsec()),
-            format!("{:?}", read_xattrs(path, Links::Themselves).unwrap()),
+            format!("{:?} {}", read_xattrs(path, Links::Themselves).unwrap(), flags_and_data(path)),
         ),
     );
+    if !metadata.is_dir() && metadata.nlink() > 1 {
+        names.entry((metadata.dev(), metadata.ino())).or_default().push(path.to_owned());
+    }
     if metadata.is_dir() {
         for entry in std::fs::read_dir(path).unwrap() {
-            see(&entry.unwrap().path(), seen);
+            see(&entry.unwrap().path(), seen, names);
         }
     }
 }

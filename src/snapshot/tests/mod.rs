@@ -2,7 +2,9 @@
 
 mod capture;
 mod conflicts;
+mod exact;
 mod fixture;
+mod killed;
 mod mounts;
 mod property;
 mod store;
