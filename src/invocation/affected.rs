@@ -30,11 +30,19 @@ const KEEP_NOTHING: [&str; 8] = [
     "/dev/pts",
 ];
 
+/// The command word of what a shell does itself: its redirections.
+pub(super) const SHELL_ITSELF: &[u8] = b"(the shell)";
+
+/// Directories that hold most of a machine, or no files at all.
+const TOO_WIDE: [&str; 8] = ["/", "/usr", "/var", "/home", "/proc", "/sys", "/dev", "/run"];
+
 /// What a command's operands say about the files that it can change.
 #[derive(Default, Debug)]
 pub struct AffectedFiles {
     /// The files that it can change.
     pub operands: Vec<AffectedOperand>,
+    /// Absolute patterns: it can change what matches, and make more of it.
+    pub patterns: Vec<String>,
     /// Which other files it may change, for all that is known, a sentence each: settled where it
     /// cannot write any others.
     pub doubts: Vec<String>,
@@ -49,10 +57,10 @@ impl Invocation {
     /// and for those that are not known, what it leads to is captured too.
     pub fn affected_files(&self) -> AffectedFiles {
         let mut affected = AffectedFiles::default();
-        for command in &self.reading.commands {
+        for command in self.reading.commands.iter().chain(&self.reading.inner) {
             affected.add(command);
         }
-        for fragment in &self.reading.dynamic {
+        for fragment in &self.reading.doubts {
             affected.doubt(format!(
                 "what {} changes is not known beforehand: {}",
                 visible_argument(fragment.fragment.as_bytes()),
@@ -67,7 +75,7 @@ impl Reading {
     /// What one of its commands does that is no change of a file of this host, where one is known to:
     /// by its program and arguments alone.
     pub fn goes_beyond_files(&self) -> Option<&'static str> {
-        self.commands.iter().find_map(|command| {
+        self.commands.iter().chain(&self.inner).find_map(|command| {
             names::beyond(&command.names)
                 .find(|entry| !entry.only_looks(&command.arguments))
                 .map(|entry| entry.sentence)
@@ -78,14 +86,21 @@ impl Reading {
 impl AffectedFiles {
     /// Whether the command changes nothing, as far as hitl knows.
     pub fn is_nothing(&self) -> bool {
-        self.operands.is_empty() && self.doubts.is_empty() && self.beyond.is_empty()
+        self.operands.is_empty()
+            && self.patterns.is_empty()
+            && self.doubts.is_empty()
+            && self.beyond.is_empty()
     }
 
     fn add(&mut self, command: &CommandReading) {
         let programs = names::known(&command.names, &command.arguments);
+        let is_shell_itself = command.names.typed.as_bytes() == SHELL_ITSELF;
         // With several names to go by, the one that writes through links counts.
         let through_links = programs.is_empty() || programs.iter().any(|p| p.through_links);
         for operand in &command.operands {
+            if command.wraps && operand.access == Access::Unknown {
+                continue;
+            }
             self.add_operand(operand, through_links);
         }
         let shown = || visible_argument(command.names.typed.as_bytes());
@@ -94,7 +109,7 @@ impl AffectedFiles {
         for entry in beyond.filter(|entry| !entry.only_looks(&command.arguments)) {
             self.goes_beyond(entry.sentence.to_owned());
         }
-        if !is_known {
+        if !is_known && !is_shell_itself && !command.wraps {
             self.doubt(format!(
                 "hitl does not know which files {} writes: only those that its arguments name are \
                  captured",
@@ -121,6 +136,7 @@ impl AffectedFiles {
         }
         let tree = match operand.access {
             Access::WritesTree => true,
+            Access::WritesMatching => return self.put_pattern(operand),
             Access::Unknown if operand.path.is_dir() => {
                 self.doubt(format!(
                     "{} is a directory, and hitl does not know what the command does in it: it \
@@ -175,11 +191,40 @@ impl AffectedFiles {
         false
     }
 
+    fn put_pattern(&mut self, operand: &PathOperand) {
+        for path in [&operand.path, &operand.real] {
+            let pattern = path.to_str().filter(|pattern| is_pattern(pattern));
+            match pattern {
+                Some(pattern) if self.patterns.iter().any(|known| known == pattern) => {}
+                Some(pattern) => self.patterns.push(pattern.to_owned()),
+                None => self.doubt(format!(
+                    "files that match {} are not captured: hitl cannot use it as a pattern",
+                    visible_argument(operand.text.as_bytes())
+                )),
+            }
+        }
+    }
+
     fn put(&mut self, path: PathBuf, tree: bool) {
+        let tree = tree && !self.is_too_wide(&path);
         match self.operands.iter_mut().find(|operand| operand.path == path) {
             Some(operand) => operand.tree |= tree,
             None => self.operands.push(AffectedOperand { path, tree }),
         }
+    }
+
+    /// Whether a tree holds so much of a machine that capturing it whole is not even tried.
+    fn is_too_wide(&mut self, tree: &Path) -> bool {
+        let too_wide = TOO_WIDE.iter().any(|wide| tree == Path::new(wide));
+        if too_wide {
+            self.doubt(format!(
+                "the command can write anywhere below {}, which is too much to snapshot as a whole: \
+                 only what it names otherwise is captured; name the directories that matter in \
+                 \"snapshot.paths\" of a rule",
+                tree.display()
+            ));
+        }
+        too_wide
     }
 
     fn doubt(&mut self, sentence: String) {
@@ -198,10 +243,19 @@ impl AffectedFiles {
 
 /// Whether a program that is known by its name lies where anybody could have put it.
 fn is_elsewhere(names: &ExecutableNames) -> bool {
+    // Inside of a shell line, a bare name is taken for the program that stands beside the shell.
+    let has_place = names.typed.as_bytes().contains(&b'/');
+    let named = names.named.first().filter(|_| has_place);
     names
         .real
         .as_ref()
+        .or(named)
         .is_some_and(|real| !WHERE_PROGRAMS_ARE.iter().any(|place| real.starts_with(place)))
+}
+
+/// Whether a snapshot can find files by it.
+fn is_pattern(pattern: &str) -> bool {
+    globset::GlobBuilder::new(pattern).literal_separator(true).build().is_ok()
 }
 
 fn with_real_parent(path: &Path) -> PathBuf {
@@ -214,6 +268,7 @@ fn with_real_parent(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::super::{Asked, resolve};
+    use super::*;
     use crate::system::Scope;
     use std::os::unix::fs::symlink;
 
@@ -265,6 +320,50 @@ mod tests {
             assert_eq!(shown.join(" "), captured, "{line}");
             assert_eq!(affected.doubts.len(), said, "{line}: {affected:?}");
         }
+    }
+
+    fn affected_by(words: &[&str], directory: &Path) -> AffectedFiles {
+        let argv = words.iter().map(|word| (*word).into()).collect();
+        let asked = Asked { argv, directory: Some(directory.to_owned()), ..Asked::default() };
+        let search = ["/usr/bin".into(), "/bin".into()];
+        resolve(asked, &search, Scope::System).unwrap().affected_files()
+    }
+
+    #[test]
+    fn a_tree_that_is_most_of_a_machine_is_said_and_not_tried() {
+        for (words, wide) in [
+            (&["tar", "-xf", "/nowhere.tar", "-C", "/"][..], "/"),
+            (&["chmod", "-R", "a+r", "/usr"], "/usr"),
+            (&["sh", "-c", "cd / && tar -xf x.tar"], "/"),
+        ] {
+            let affected = affected_by(words, Path::new("/tmp"));
+            let trees: Vec<_> = affected.operands.iter().filter(|one| one.tree).collect();
+            assert_eq!(trees, [] as [&AffectedOperand; 0], "{words:?}");
+            let said =
+                |text: &String| text.contains(&format!("anywhere below {wide}, which is too much"));
+            assert_eq!(affected.doubts.iter().filter(|text| said(text)).count(), 1, "{words:?}");
+        }
+        let affected = affected_by(&["rm", "-r", "/etc/absent"], Path::new("/tmp"));
+        assert!(affected.doubts.is_empty() && affected.operands.iter().all(|one| one.tree));
+    }
+
+    #[test]
+    fn of_a_shell_line_only_what_cannot_be_followed_is_in_doubt() {
+        let temporary = tempfile::tempdir().unwrap();
+        let base = temporary.path().canonicalize().unwrap();
+        std::fs::create_dir(base.join("dir")).unwrap();
+        for (line, doubts) in [
+            ("rm -r dir; echo x >new; cp -r dir *.c /etc/absent/", 0),
+            ("env A=1 timeout 5 rm -r dir", 0),
+            ("rm $x; ./deploy.sh; make", 3),
+            ("rm [x", 1),
+        ] {
+            let affected = affected_by(&["sh", "-c", line], &base);
+            assert_eq!(affected.doubts.len(), doubts, "{line}: {:?}", affected.doubts);
+        }
+        let affected = affected_by(&["sh", "-c", "rm dir/*.c"], &base);
+        assert_eq!(affected.patterns, [format!("{}/dir/*.c", base.display())]);
+        assert!(affected.operands.is_empty(), "{affected:?}");
     }
 
     #[test]

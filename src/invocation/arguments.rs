@@ -3,21 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::findings::Findings;
 use super::getopt::{Cutting, Piece, cut};
 use super::grammar::{Effect, Leading, Operands, Program, Syntax};
-use super::{Access, DynamicFragment, PathLookup, PathOperand, paths, special};
+use super::{Access, PathLookup, git, special};
 use crate::system::ByteString;
-
-/// What a command line says.
-pub(super) struct Findings<'a> {
-    /// The arguments that are paths, in their order.
-    pub(super) operands: Vec<PathOperand>,
-    /// What cannot be judged.
-    pub(super) dynamic: Vec<DynamicFragment>,
-    /// The working directory at this point of the line (`tar -C` changes it).
-    base: PathBuf,
-    paths: &'a dyn PathLookup,
-}
 
 /// Reads the arguments of a program that is known.
 pub(super) fn read_known<'a>(
@@ -30,120 +20,22 @@ pub(super) fn read_known<'a>(
     match program.syntax {
         Syntax::KeyValue => special::key_value(arguments, &mut findings),
         Syntax::Find => special::find(arguments, &mut findings),
-        Syntax::Git => special::git(program, arguments, &mut findings),
+        Syntax::Git => git::git(program, arguments, &mut findings),
+        Syntax::WorkCopy(marker) => git::work_copy(program, marker, arguments, &mut findings),
+        Syntax::Ar => special::ar(arguments, &mut findings),
+        Syntax::Names => special::names(program, arguments, &mut findings),
+        Syntax::LongWithOneDash => special::long_with_one_dash(program, arguments, &mut findings),
+        Syntax::Subcommands(read) => read(program, arguments, &mut findings),
         syntax => {
             let cutting = Cutting {
                 options_first: matches!(syntax, Syntax::OptionsFirst | Syntax::Script),
-                bundled: syntax == Syntax::Bundled,
+                bundled: matches!(syntax, Syntax::Bundled),
             };
             let pieces = cut(arguments, program.options, cutting);
             Reader::new(program, &mut findings).read(&pieces);
         }
     }
-    for path in program.also_writes {
-        findings.push(path.as_bytes(), Access::Writes);
-    }
     findings
-}
-
-/// Reads the arguments of a program that is not known: everything that can be a path is one.
-pub(super) fn read_unknown<'a>(
-    arguments: &[ByteString],
-    directory: &Path,
-    lookup: &'a dyn PathLookup,
-) -> Findings<'a> {
-    let mut findings = Findings::new(directory, lookup);
-    let mut only_operands = false;
-    for argument in arguments.iter().map(ByteString::as_bytes) {
-        let value = argument.iter().position(|byte| *byte == b'=').map(|at| at + 1);
-        let value = value.and_then(|at| argument.get(at..)).unwrap_or_default();
-        match argument {
-            _ if only_operands => findings.push(argument, Access::Unknown),
-            b"--" => only_operands = true,
-            [b'-', b'-', ..] if !value.is_empty() => findings.push(value, Access::Unknown),
-            [b'-', b'-', ..] => {}
-            // `-ofile=x`, and `-o/path`, where the value can only be a path.
-            [b'-', _, attached @ ..] => {
-                if !value.is_empty() {
-                    findings.push(value, Access::Unknown);
-                } else if attached.contains(&b'/') {
-                    findings.push(attached, Access::Unknown);
-                }
-            }
-            _ => {
-                findings.push(argument, Access::Unknown);
-                if value.starts_with(b"/") {
-                    findings.push(value, Access::Unknown);
-                }
-            }
-        }
-    }
-    findings
-}
-
-impl<'a> Findings<'a> {
-    fn new(directory: &Path, paths: &'a dyn PathLookup) -> Self {
-        Self { operands: Vec::new(), dynamic: Vec::new(), base: directory.to_owned(), paths }
-    }
-
-    /// Adds an operand. An empty one names nothing.
-    pub(super) fn push(&mut self, text: &[u8], access: Access) {
-        let text = ByteString::from(text.to_vec());
-        if !text.as_bytes().is_empty() {
-            let path = paths::clean(text.as_path(), &self.base);
-            self.push_path(text, path, access);
-        }
-    }
-
-    /// Adds the working directory at this point, with everything below it.
-    pub(super) fn push_directory(&mut self) {
-        let base = self.base.clone();
-        self.push_path(ByteString::from("."), base, Access::WritesTree);
-    }
-
-    /// Moves the working directory.
-    pub(super) fn enter(&mut self, directory: &[u8]) {
-        self.base = paths::clean(ByteString::from(directory.to_vec()).as_path(), &self.base);
-    }
-
-    /// Adds something that cannot be judged.
-    pub(super) fn refuse(&mut self, fragment: &[u8], reason: &str) {
-        self.dynamic.push(DynamicFragment {
-            fragment: ByteString::from(fragment.to_vec()),
-            reason: reason.to_owned(),
-        });
-    }
-
-    /// An operand that goes into a directory under its own last component.
-    fn push_within(&mut self, directory: &[u8], source: &[u8], access: Access) {
-        let text = ByteString::from(directory.to_vec());
-        let source = ByteString::from(source.to_vec());
-        let directory = paths::clean(text.as_path(), &self.base);
-        let from = paths::clean(source.as_path(), &self.base);
-        if let Some(name) = from.file_name() {
-            self.push_path(text, directory.join(name), access);
-        }
-    }
-
-    fn push_path(&mut self, text: ByteString, path: PathBuf, access: Access) {
-        let real = self.paths.real(&path);
-        self.operands.push(PathOperand { text, path, real, access });
-    }
-
-    fn is_directory(&self, text: &[u8]) -> bool {
-        let text = ByteString::from(text.to_vec());
-        text.as_bytes().ends_with(b"/")
-            || self.paths.is_directory(&paths::clean(text.as_path(), &self.base))
-    }
-
-    fn is_standard_input_or_special(&self, text: &[u8]) -> bool {
-        let path = paths::clean(ByteString::from(text.to_vec()).as_path(), &self.base);
-        let behind_a_descriptor = path.starts_with("/dev/stdin")
-            || path.starts_with("/dev/fd")
-            || (path.starts_with("/proc")
-                && path.components().any(|part| part.as_os_str() == "fd"));
-        text == b"-" || behind_a_descriptor || self.paths.is_special(&path)
-    }
 }
 
 /// What the options of one command line add up to.
@@ -153,16 +45,25 @@ struct Reader<'f, 'a> {
     syntax: Syntax,
     flags: Option<&'static str>,
     suffixes: Vec<Vec<u8>>,
+    replaced: &'static [(&'static str, &'static str)],
+    default_prefix: Option<&'static str>,
+    fills_unless_named: bool,
+    also_writes: &'static [&'static str],
+    also_fills: &'static [&'static str],
+    keeps_backups: bool,
+    with_parents: bool,
     operands: Operands,
     leading: bool,
     tree: bool,
     reads_only: bool,
     writes_archive: bool,
     fills_directory: bool,
-    operand_is_code: Option<&'static str>,
+    operand_is_code: Option<(&'static str, bool)>,
     prints: bool,
+    not_into: bool,
     into: Option<Vec<u8>>,
     archives: Vec<Vec<u8>>,
+    named_by_options: Vec<Vec<u8>>,
 }
 
 impl<'f, 'a> Reader<'f, 'a> {
@@ -173,6 +74,13 @@ impl<'f, 'a> Reader<'f, 'a> {
             syntax: program.syntax,
             flags: program.flags,
             suffixes: program.suffixes.iter().map(|suffix| suffix.as_bytes().to_vec()).collect(),
+            replaced: program.replaced,
+            default_prefix: program.default_prefix,
+            fills_unless_named: program.fills_unless_named,
+            also_writes: program.also_writes,
+            also_fills: program.also_fills,
+            keeps_backups: false,
+            with_parents: false,
             operands: program.operands,
             leading: true,
             tree: false,
@@ -181,8 +89,10 @@ impl<'f, 'a> Reader<'f, 'a> {
             fills_directory: program.fills_directory,
             operand_is_code: None,
             prints: false,
+            not_into: false,
             into: None,
             archives: Vec::new(),
+            named_by_options: Vec::new(),
         }
     }
 
@@ -196,7 +106,7 @@ impl<'f, 'a> Reader<'f, 'a> {
                         self.apply(*effect, option.short, value);
                     }
                 }
-                Piece::Operand(text @ [b'+', ..]) if self.syntax == Syntax::PlusCommand => {
+                Piece::Operand(text @ [b'+', ..]) if matches!(self.syntax, Syntax::PlusCommand) => {
                     // `+12` and `+/pattern` only place the cursor.
                     let places = |byte: &u8| byte.is_ascii_digit();
                     let rest = text.get(1..).unwrap_or_default();
@@ -226,8 +136,33 @@ impl<'f, 'a> Reader<'f, 'a> {
                 self.findings.push(text, access);
                 // Another place was named for what is written.
                 self.fills_directory &= access != Access::WritesTree;
+                self.fills_unless_named &= access == Access::Reads;
+                if access == Access::WritesMatching {
+                    self.default_prefix = None;
+                }
+            }
+            Effect::Also(places) => {
+                for place in places {
+                    self.findings.push_place(Path::new(place), Access::WritesTree);
+                }
+            }
+            Effect::When(wanted, effects) => {
+                if text == wanted.as_bytes() {
+                    for effect in effects {
+                        self.apply(*effect, letter, value);
+                    }
+                }
+            }
+            Effect::Suffix(suffix) => self.suffixes.push(suffix.as_bytes().to_vec()),
+            Effect::KeepsBackups => self.keeps_backups = true,
+            Effect::WithParents => self.with_parents = true,
+            Effect::Doubt(reason) => {
+                let fragment = value.map_or_else(|| vec![b'-', letter], <[u8]>::to_vec);
+                self.findings.doubt(&fragment, reason);
             }
             Effect::Into => self.into = Some(text.to_vec()),
+            Effect::WithBeside => self.named_by_options.push(text.to_vec()),
+            Effect::NotInto => self.not_into = true,
             Effect::Directory => self.findings.enter(text),
             Effect::Archive => self.archives.push(text.to_vec()),
             Effect::WritesArchive => self.writes_archive = true,
@@ -247,7 +182,8 @@ impl<'f, 'a> Reader<'f, 'a> {
                 let fragment = value.map_or_else(|| vec![b'-', letter], <[u8]>::to_vec);
                 self.findings.refuse(&fragment, reason);
             }
-            Effect::OperandIsCode(reason) => self.operand_is_code = Some(reason),
+            Effect::OperandIsCode(reason) => self.operand_is_code = Some((reason, false)),
+            Effect::OperandIsShellLine(reason) => self.operand_is_code = Some((reason, true)),
             Effect::Prints => self.prints = true,
         }
     }
@@ -256,12 +192,18 @@ impl<'f, 'a> Reader<'f, 'a> {
         if !self.leading {
             self.operands.leading = Leading::Absent;
         }
-        if let Some(reason) = self.operand_is_code {
+        if let Some((reason, is_shell_line)) = self.operand_is_code {
             let code = positional.first().map_or(b"-c".as_slice(), |(_, text)| text);
-            self.findings.refuse(code, reason);
+            if is_shell_line {
+                self.findings.refuse_though_known(code, reason);
+                let line = ByteString::from(code.to_vec());
+                self.findings.lines.push((line, self.start.clone()));
+            } else {
+                self.findings.refuse(code, reason);
+            }
             positional = positional.get(1..).unwrap_or_default();
             self.operands.first = None;
-        } else if self.syntax == Syntax::Script {
+        } else if matches!(self.syntax, Syntax::Script) {
             self.check_script(positional.first().map(|(_, text)| *text));
         }
         if let (Leading::Text | Leading::Script(_), Some((_, text))) =
@@ -278,10 +220,24 @@ impl<'f, 'a> Reader<'f, 'a> {
         let end = std::mem::replace(&mut self.findings.base, self.start.clone());
         self.archives();
         self.findings.base.clone_from(&end);
+        let named = std::mem::take(&mut self.named_by_options);
+        let named: Vec<_> = named.iter().map(|text| (end.clone(), text.as_slice())).collect();
+        self.sources(&named);
         self.positional(positional);
         self.findings.base = end;
-        if self.fills_directory && !self.reads_only {
+        if (self.fills_directory || self.fills_unless_named) && !self.reads_only {
             self.findings.push_directory();
+        }
+        if !self.reads_only {
+            for place in self.also_writes {
+                self.findings.push_place(Path::new(place), Access::Writes);
+            }
+            for place in self.also_fills {
+                self.findings.push_place(Path::new(place), Access::WritesTree);
+            }
+        }
+        if let (Some(prefix), false) = (self.default_prefix, self.reads_only) {
+            self.findings.push(prefix.as_bytes(), Access::WritesMatching);
         }
     }
 
@@ -329,15 +285,25 @@ impl<'f, 'a> Reader<'f, 'a> {
         };
         if let Some((access, last)) = destination {
             let sources = positional.get(..positional.len() - 1).unwrap_or_default();
-            if sources.len() > 1 || self.findings.is_directory(last) {
+            let into = !self.not_into && self.findings.is_directory(last);
+            if sources.len() > 1 || into {
                 self.within_directory(sources, last);
             } else {
                 self.sources(sources);
-                self.findings.push(last, self.adjusted(access));
+                let access = self.adjusted(access);
+                self.findings.push(last, access);
+                self.written_beside(last, access);
             }
             return;
         }
         self.sources(positional);
+        // `ln /elsewhere/a` makes `a` here.
+        if let (Some(access), [(_, only)], false) =
+            (self.operands.last, positional, self.reads_only)
+            && self.operands.alone_goes_here
+        {
+            self.findings.push_within(b".", only, access);
+        }
     }
 
     fn within_directory(&mut self, sources: &[(PathBuf, &[u8])], directory: &[u8]) {
@@ -348,7 +314,11 @@ impl<'f, 'a> Reader<'f, 'a> {
         let on_directory = if whole { Access::WritesTree } else { Access::Writes };
         self.findings.push(directory, on_directory);
         for (_, source) in sources {
-            self.findings.push_within(directory, source, self.adjusted(access));
+            let access = self.adjusted(access);
+            self.findings.push_within(directory, source, access);
+            let last = source.rsplit(|byte| *byte == b'/').find(|part| !part.is_empty());
+            let within = [directory, b"/", last.unwrap_or_default()].concat();
+            self.written_beside(&within, access);
         }
     }
 
@@ -359,9 +329,33 @@ impl<'f, 'a> Reader<'f, 'a> {
             let access = self.adjusted(access);
             self.findings.base.clone_from(base);
             self.findings.push(text, access);
-            if matches!(access, Access::Writes | Access::WritesTree) {
-                self.beside(text, access);
+            if access == Access::WritesMatching {
+                self.default_prefix = None;
             }
+            if access != Access::Reads {
+                self.fills_unless_named = false;
+            }
+            if self.with_parents {
+                self.parents(text, access);
+            }
+            // Where there is a destination, backups and the like are made there.
+            if self.operands.last.is_none() {
+                self.written_beside(text, access);
+            }
+        }
+    }
+
+    /// `rmdir -p a/b/c` removes `a/b` and `a` too.
+    fn parents(&mut self, text: &[u8], access: Access) {
+        let slashes = text.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        for (at, _) in slashes {
+            self.findings.push(text.get(..at).unwrap_or_default(), access);
+        }
+    }
+
+    fn written_beside(&mut self, text: &[u8], access: Access) {
+        if matches!(access, Access::Writes | Access::WritesTree) {
+            self.beside(text, access);
         }
     }
 
@@ -379,11 +373,23 @@ impl<'f, 'a> Reader<'f, 'a> {
                 self.findings.push(shorter, access);
             }
         }
+        for (ending, instead) in self.replaced {
+            if let Some(stem) = text.strip_suffix(ending.as_bytes()) {
+                self.findings.push(&[stem, instead.as_bytes()].concat(), access);
+            }
+        }
+        if self.keeps_backups {
+            self.findings.push(&[text, b"~"].concat(), access);
+            // The next of several, whatever its number.
+            self.findings.push(&[text, b".~"].concat(), Access::WritesMatching);
+        }
     }
 
     fn adjusted(&self, access: Access) -> Access {
         match access {
-            Access::Writes | Access::WritesTree if self.reads_only => Access::Reads,
+            Access::Writes | Access::WritesTree | Access::WritesMatching if self.reads_only => {
+                Access::Reads
+            }
             Access::Writes if self.tree => Access::WritesTree,
             access => access,
         }

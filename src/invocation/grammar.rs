@@ -5,6 +5,8 @@
 //! line by them. What a table does not say errs towards more paths and more writes.
 
 use super::Access;
+use super::findings::Findings;
+use crate::system::ByteString;
 
 /// What hitl knows about one program (or several that take the same arguments).
 pub(super) struct Program {
@@ -24,10 +26,19 @@ pub(super) struct Program {
     pub(super) through_links: bool,
     /// Suffixes of the files that it makes beside an operand, or takes from it (`.gz`).
     pub(super) suffixes: &'static [&'static str],
+    /// What stands at the end of a file that it makes, for what stands at the end of an operand:
+    /// `.tar` for `.tgz`.
+    pub(super) replaced: &'static [(&'static str, &'static str)],
+    /// How the names of the files that it makes begin, where no operand says (`xaa` of split).
+    pub(super) default_prefix: Option<&'static str>,
     /// Absolute paths that it writes without being told.
     pub(super) also_writes: &'static [&'static str],
+    /// Directories that it writes into without being told.
+    pub(super) also_fills: &'static [&'static str],
     /// Whether what it writes lands in the current directory, unless another one is named.
     pub(super) fills_directory: bool,
+    /// The same, but only where no operand that is written is named.
+    pub(super) fills_unless_named: bool,
     /// What it changes that no operand names, as a sentence for the reviewer.
     pub(super) uncovered: Option<&'static str>,
     /// The first argument under which all this holds; under any other nothing is known.
@@ -35,7 +46,7 @@ pub(super) struct Program {
 }
 
 /// How a command line is cut into options and operands.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Syntax {
     /// GNU getopt: clusters, abbreviations, options between operands, `--`.
     Getopt,
@@ -54,6 +65,16 @@ pub(super) enum Syntax {
     Script,
     /// `git`: global options, a subcommand, its arguments.
     Git,
+    /// As git, for a work copy that is known by this directory at its top.
+    WorkCopy(&'static str),
+    /// `ar`: a word of letters, the archive, its members.
+    Ar,
+    /// The operands are names of which the files are made (`mktemp x.XXX`).
+    Names,
+    /// Long options begin with one dash, and there are no clusters: `openssl req -out x`.
+    LongWithOneDash,
+    /// What is written depends on a subcommand; the function reads it.
+    Subcommands(fn(&'static Program, &[ByteString], &mut Findings<'_>)),
 }
 
 /// What operands are.
@@ -67,6 +88,8 @@ pub(super) struct Operands {
     pub(super) access: Option<Access>,
     /// What happens to the last of several, the destination.
     pub(super) last: Option<Access>,
+    /// Whether a source without a destination goes into the current directory.
+    pub(super) alone_goes_here: bool,
 }
 
 /// A first operand that is not a path.
@@ -108,8 +131,12 @@ pub(super) enum Value {
 pub(super) enum Effect {
     /// Its value is a path.
     Path(Access),
+    /// Its value is an operand like the others.
+    WithBeside,
     /// Its value is the directory that the operands go into.
     Into,
+    /// The destination is meant itself, also where it is a directory.
+    NotInto,
     /// Its value is the directory that later operands are relative to.
     Directory,
     /// Its value is the archive: read, or written under [`Effect::WritesArchive`].
@@ -128,12 +155,26 @@ pub(super) enum Effect {
     NoLeading,
     /// Its value, where it has one, is the suffix of a backup beside each operand.
     Backup,
+    /// This suffix is one of the program's from now on.
+    Suffix(&'static str),
+    /// What is overwritten is kept as `name~` or `name.~1~`.
+    KeepsBackups,
+    /// The directories that lead to each operand, as far as it names them, are meant as well.
+    WithParents,
+    /// These absolute paths are written, with everything below them.
+    Also(&'static [&'static str]),
+    /// These effects, where its value is this.
+    When(&'static str, &'static [Effect]),
+    /// It makes the program write what is not known; the clause says why.
+    Doubt(&'static str),
     /// Its value is a program text; the function says why it cannot be judged, where it cannot.
     Script(fn(&[u8]) -> Option<&'static str>),
     /// It makes the program run code or commands; the clause says how.
     Code(&'static str),
     /// The first operand is code (`sh -c`); the clause says so.
     OperandIsCode(&'static str),
+    /// The first operand is a line for a POSIX shell; the clause says so.
+    OperandIsShellLine(&'static str),
     /// It only prints something: without a script nothing is read from standard input.
     Prints,
 }
@@ -149,8 +190,12 @@ impl Program {
             syntax: Syntax::Getopt,
             through_links: false,
             suffixes: &[],
+            replaced: &[],
+            default_prefix: None,
             also_writes: &[],
+            also_fills: &[],
             fills_directory: false,
+            fills_unless_named: false,
             uncovered: None,
             under: None,
         }
@@ -186,9 +231,36 @@ impl Program {
         self
     }
 
+    /// Making files whose names end in the second where an operand's ends in the first.
+    pub(super) const fn replaced(
+        mut self,
+        replaced: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        self.replaced = replaced;
+        self
+    }
+
+    /// Making files whose names begin with this, where no operand says how they do.
+    pub(super) const fn default_prefix(mut self, prefix: &'static str) -> Self {
+        self.default_prefix = Some(prefix);
+        self
+    }
+
+    /// Writing into the current directory, unless a file to write is named.
+    pub(super) const fn fills_unless_named(mut self) -> Self {
+        self.fills_unless_named = true;
+        self
+    }
+
     /// Writing these paths without being told.
     pub(super) const fn also_writes(mut self, paths: &'static [&'static str]) -> Self {
         self.also_writes = paths;
+        self
+    }
+
+    /// Writing into these directories without being told.
+    pub(super) const fn also_fills(mut self, directories: &'static [&'static str]) -> Self {
+        self.also_fills = directories;
         self
     }
 
@@ -213,12 +285,17 @@ impl Program {
 
 impl Operands {
     /// They are not paths.
-    pub(super) const NONE: Self =
-        Self { leading: Leading::Absent, first: None, access: None, last: None };
+    pub(super) const NONE: Self = Self {
+        leading: Leading::Absent,
+        first: None,
+        access: None,
+        last: None,
+        alone_goes_here: false,
+    };
 
     /// All of them are paths with this access.
     pub(super) const fn all(access: Access) -> Self {
-        Self { leading: Leading::Absent, first: None, access: Some(access), last: None }
+        Self { access: Some(access), ..Self::NONE }
     }
 
     /// After something that is no path, all of them are paths with this access.
@@ -237,6 +314,16 @@ impl Operands {
     /// Sources, then one destination.
     pub(super) const fn to_last(sources: Access, destination: Access) -> Self {
         Self { last: Some(destination), ..Self::all(sources) }
+    }
+
+    /// Sources, then one destination; a source alone goes into the current directory.
+    pub(super) const fn to_last_or_here(sources: Access, destination: Access) -> Self {
+        Self { alone_goes_here: true, ..Self::to_last(sources, destination) }
+    }
+
+    /// One path, then what is no path.
+    pub(super) const fn only_first(access: Access) -> Self {
+        Self { first: Some(access), ..Self::NONE }
     }
 
     /// One path, then others.

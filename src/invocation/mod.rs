@@ -4,13 +4,19 @@
 //! An [`Invocation`] is made once, before anything is decided, and is the same object that is
 //! judged, shown, bound and executed.
 
+mod accounts;
 mod affected;
 mod arguments;
 mod bound;
 mod content;
+mod downloads;
+mod findings;
 mod getopt;
+mod git;
 mod grammar;
+mod inner;
 mod names;
+mod other_archives;
 mod own;
 mod paths;
 mod programs;
@@ -20,8 +26,12 @@ mod resolve;
 mod run_as;
 mod runners;
 mod scripts;
+mod services;
+mod shell;
 mod special;
+mod unknown;
 mod veil;
+mod wrappers;
 
 use std::path::{Path, PathBuf};
 
@@ -185,6 +195,12 @@ pub struct Reading {
     /// The fragments that cannot be read, each with the reason: `bash -c runs its argument as shell
     /// code`. A command with any of them is *dynamic*: never below `approve`.
     pub dynamic: Vec<DynamicFragment>,
+    /// The commands inside of a dynamic fragment, as far as they can be read. What rules demand of
+    /// them is demanded; nothing that a rule permits them makes the whole more lenient.
+    pub inner: Vec<CommandReading>,
+    /// The fragments of which it is not known which files they make a command write, each with the
+    /// reason: all that is dynamic and could not be followed, variables, what comes from elsewhere.
+    pub doubts: Vec<DynamicFragment>,
 }
 
 /// One command inside an invocation.
@@ -197,6 +213,9 @@ pub struct CommandReading {
     /// The arguments that can be paths, in their order. For a program that is not known, every
     /// argument that is not a flag, and the values of flags written `--flag=value`.
     pub operands: Vec<PathOperand>,
+    /// Whether all that it does with its arguments is to start a command that was read as well:
+    /// they are that command's.
+    pub wraps: bool,
 }
 
 /// Why a command is dynamic.
@@ -230,6 +249,9 @@ pub enum Access {
     Writes,
     /// It may create, change or remove it and everything below it.
     WritesTree,
+    /// The path is a pattern (`*` within a component, a backslash before what is meant literally):
+    /// it may create, change or remove what matches, and everything below that.
+    WritesMatching,
     /// The program is not known.
     Unknown,
 }
@@ -251,10 +273,24 @@ pub trait PathLookup {
     fn is_directory(&self, _path: &Path) -> bool {
         false
     }
+    /// The work tree that a directory lies in, known by the directory of this name at its top
+    /// (`.git`), and where the data of its repository lie. None is known on an imagined machine.
+    fn work_tree(&self, _directory: &Path, _marker: &str) -> Option<WorkTree> {
+        None
+    }
     /// Whether it is there and neither a regular file nor a directory: a pipe, a device, a socket.
     fn is_special(&self, _path: &Path) -> bool {
         false
     }
+}
+
+/// A work tree under version control.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WorkTree {
+    /// Its top.
+    pub top: PathBuf,
+    /// Directories elsewhere that hold data of its repository: of a linked work tree or a submodule.
+    pub elsewhere: Vec<PathBuf>,
 }
 
 /// A file that an approval is bound to: it is taken again just before the command starts.

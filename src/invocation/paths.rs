@@ -1,8 +1,12 @@
 //! What paths lead to: on this machine, and on an imagined one for a policy's examples.
 
+use std::ffi::OsStr;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::PathLookup;
+use super::{PathLookup, WorkTree};
 use crate::system::identity::Account;
 
 /// The machine that hitl runs on.
@@ -39,6 +43,12 @@ impl PathLookup for Machine {
         path.is_dir()
     }
 
+    fn work_tree(&self, directory: &Path, marker: &str) -> Option<WorkTree> {
+        let top = directory.ancestors().find(|at| at.join(marker).symlink_metadata().is_ok())?;
+        let elsewhere = linked_repository(&top.join(marker)).unwrap_or_default();
+        Some(WorkTree { top: top.to_owned(), elsewhere })
+    }
+
     fn is_special(&self, path: &Path) -> bool {
         path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
     }
@@ -56,6 +66,37 @@ impl PathLookup for Imagined {
             None => Some("/home/someone".into()),
         }
     }
+}
+
+/// Where a `.git` that is a file or a link says that the repository lies: gitrepository-layout(5).
+fn linked_repository(marker: &Path) -> Option<Vec<PathBuf>> {
+    let found = marker.symlink_metadata().ok()?;
+    if found.is_dir() {
+        return None;
+    }
+    let parent = marker.parent()?;
+    if found.is_symlink() {
+        return Some(vec![real_path(marker)]);
+    }
+    let directory = real_path(&clean(&named_in(marker, b"gitdir:")?, parent));
+    let common = named_in(&directory.join("commondir"), b"");
+    let common = common.map(|common| real_path(&clean(&common, &directory)));
+    Some([directory].into_iter().chain(common).collect())
+}
+
+/// The path in a file that holds nothing else but a word before it.
+fn named_in(file: &Path, word: &[u8]) -> Option<PathBuf> {
+    const LONGEST: u64 = 8192;
+    let mut content = Vec::new();
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        // A pipe in its place must not make us wait.
+        .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC | libc::O_NOCTTY)
+        .open(file)
+        .ok()?;
+    file.take(LONGEST).read_to_end(&mut content).ok()?;
+    let path = content.strip_prefix(word)?.trim_ascii();
+    (!path.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(path)))
 }
 
 /// The path with `.`, `..` and doubled slashes taken out by their text alone, made absolute against

@@ -1,4 +1,4 @@
-//! Programs whose arguments are another command. What they would start is not judged yet, so any
+//! Programs whose arguments are another command. Rules that restrict see what they would start, but any
 //! use of them is *dynamic*: never below `approve`.
 
 use super::DynamicFragment;
@@ -172,17 +172,13 @@ pub(super) fn examine(name: &[u8], arguments: &[ByteString]) -> Option<DynamicFr
             Some(fragment(format!("{shown} starts what is not named here")))
         }
         When::GivenArguments | When::Always => {
-            Some(fragment(format!("{shown} runs another command, which is not judged by itself")))
+            Some(fragment(format!("{shown} runs another command")))
         }
         When::Under(subcommands) => arguments
             .iter()
             .filter_map(ByteString::as_str)
             .find(|argument| subcommands.contains(argument))
-            .map(|found| {
-                fragment(format!(
-                    "{shown} {found} runs another command, which is not judged by itself"
-                ))
-            }),
+            .map(|found| fragment(format!("{shown} {found} runs another command"))),
     }
 }
 

@@ -6,7 +6,8 @@
 //!    must never be more lenient than none.
 //! 3. What changes hitl itself is critical, whatever the policy says.
 //! 4. Thresholds turn the risk into a decision; they never make one more lenient.
-//! 5. What cannot be read is never below `approve`.
+//! 5. What cannot be read is never below `approve`. The commands that are found in it all the same
+//!    are judged by rules that restrict: whatever these demand, a shell around it does not lift.
 
 use std::path::Path;
 
@@ -44,7 +45,10 @@ impl Policy {
         if commands.is_empty() {
             judgement.defaults_apply("no command could be read".to_owned());
         }
-        for command in commands {
+        for command in &facts.reading.inner {
+            self.restrict(command, &situation, world, &mut judgement);
+        }
+        for command in commands.iter().chain(&facts.reading.inner) {
             self.protect(command, &mut judgement);
         }
         judgement.apply_thresholds();
@@ -122,6 +126,34 @@ impl Policy {
                 false if one_of_several => format!("no rule matches {what}"),
                 false => "no rule matches".to_owned(),
             });
+        }
+    }
+
+    /// Lets rules that restrict count for a command inside of one that cannot be read for sure: it
+    /// was found, but there may be others. Nothing that a rule allows is taken from this.
+    fn restrict<'a>(
+        &'a self,
+        command: &CommandReading,
+        situation: &Situation<'_>,
+        world: World<'_>,
+        judgement: &mut Judgement<'a>,
+    ) {
+        for (number, rule) in self.reachable_rules(&command.names, world.lookup) {
+            let Ok(rule) = rule else {
+                judgement.deny_for_good();
+                judgement.add_reason(Decision::Deny, unreadable());
+                continue;
+            };
+            let applies = rule.decision != Decision::Allow
+                && rule_matches(rule, command, Some(situation), world, Leaning::Restrictive);
+            if applies {
+                let raises = rule.raise.iter().filter(|raise| {
+                    raise.when.fit_situation(situation, world, Leaning::Restrictive)
+                        && raise.when.fit_command(command, world, Leaning::Restrictive)
+                });
+                // Not surely: what it lets through into the environment is not let through.
+                judgement.rule_applies(number, rule, raises, false);
+            }
         }
     }
 

@@ -42,6 +42,8 @@ pub(super) fn operands_match(
             command.operands.iter().any(|operand| {
                 any(&operand.path)
                     || any(&operand.real)
+                    || (operand.access == Access::WritesMatching
+                        && patterns.iter().any(|pattern| could_meet(pattern, operand, lookup)))
                     || (goes_below(operand, recursive, archiving)
                         && patterns.iter().any(|pattern| {
                             reaches(pattern, &operand.path, lookup)
@@ -85,6 +87,56 @@ fn goes_below(operand: &PathOperand, recursive: bool, archiving: bool) -> bool {
     operand.access == Access::WritesTree
         || recursive
         || (archiving && operand.access != Access::Reads)
+}
+
+/// Whether something that matches the pattern which an operand is, or lies below that, could match.
+fn could_meet(pattern: &PathPattern, operand: &PathOperand, lookup: &dyn PathLookup) -> bool {
+    let meets = |pattern: &str| {
+        [&operand.path, &operand.real].into_iter().any(|path| patterns_meet(pattern, path))
+    };
+    match at_home(pattern, lookup) {
+        Home::NotNamed => meets(pattern.as_str()),
+        Home::Known(pattern) => meets(pattern.as_str()),
+        Home::Unknown => true,
+    }
+}
+
+/// Goes down both patterns together and compares what stands before the first wildcard of each
+/// component: they meet unless they surely do not.
+pub(super) fn patterns_meet(pattern: &str, operand: &Path) -> bool {
+    let mut parts = split_components(pattern);
+    let Some(operand) = operand.to_str() else { return true };
+    let mut others = split_components(operand);
+    loop {
+        match (parts.next(), others.next()) {
+            (_, None) => return true,
+            (None, Some(_)) => return false,
+            (Some(part), Some(other)) => {
+                if part.contains("**") || (has_wildcard(part) && part.contains('/')) {
+                    return true;
+                }
+                let (fixed, wild) = before_wildcard(part);
+                let (other_fixed, other_wild) = before_wildcard(other);
+                let possible = match (wild, other_wild) {
+                    (false, false) => fixed == other_fixed,
+                    (true, false) => other_fixed.starts_with(fixed),
+                    (false, true) => fixed.starts_with(other_fixed),
+                    (true, true) => {
+                        fixed.starts_with(other_fixed) || other_fixed.starts_with(fixed)
+                    }
+                };
+                if !possible {
+                    return false;
+                }
+            }
+        }
+    }
+}
+
+/// What of a component surely stands at its beginning, and whether anything may follow.
+fn before_wildcard(component: &str) -> (&str, bool) {
+    let end = component.find(['*', '?', '[', '{', '\\']).unwrap_or(component.len());
+    (component.get(..end).unwrap_or_default(), end < component.len())
 }
 
 /// Whether something below this path could match the pattern.
@@ -144,6 +196,22 @@ fn split_components(pattern: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_command_makes_by_a_pattern_meets_what_it_could_be() {
+        for (pattern, operand, expected) in [
+            ("/etc/passwd", "/etc/pa*", true),
+            ("/etc/passwd", "/etc/x*", false),
+            ("/etc/**", "/etc/x*", true),
+            ("/etc/*.conf", "/etc/x*", true),
+            ("/etc/app/**", "/etc/x*", false),
+            ("/etc/app/**", "/etc/a*", true),
+            ("/w/x", "/w/x/y*", false),
+            ("/w/[a]", "/w/\\[a\\]*", true),
+        ] {
+            assert_eq!(patterns_meet(pattern, Path::new(operand)), expected, "{pattern} {operand}");
+        }
+    }
 
     #[test]
     fn a_tree_reaches_what_could_be_below_it() {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::flags::has_flag;
 use super::matching::Leaning;
+use super::paths::patterns_meet;
 use crate::invocation::{Access, CommandReading};
 use crate::system::{Directories, Scope};
 
@@ -57,7 +58,10 @@ impl Protected {
         command.operands.iter().filter(|operand| operand.access != Access::Reads).any(|operand| {
             let goes_below = recursive || operand.access == Access::WritesTree;
             [&operand.path, &operand.real].into_iter().any(|path| {
-                path.starts_with(&self.path) || (goes_below && self.path.starts_with(path))
+                path.starts_with(&self.path)
+                    || (goes_below && self.path.starts_with(path))
+                    || (operand.access == Access::WritesMatching
+                        && self.path.to_str().is_none_or(|own| patterns_meet(own, path)))
             })
         })
     }

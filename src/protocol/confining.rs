@@ -20,8 +20,10 @@ pub(super) fn affected(
     verdict: &Verdict,
 ) -> Result<(Affected, Option<Writable>), ProtocolError> {
     let files = invocation.affected_files();
+    let mut declared = verdict.snapshot.paths.clone();
+    declared.extend(files.patterns.iter().cloned());
     let mut affected = Affected {
-        declared: verdict.snapshot.paths.clone(),
+        declared,
         changes_nothing: files.is_nothing(),
         operands: files.operands,
         not_covered: files.beyond,

@@ -53,13 +53,24 @@ impl Node {
     }
 
     /// Whether both are the same kind of thing with the same content (a link's target, a device's
-    /// number), whatever their metadata. Where a file has holes belongs to its content.
+    /// number), whatever their metadata. Where a file has holes belongs to its content; but whether
+    /// room that was only set aside (fallocate(2)) is a hole or data depends on who read it last, so
+    /// that an inode to which nothing happened has the content that it had.
     pub fn same_content(&self, other: &Self) -> bool {
         match (self, other) {
             (
-                Self::File { size, content, data, .. },
-                Self::File { size: other_size, content: other_content, data: other_data, .. },
-            ) => size == other_size && content == other_content && data == other_data,
+                Self::File { metadata, size, content, data },
+                Self::File {
+                    metadata: other_metadata,
+                    size: other_size,
+                    content: other_content,
+                    data: other_data,
+                },
+            ) => {
+                size == other_size
+                    && (content == other_content && data == other_data
+                        || data != other_data && metadata.untouched_since(other_metadata))
+            }
             (Self::Symlink { target, .. }, Self::Symlink { target: other_target, .. }) => {
                 target == other_target
             }

@@ -44,6 +44,7 @@ mod listing;
 mod monitoring;
 mod notifying;
 mod office;
+mod operands;
 mod packaged;
 mod passkeys;
 mod plans;

@@ -259,12 +259,14 @@ fn a_change_of_owner_comes_back() {
 }
 
 #[test]
-fn find_that_deletes_is_for_another_human_whatever_rules_say_of_find_and_comes_back() {
+fn find_that_deletes_is_judged_like_rm_too_and_comes_back() {
     let world = world_or_skip!();
+    // Whoever may find things may not remove them without bob.
     let approved = ALLOW_ALL.replace(
         "defaults: {decision: deny}",
         "defaults: {decision: approve, require: [{group: ops, count: 1}]}\ngroups: [{name: ops, users: [bob]}]",
     );
+    let approved = approved.replace("{command: \"/**\"}", "{command: find}");
     let root = site(&world, Place::System, &approved);
     let before = Tree::of(&root);
     let command = ["run", "--", "find", "data/deep", "-name", "a", "-delete"];

@@ -157,6 +157,35 @@ fn a_shell_line_or_a_wrapper_is_never_more_lenient_than_what_it_would_start() {
 }
 
 #[test]
+fn what_is_denied_is_denied_inside_of_a_shell_line_or_a_wrapper_as_well() {
+    let world = prepared(world_or_skip!());
+    world.policy(&POLICY.replace("risk: medium}", "risk: medium, require: [{group: sre}]}"));
+    let decide = |words: &[&str]| {
+        let ran = world.hitl("alice", &[&["check", "--json", "--"], words].concat()).run();
+        ran.json()["decision"].as_str().unwrap().to_owned()
+    };
+    for denied in [
+        &["sh", "-c", "true; rm /srv/keep/file"][..],
+        &["bash", "-lc", "cd /srv && (env A=1 rm -f keep/file)"],
+        &["env", "-C", "/srv/keep", "rm", "file"],
+        &["timeout", "5", "nice", "rm", "/srv/keep/file"],
+        &["find", "/srv", "-exec", "rm", "{}", "+"],
+        &["find", "/srv/keep", "-delete"],
+        &["sh", "-c", "find /srv/keep | xargs rm -f"],
+        &["sh", "-c", "rm /srv/ke*/file"],
+        &["sh", "-c", "echo \"$(rm /srv/keep/file)\""],
+    ] {
+        assert_eq!(decide(denied), "deny", "{denied:?}");
+    }
+    for asked in [&["sh", "-c", "rm /srv/app/file"][..], &["find", "/srv/app", "-exec", "id", ";"]]
+    {
+        assert_eq!(decide(asked), "approve", "{asked:?}");
+    }
+    // It deletes as rm does, of which the rules say that it needs somebody.
+    assert_eq!(decide(&["find", "/srv/app", "-delete"]), "approve");
+}
+
+#[test]
 fn where_nobody_can_approve_it_is_refused_at_once_and_says_whom_it_lacks() {
     let world = prepared(world_or_skip!());
     for scope in BOTH_SCOPES {

@@ -4,7 +4,9 @@
 
 use super::super::Access::{Reads, Unknown, Writes};
 use super::super::grammar::{
-    Effect::{self, Backup, Code, Directory, NoLeading, OperandIsCode, Path, Prints},
+    Effect::{
+        self, Backup, Code, Directory, NoLeading, OperandIsCode, OperandIsShellLine, Path, Prints,
+    },
     Operands, OptionSpec, Program, Syntax, attached, flag, valued,
 };
 
@@ -25,7 +27,7 @@ const IN_PLACE: &[Effect] = &[Effect::Operands(EDITING_SCRIPT), Backup];
 const SHELL_FLAGS: &str = "abefhkmnptuvxBCEHPTr";
 
 const SHELL: &[OptionSpec] = &[
-    flag(b'c', "", &[OperandIsCode("the shell runs its argument as code")]),
+    flag(b'c', "", &[OperandIsShellLine("the shell runs its argument as code")]),
     flag(b's', "", &[NoLeading, Code("the shell takes its commands from standard input")]),
     flag(b'i', "", &[Code("an interactive shell takes commands and runs its start-up files")]),
     flag(b'l', "login", &[]),
@@ -46,13 +48,25 @@ pub(super) const PROGRAMS: &[Program] = &[
     Program::new(
         &[
             "sh", "bash", "rbash", "dash", "ash", "zsh", "rzsh", "ksh", "ksh93", "mksh", "lksh",
-            "pdksh", "oksh", "yash", "posh", "csh", "tcsh", "bsd-csh",
+            "pdksh", "oksh", "yash", "posh",
         ],
         SCRIPT,
     )
     .syntax(Syntax::Script)
     .only_flags(SHELL_FLAGS)
     .options(SHELL),
+    // Their lines are of another grammar.
+    Program::new(&["csh", "tcsh", "bsd-csh"], SCRIPT)
+        .syntax(Syntax::Script)
+        .only_flags("bdefmnqtvVxX")
+        .options(&[
+            flag(b'c', "", &[OperandIsCode("the shell runs its argument as code")]),
+            flag(b's', "", &[NoLeading, Code("the shell takes its commands from standard input")]),
+            flag(b'i', "", INTERACTIVE),
+            flag(b'l', "", &[]),
+            flag(0, "version", INFORMATION),
+            flag(0, "help", INFORMATION),
+        ]),
     Program::new(&["fish"], SCRIPT).syntax(Syntax::Script).only_flags("nlPN").options(&[
         valued(b'c', "command", CODE),
         valued(b'C', "init-command", CODE),

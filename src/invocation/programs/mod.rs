@@ -5,25 +5,31 @@
 //! A program that is not here is not judged more leniently: every argument of it that can be a path
 //! counts as one, with unknown access.
 
+mod accounts;
 mod archives;
 mod editors;
 mod effects;
 mod files;
 mod interpreters;
+mod keys;
 mod readers;
+mod repositories;
 mod system;
 mod transfer;
 
 use super::grammar::Program;
 pub(super) use effects::Beyond;
 
-const TABLES: [&[Program]; 7] = [
+const TABLES: [&[Program]; 10] = [
     files::PROGRAMS,
     readers::PROGRAMS,
     archives::PROGRAMS,
     transfer::PROGRAMS,
     editors::PROGRAMS,
+    accounts::PROGRAMS,
     system::PROGRAMS,
+    repositories::PROGRAMS,
+    keys::PROGRAMS,
     interpreters::PROGRAMS,
 ];
 

@@ -2,7 +2,7 @@
 
 use super::super::Access::{Reads, Writes};
 use super::super::grammar::{
-    Effect::{self, Backup, Code, NoLeading, Path, Script},
+    Effect::{self, Backup, Code, NoLeading, Path, Script, When},
     Operands, Program, Syntax, attached, flag, valued,
 };
 use super::super::scripts;
@@ -148,7 +148,15 @@ pub(super) const PROGRAMS: &[Program] = &[
         valued(b'f', "file", PATTERN_FILE),
         valued(b'E', "exec", PATTERN_FILE),
         valued(b'e', "source", &[NoLeading, Script(scripts::awk)]),
-        valued(b'i', "include", &[Code("awk loads the library that it names")]),
+        valued(
+            b'i',
+            "include",
+            &[
+                Code("awk loads the library that it names"),
+                When("inplace", &[Effect::Operands(EDITED_BY_AWK)]),
+                When("/usr/share/awk/inplace.awk", &[Effect::Operands(EDITED_BY_AWK)]),
+            ],
+        ),
         valued(b'l', "load", &[Code("awk loads the extension that it names")]),
         attached(b'o', "pretty-print", &[Path(Writes)]),
         attached(b'p', "profile", &[Path(Writes)]),
@@ -168,6 +176,19 @@ pub(super) const PROGRAMS: &[Program] = &[
             valued(b't', "tag", &[]),
             valued(b'T', "tag-file", &[Path(Reads)]),
         ]),
+    Program::new(&["yq"], Operands::after_text(Reads)).through_links().options(&[
+        flag(b'i', "inplace", &[Effect::Operands(Operands::all(Writes))]),
+        flag(0, "in-place", &[Effect::Operands(Operands::all(Writes))]),
+        valued(0, "from-file", PATTERN_FILE),
+        valued(b'p', "input-format", &[]),
+        valued(b'o', "output-format", &[]),
+        valued(
+            b's',
+            "split-exp",
+            &[Effect::Doubt("yq makes a file of each document"), Effect::FillsDirectory],
+        ),
+        valued(b'I', "indent", &[]),
+    ]),
     Program::new(&["jq"], Operands::after_text(Reads))
         .options(&[valued(b'f', "from-file", PATTERN_FILE), valued(b'L', "", &[Path(Reads)])]),
     Program::new(
@@ -181,5 +202,6 @@ pub(super) const PROGRAMS: &[Program] = &[
     ),
 ];
 
+const EDITED_BY_AWK: Operands = Operands::after_script(scripts::awk, Writes);
 const EDITED: Operands = Operands::after_script(scripts::sed, Writes);
 const SED_FILE: &str = "the sed script stands in a file, and sed scripts can run commands";

@@ -1,8 +1,9 @@
 //! Programs that carry files between places and hosts.
 
 use super::super::Access::{Reads, Writes, WritesTree};
+use super::super::downloads;
 use super::super::grammar::{
-    Effect::{Code, Path},
+    Effect::{self, Code, Path, ReadsOnly},
     Operands, Program, Syntax, flag, valued,
 };
 
@@ -23,8 +24,12 @@ pub(super) const PROGRAMS: &[Program] = &[
         valued(0, "log-file", &[Path(Writes)]),
         valued(0, "log-file-format", &[]),
         valued(0, "backup-dir", &[Path(WritesTree)]),
-        flag(0, "backup", &[]),
-        valued(0, "partial-dir", &[]),
+        flag(b'b', "backup", &[]),
+        flag(b'n', "dry-run", &[ReadsOnly]),
+        flag(0, "list-only", &[ReadsOnly]),
+        flag(0, "remove-source-files", &[Effect::Operands(REMOVING)]),
+        flag(0, "remove-sent-files", &[Effect::Operands(REMOVING)]),
+        valued(0, "partial-dir", &[Path(WritesTree)]),
         valued(0, "write-batch", &[Path(Writes)]),
         valued(0, "only-write-batch", &[Path(Writes)]),
         valued(0, "read-batch", &[Path(Reads)]),
@@ -54,7 +59,7 @@ pub(super) const PROGRAMS: &[Program] = &[
         valued(b'l', "", &[]),
         valued(b'X', "", &[]),
     ]),
-    Program::new(&["sftp"], Operands::NONE)
+    Program::new(&["sftp"], Operands::to_last_or_here(Reads, WritesTree))
         .syntax(Syntax::OptionsFirst)
         .uncovered("what sftp is told to do later is not known beforehand")
         .options(&[
@@ -67,9 +72,12 @@ pub(super) const PROGRAMS: &[Program] = &[
             valued(b'P', "", &[]),
         ]),
     Program::new(&["curl"], Operands::NONE)
+        .syntax(Syntax::Subcommands(downloads::curl))
         .through_links()
-        .uncovered("a file that curl names after the address (-O, -J) is not captured")
         .options(&[
+            flag(b'O', "remote-name", &[]),
+            flag(0, "remote-name-all", &[]),
+            flag(b'J', "remote-header-name", &[Effect::Doubt("the server names the file")]),
             valued(b'o', "output", &[Path(Writes)]),
             valued(0, "output-dir", &[Path(WritesTree)]),
             valued(b'D', "dump-header", &[Path(Writes)]),
@@ -106,9 +114,18 @@ pub(super) const PROGRAMS: &[Program] = &[
             valued(b'C', "continue-at", &[]),
         ]),
     Program::new(&["wget"], Operands::NONE)
+        .syntax(Syntax::Subcommands(downloads::wget))
         .through_links()
-        .uncovered("a file that wget names after the address is not captured")
+        .uncovered("the list of hosts (~/.wget-hsts) of whom wget runs as is not captured")
         .options(&[
+            flag(b'r', "recursive", &[Effect::Tree]),
+            flag(b'm', "mirror", &[Effect::Tree]),
+            flag(b'p', "page-requisites", &[Effect::Tree]),
+            flag(b'x', "force-directories", &[Effect::Tree]),
+            flag(b'b', "background", &[]),
+            flag(0, "content-disposition", &[Effect::Doubt("the server names the file")]),
+            flag(0, "trust-server-names", &[Effect::Doubt("the server names the file")]),
+            flag(0, "spider", &[ReadsOnly]),
             valued(b'O', "output-document", &[Path(Writes)]),
             valued(b'o', "output-file", &[Path(Writes)]),
             valued(b'a', "append-output", &[Path(Writes)]),
@@ -139,3 +156,5 @@ pub(super) const PROGRAMS: &[Program] = &[
             valued(0, "header", &[]),
         ]),
 ];
+
+const REMOVING: Operands = Operands::to_last(WritesTree, WritesTree);
