@@ -247,9 +247,13 @@ impl AffectedFiles {
 
 /// Whether a program that is known by its name lies where anybody could have put it.
 fn is_elsewhere(names: &ExecutableNames) -> bool {
+    // Inside of a shell line, a bare name is taken for the program that stands beside the shell.
+    let has_place = names.typed.as_bytes().contains(&b'/');
+    let named = names.named.first().filter(|_| has_place);
     names
         .real
         .as_ref()
+        .or(named)
         .is_some_and(|real| !WHERE_PROGRAMS_ARE.iter().any(|place| real.starts_with(place)))
 }
 

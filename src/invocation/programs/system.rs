@@ -32,6 +32,7 @@ pub(super) const PROGRAMS: &[Program] = &[
         .options(REMOTE),
     Program::new(&["timedatectl"], Operands::NONE)
         .syntax(Syntax::Subcommands(services::settings))
+        .uncovered("the clock is not a file")
         .options(REMOTE),
     Program::new(&["localectl"], Operands::NONE)
         .syntax(Syntax::Subcommands(services::settings))
