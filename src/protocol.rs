@@ -255,7 +255,7 @@ fn proceed(
         false => None,
     };
     // Only what was kept can have made it too large, and nobody waits for the command any more.
-    if snapshot.as_ref().is_some_and(|captured| captured.bytes > 0)
+    if before.captured().is_some_and(|captured| captured.bytes > 0)
         && let Some(sentence) = keeping::too_large(rooms)
     {
         front.event(&Event::StoreTooLarge(&sentence));
