@@ -299,10 +299,11 @@ impl Restorer<'_> {
 /// Makes sure that there is room for what will be written, where the file system can.
 fn reserve(file: &File, segments: &[(u64, u64)]) -> Result<(), Errno> {
     for (at, length) in segments.iter().filter(|(_, length)| *length > 0) {
-        match fallocate(file, FallocateFlags::KEEP_SIZE, *at, *length) {
-            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => return Err(error),
-            // The others say that it cannot tell.
-            Ok(()) | Err(_) => {}
+        // The other errors say that it cannot tell.
+        if let Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) =
+            fallocate(file, FallocateFlags::KEEP_SIZE, *at, *length)
+        {
+            return Err(error);
         }
     }
     Ok(())

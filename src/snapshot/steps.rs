@@ -303,14 +303,14 @@ mod tests {
             2 => Doing::Way { quiet: true, moved: false },
             _ => Doing::Name,
         };
-        let how = if number % 3 == 0 { How::Link("/first\n".into()) } else { How::Plain };
+        let how = if number.is_multiple_of(3) { How::Link("/first\n".into()) } else { How::Plain };
         let path = format!("/some/where/{number:07}\u{fe}").into_bytes();
         Item {
             step: Step {
                 path: path.into(),
                 now: Node::Absent,
                 before: Node::Absent,
-                only_if_empty: number % 5 == 0,
+                only_if_empty: number.is_multiple_of(5),
                 how,
             },
             doing,

@@ -142,7 +142,8 @@ fn perform(root: &Path, operation: &Operation) {
         }
         Operation::Pipe(path) => {
             let mode = rustix::fs::Mode::RUSR;
-            Ok(mknodat(CWD, root.join(path), FileType::Fifo, mode, 0).unwrap_or(()))
+            mknodat(CWD, root.join(path), FileType::Fifo, mode, 0).unwrap_or(());
+            Ok(())
         }
         Operation::Time(path, seconds) => {
             let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(*seconds);
