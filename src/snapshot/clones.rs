@@ -8,10 +8,13 @@ use super::objects::{CloneId, Objects};
 use super::{ContentName, Entry, Node, SnapshotError};
 use crate::system::Digest;
 
+/// The data segments of a file with holes: where each begins, and its length.
+type Data = Vec<(u64, u64)>;
+
 /// The clones that the entries of a manifest name, each with the data segments of a file with holes.
 #[derive(Default)]
 pub(super) struct Clones {
-    named: RefCell<BTreeMap<CloneId, Option<Vec<(u64, u64)>>>>,
+    named: RefCell<BTreeMap<CloneId, Option<Data>>>,
 }
 
 impl Clones {

@@ -19,6 +19,9 @@ use crate::system::Scope;
 /// it also waits for what other programs have written.
 pub(super) const SYNCED_SINGLY: usize = 32;
 
+/// A clone, and its length in bytes.
+type Cloned = (CloneId, u64);
+
 /// Clones large files, and knows where that is possible. Clones that were not published are gone when
 /// it is dropped.
 #[derive(Debug)]
@@ -55,7 +58,7 @@ impl Cloner {
         &self,
         file: &File,
         path: &Path,
-    ) -> Result<Option<(CloneId, u64)>, SnapshotError> {
+    ) -> Result<Option<Cloned>, SnapshotError> {
         let Ok(mount) = mount_of(file) else { return Ok(None) };
         let way = self.ways.lock().unwrap_or_else(PoisonError::into_inner).get(&mount).cloned();
         if let Some(way) = way {
@@ -91,7 +94,7 @@ impl Cloner {
         &self,
         file: &File,
         path: &Path,
-    ) -> Result<Option<(Arc<Volume>, (CloneId, u64))>, SnapshotError> {
+    ) -> Result<Option<(Arc<Volume>, Cloned)>, SnapshotError> {
         // What makes it impossible is no reason not to copy.
         let Ok(Some(volume)) = Volume::on_mount_of(file, path) else { return Ok(None) };
         let volume = Arc::new(volume);
@@ -110,7 +113,7 @@ impl Cloner {
         &self,
         volume: &Arc<Volume>,
         file: &File,
-    ) -> Result<Result<(CloneId, u64), Errno>, SnapshotError> {
+    ) -> Result<Result<Cloned, Errno>, SnapshotError> {
         loop {
             let number = self.number.fetch_add(1, Ordering::Relaxed);
             let id = CloneId::new(self.run.clone(), number);
