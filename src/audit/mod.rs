@@ -58,7 +58,10 @@ mod signed;
 mod tests;
 mod verify;
 
-pub use entry::{Claims, Command, Confined, GlassBroken, Notification, Reference, SignersChange};
+pub use entry::{
+    Claims, Command, Confined, GlassBroken, Notification, Reference, SignersChange, UndoRecorded,
+    UndoRight,
+};
 pub use log::{Appended, Log};
 pub use read::{Entries, Filter, Stored, StoredEntry, read};
 pub use redact::{Redacted, redact, redact_text};
@@ -98,8 +101,12 @@ pub enum Action {
     CommandStarted,
     /// A command ended.
     CommandFinished,
+    /// An undo is about to begin.
+    UndoStarted,
     /// A run was undone.
     UndoApplied,
+    /// A command that the rules want run after an undo is about to start, or has ended.
+    UndoFollowed,
     /// Nobody decided, or used the approval, in time.
     RequestExpired,
     /// The requester took it back.

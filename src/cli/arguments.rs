@@ -16,6 +16,7 @@ mod edit;
 mod purpose;
 mod signers;
 mod tools;
+mod undo;
 
 pub use decision::DecisionArguments;
 pub use edit::EditArguments;
@@ -25,6 +26,7 @@ pub use tools::{
     AuditCommand, DoctorArguments, InitArguments, ManArguments, NotifyCommand, PolicyCommand,
     TourArguments,
 };
+pub use undo::UndoArguments;
 
 /// The whole command line.
 #[derive(Parser, Debug)]
@@ -436,30 +438,4 @@ pub enum SnapshotsCommand {
         #[arg(long)]
         json: bool,
     },
-}
-
-/// Arguments of `hitl undo`.
-#[derive(Args, Debug)]
-#[command(
-    override_usage = "hitl undo [OPTIONS] <ID>
-       hitl undo [OPTIONS] --last",
-    after_help = help::UNDO
-)]
-pub struct UndoArguments {
-    /// The run's id, or the beginning of it.
-    #[arg(required_unless_present = "last", conflicts_with = "last")]
-    pub id: Option<String>,
-    /// Undo the last run that changed something and is not undone.
-    #[arg(long)]
-    pub last: bool,
-    /// Only show what would be done.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Also overwrite what was changed since the command ended. What is there now is kept in the
-    /// undo's own snapshot.
-    #[arg(long)]
-    pub force: bool,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
 }

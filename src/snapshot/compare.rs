@@ -12,7 +12,7 @@ use super::runs::{RunRecord, parse};
 use super::walk::names;
 use super::{
     Conflict, Entry, Manifest, Node, Role, RunInformation, RunState, Selection, SnapshotError,
-    SnapshotStore, Step, UndoPlan,
+    SnapshotStore, Step, UndoOptions, UndoPlan,
 };
 use crate::review::RequestId;
 use crate::system::ByteString;
@@ -31,15 +31,15 @@ impl SnapshotStore {
     /// Plans the undo of a run. Changes nothing.
     ///
     /// # Errors
-    /// [`SnapshotError::AlreadyUndone`], and those of reading.
-    pub fn plan(&self, id: &RequestId) -> Result<UndoPlan, SnapshotError> {
+    /// [`SnapshotError::AlreadyUndone`], [`SnapshotError::NotChanged`], and those of reading.
+    pub fn plan(&self, id: &RequestId, options: &UndoOptions) -> Result<UndoPlan, SnapshotError> {
         let record = self.runs.record(id)?;
         if record.information.state == RunState::Undone {
             let by = self.runs.intent(id)?.map(|intent| intent.run);
             return Err(SnapshotError::AlreadyUndone { id: id.to_string(), by });
         }
         let compared = self.compare(id, &record)?;
-        let mut plan = compared.plan(record.information)?;
+        let mut plan = compared.plan(record.information, options)?;
         let conflicting = plan.conflicts.iter().map(|conflict| conflict.step.clone());
         let concerned: Vec<Step> = plan.steps.iter().cloned().chain(conflicting).collect();
         plan.later_runs = self.overlapping(&plan.run, &concerned)?;
@@ -81,7 +81,7 @@ impl SnapshotStore {
 }
 
 impl Compared {
-    fn plan(self, run: RunInformation) -> Result<UndoPlan, SnapshotError> {
+    fn plan(self, run: RunInformation, options: &UndoOptions) -> Result<UndoPlan, SnapshotError> {
         let mut plan = UndoPlan {
             run,
             steps: Vec::new(),
@@ -91,14 +91,26 @@ impl Compared {
             later_runs: Vec::new(),
             after_unknown: self.after_unknown,
             resumes: self.resumes.clone(),
+            left_out: 0,
             directory_times: Vec::new(),
         };
         let pairs = pairs(&self.before, &self.left);
-        for pair in pairs.iter().filter(|pair| pair.is_change()) {
+        options.name_changes(&pairs, &plan.run.id)?;
+        for pair in pairs.iter().filter(|pair| pair.is_change() && options.cover(pair.path)) {
             self.judge(pair, &mut plan)?;
         }
+        for pair in pairs.iter().filter(|pair| pair.is_change() && !options.cover(pair.path)) {
+            let now = self.now.node(pair.path);
+            if pair.before.is_directory() && !now.is_directory() && plan.restores_below(pair.path) {
+                self.judge(pair, &mut plan)?;
+            } else if !now.same_state(pair.before) {
+                plan.left_out += 1;
+            }
+        }
+        plan.sort();
         self.judge_the_way(&pairs, &mut plan);
         self.collect_directory_times(&pairs, &mut plan);
+        plan.leave_other_times(options, &self.now);
         Ok(plan)
     }
 
@@ -237,7 +249,16 @@ impl Compared {
         for pair in pairs {
             let (Node::Directory { metadata }, Some(left)) = (pair.before, pair.after.metadata())
             else {
-                if pair.before.is_directory() && restored.contains(pair.path) {
+                // Where an undo of some paths brought it back, with its time, it gets that again.
+                let came_back = pair.before.metadata().is_some_and(|before| {
+                    parents.contains(pair.path)
+                        && self
+                            .now
+                            .node(pair.path)
+                            .metadata()
+                            .is_some_and(|now| now.same_mtime(before))
+                });
+                if pair.before.is_directory() && (restored.contains(pair.path) || came_back) {
                     times.push(entry(pair));
                 }
                 continue;

@@ -27,6 +27,8 @@
 //! - `recent/`: for each place that was captured, the run whose *before* has it last. Files that were
 //!   not touched since need not be read again. Only a help: nothing is lost with it.
 //! - `lock`: held by whoever changes a run's state, for an undo all the way through.
+//! - `unfinished/ID`: there from before an undo of that run begins until all that belongs to it is
+//!   done, and locked by whoever is at it.
 //!
 //! All of it is canonical JSON of a versioned form in which unknown members are ignored, so that
 //! entries can carry more without a new one.
@@ -49,6 +51,7 @@ mod metadata;
 mod node;
 mod objects;
 mod observe;
+mod only;
 mod overlap;
 mod place;
 mod plan;
@@ -62,6 +65,7 @@ mod selection;
 mod store;
 mod told;
 mod undo;
+mod unfinished;
 mod walk;
 mod writable;
 
@@ -74,18 +78,20 @@ pub use difference::{Change, ContentChange, DiffLine, DiffLineKind};
 pub use error::SnapshotError;
 pub use gather::Progress;
 pub use objects::{CloneId, ContentName, ParseContentNameError};
-pub use plan::{Conflict, Step, StepKind, UndoPlan};
-pub use render::{change_lines, manifest_lines, plan_lines};
+pub use plan::{Conflict, Step, StepKind, UndoOptions, UndoPlan};
+pub use render::{change_lines, manifest_lines, plan_lines, plan_summary};
 pub use selection::{Reach, Root, Selection};
 pub use store::SnapshotStore;
 pub use told::Known;
 pub use undo::Undone;
+pub use unfinished::{Underway, Unfinished};
 pub use writable::{Writable, WritablePlace};
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::policy::Requirement;
 use crate::system::{ByteString, Moment};
 
 /// What a command can touch: the union of what rules name and what its operands say.
@@ -308,6 +314,19 @@ pub struct RunInformation {
     /// Commands to run after an undo, one argv each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo_run: Vec<Vec<String>>,
+    /// The policy's groups whose members may undo it too, as the rules named them when it ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo_by: Vec<String>,
+    /// Who must approve an undo of it, as the rules demanded when it ran; empty: nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo_require: Vec<Requirement>,
+    /// The rules that demand that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo_rules: Vec<String>,
+    /// For an undo, and the undo of one: the user id of whoever ran the command that it is about.
+    /// The right to undo it is theirs, and not that of whoever undid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub belongs_to: Option<u32>,
     /// How long it is kept, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_ms: Option<u64>,

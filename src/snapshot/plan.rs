@@ -1,13 +1,25 @@
 //! What an undo would do, for people to agree to and for the undo to hold on to.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::manifest::path_order;
 use super::{Entry, Node, Role, RunInformation, SnapshotError};
-use crate::system::ByteString;
+use crate::system::canonical::{self, CanonicalError};
+use crate::system::{ByteString, Digest};
+
+/// How far an undo is to go.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct UndoOptions {
+    /// Whether it also restores what was changed since, and goes behind later runs.
+    pub force: bool,
+    /// The paths that alone go back, each with what lies below it: absolute. Empty: all that the run
+    /// changed.
+    pub only: Vec<PathBuf>,
+}
 
 /// One path that goes back.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -80,6 +92,9 @@ pub struct UndoPlan {
     pub after_unknown: bool,
     /// The undo that was interrupted and will be finished.
     pub resumes: Option<String>,
+    /// How many paths stay as they are only because they were not asked for: while there are any, the
+    /// run is not undone.
+    pub left_out: u64,
     /// Directories whose modification times go back, with what they were.
     #[serde(skip)]
     pub(super) directory_times: Vec<Entry>,
@@ -112,7 +127,7 @@ impl UndoPlan {
     ///
     /// # Errors
     /// [`SnapshotError::Overlapping`], [`SnapshotError::Conflicts`].
-    pub(super) fn refuse_what_needs_force(&self) -> Result<(), SnapshotError> {
+    pub fn refuse_what_needs_force(&self) -> Result<(), SnapshotError> {
         let id = self.run.id.clone();
         if !self.later_runs.is_empty() {
             return Err(SnapshotError::Overlapping { id, first: self.later_runs.clone() });
@@ -129,6 +144,34 @@ impl UndoPlan {
         let mut steps: Vec<Step> = self.steps.iter().cloned().chain(conflicting).collect();
         steps.sort_by(|one, two| path_order(one.path.as_bytes(), two.path.as_bytes()));
         steps
+    }
+
+    /// The digest of all that an undo would do and of all that it would find there: what an approval
+    /// of it is bound to. A plan that is made anew has the same as long as nobody has touched any of
+    /// its files.
+    ///
+    /// # Errors
+    /// [`CanonicalError`].
+    pub fn digest(&self) -> Result<Digest, CanonicalError> {
+        let head = json!({
+            "v": 1,
+            "run": self.run.id,
+            "after_unknown": self.after_unknown,
+            "later_runs": self.later_runs,
+            "left_out": self.left_out,
+            "not_restorable": self.not_restorable,
+            "resumes": self.resumes,
+            "steps": self.steps.len(),
+        });
+        // A digest of digests: a plan can have a million steps.
+        let mut all = canonical::digest(&head)?.as_bytes().to_vec();
+        for step in &self.steps {
+            all.extend(canonical::digest(step)?.as_bytes());
+        }
+        for conflict in &self.conflicts {
+            all.extend(canonical::digest(conflict)?.as_bytes());
+        }
+        Ok(Digest::of(&all))
     }
 
     /// Whether there is nothing to do.

@@ -4,7 +4,7 @@
 use super::{
     Change, ContentChange, DiffLineKind, Manifest, Node, NodeMetadata, Step, StepKind, UndoPlan,
 };
-use crate::system::text::{visible, visible_argument};
+use crate::system::text::{counted, visible, visible_argument};
 use crate::system::{Colour, Paint};
 
 fn painted(line: &str, colour: Colour, paint: Option<Paint>) -> String {
@@ -125,6 +125,26 @@ fn attributes(metadata: &NodeMetadata) -> String {
     metadata.xattrs.iter().map(shown).collect::<Vec<_>>().join(" ")
 }
 
+/// An undo plan in one line: how many paths go back, and what speaks against it.
+pub fn plan_summary(plan: &UndoPlan) -> String {
+    let of = |wanted: StepKind| plan.steps.iter().filter(|step| step.kind() == wanted).count();
+    let (back, gone) = (of(StepKind::Create), of(StepKind::Remove));
+    let (content, metadata) = (of(StepKind::Replace), of(StepKind::Metadata));
+    let mut parts = vec![counted(plan.steps.len() as u64, "path")];
+    for (number, what) in [
+        (back, "brought back"),
+        (gone, "removed"),
+        (content, "restored in content"),
+        (metadata, "restored in metadata"),
+        (plan.conflicts.len(), "changed since"),
+    ] {
+        if number > 0 {
+            parts.push(format!("{number} {what}"));
+        }
+    }
+    parts.join(", ")
+}
+
 /// An undo plan, as lines: what goes back, what speaks against it, what cannot be brought back.
 pub fn plan_lines(plan: &UndoPlan, colour: Colour) -> Vec<String> {
     let mut lines: Vec<String> = plan.steps.iter().map(|step| step_line(step, colour)).collect();
@@ -140,6 +160,10 @@ pub fn plan_lines(plan: &UndoPlan, colour: Colour) -> Vec<String> {
     if !plan.later_runs.is_empty() {
         let order = plan.later_runs.join(", ");
         lines.push(format!("later runs changed the same paths; to be undone first: {order}"));
+    }
+    if plan.left_out > 0 {
+        let left = counted(plan.left_out, "path");
+        lines.push(format!("{left} that the command changed are left as they are: not asked for"));
     }
     if plan.already_before > 0 {
         lines.push(format!("{} paths are as they were already", plan.already_before));

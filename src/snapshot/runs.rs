@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::changes::overlay;
 use super::error::{unreadable, unwritable};
 use super::manifest::{Head, ManifestFile, ManifestWriter};
-use super::{Manifest, Node, RunInformation, RunState, SnapshotError};
+use super::{Manifest, Node, RunInformation, RunState, SnapshotError, UndoOptions};
 use crate::review::RequestId;
-use crate::system::{Digest, canonical, durable};
+use crate::system::{ByteString, Digest, canonical, durable};
 
 /// What stands in a run's `information.json`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -26,6 +26,13 @@ pub(super) struct RunRecord {
     pub(super) after: Option<Digest>,
 }
 
+impl RunRecord {
+    /// The state of a run whose changes are in effect.
+    pub(super) fn in_effect(&self) -> RunState {
+        if self.after.is_some() { RunState::Complete } else { RunState::Captured }
+    }
+}
+
 /// What stands in a run's `undo.json`, from the moment an undo of it begins.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct UndoIntent {
@@ -33,6 +40,23 @@ pub(super) struct UndoIntent {
     pub(super) v: u32,
     /// The run that undoes it: its *before* is the state that the undo began with.
     pub(super) run: String,
+    /// The paths that alone go back. Empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) only: Vec<ByteString>,
+    /// The commands that are to run after it, one argv each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) follow: Vec<Vec<String>>,
+    /// How many of them have ended.
+    #[serde(default)]
+    pub(super) followed: usize,
+}
+
+impl UndoIntent {
+    /// An undo that begins.
+    pub(super) fn new(run: &str, options: &UndoOptions, follow: Vec<Vec<String>>) -> Self {
+        let only = options.only.iter().map(|path| ByteString::from(path.as_path())).collect();
+        Self { v: 1, run: run.to_owned(), only, follow, followed: 0 }
+    }
 }
 
 /// The file of the state before a run.
@@ -94,13 +118,16 @@ impl Runs {
         self.write_json(&self.of(&id).join("information.json"), record)
     }
 
-    /// Writes down that an undo of this run begins, and by which run.
+    /// Writes down how an undo of this run stands.
     ///
     /// # Errors
     /// Those of writing.
-    pub(super) fn write_intent(&self, id: &RequestId, undo: &str) -> Result<(), SnapshotError> {
-        let intent = UndoIntent { v: 1, run: undo.to_owned() };
-        self.write_json(&self.of(id).join("undo.json"), &intent)
+    pub(super) fn write_intent(
+        &self,
+        id: &RequestId,
+        intent: &UndoIntent,
+    ) -> Result<(), SnapshotError> {
+        self.write_json(&self.of(id).join("undo.json"), intent)
     }
 
     fn write_json<T: Serialize>(&self, path: &Path, value: &T) -> Result<(), SnapshotError> {

@@ -64,7 +64,8 @@ impl Known {
         self.sight.is_whole()
     }
 
-    fn name(&self, path: &Path) -> bool {
+    /// Whether they may know what is, or was, at a path.
+    pub fn name(&self, path: &Path) -> bool {
         let lets_in = |directory: &Path, rights: u32| {
             let recorded = self.directories.get(directory).map(Vec::as_slice).unwrap_or_default();
             recorded.iter().all(|metadata| self.granted(metadata, rights))
@@ -147,6 +148,7 @@ impl Known {
             plan.not_restorable = self.sentences(plan.not_restorable);
             if !self.paths.iter().all(|path| self.name(path.as_path())) {
                 plan.already_before = 0;
+                plan.left_out = 0;
             }
         }
         plan

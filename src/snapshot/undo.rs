@@ -16,11 +16,11 @@ use super::manifest::{Head, Tail};
 use super::objects::Wanted;
 use super::plan::recorded_paths;
 use super::restore::Restorer;
-use super::runs::{RunRecord, parse};
+use super::runs::{RunRecord, UndoIntent, parse};
 use super::walk::visit_paths;
 use super::{
     CaptureLimits, Entry, Manifest, Node, Progress, RunInformation, RunState, Selection,
-    SnapshotError, SnapshotStore, Step, UndoPlan,
+    SnapshotError, SnapshotStore, Step, UndoOptions, UndoPlan,
 };
 use crate::review::RequestId;
 use crate::system::Digest;
@@ -54,8 +54,7 @@ pub(super) struct Begun {
 impl SnapshotStore {
     /// Undoes a run as planned. `information` describes the undo as a run with an id of its own.
     ///
-    /// `force` restores what was changed since as well, and goes behind later runs; what is there
-    /// now is captured first in any case.
+    /// What is there now is captured first in any case.
     ///
     /// # Errors
     /// [`SnapshotError::Conflicts`], [`SnapshotError::Overlapping`], [`SnapshotError::PlanChanged`],
@@ -65,13 +64,13 @@ impl SnapshotStore {
         &self,
         plan: &UndoPlan,
         information: RunInformation,
-        force: bool,
+        options: &UndoOptions,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Undone, SnapshotError> {
         self.prepare()?;
         let _lock = self.lock()?;
         let Begun { current, steps, mut record, mut undo } =
-            self.begin(plan, information, force, progress)?;
+            self.begin(plan, information, options, progress)?;
         let mut not_restored = current.not_restorable.clone();
         not_restored.append(&mut self.restore(&current, &steps, progress)?);
 
@@ -80,7 +79,8 @@ impl SnapshotStore {
         let after = self.look_again(&before, &[&before, &wanted], progress)?;
         let unexplained = unequal(&steps, &after, &not_restored);
         not_restored.extend(unexplained);
-        let after_digest = self.finish(&mut record, &mut undo, &before, &after)?;
+        let wholly = current.left_out == 0;
+        let after_digest = self.finish(&mut record, &mut undo, &before, &after, wholly)?;
         Ok(Undone {
             before: undo.before,
             after: after_digest,
@@ -97,17 +97,18 @@ impl SnapshotStore {
         &self,
         plan: &UndoPlan,
         information: RunInformation,
-        force: bool,
+        options: &UndoOptions,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Begun, SnapshotError> {
         let id = parse(&plan.run.id)?;
         // What people agreed to is the plan they saw; what is done is the one that is true now.
-        let current = self.plan(&id)?;
+        let current = self.plan(&id, options)?;
         if let Some(path) = plan.differs_from(&current) {
             let path = path.to_owned();
             return Err(SnapshotError::PlanChanged { id: id.to_string(), path });
         }
-        if !force {
+        self.agrees_with_what_it_resumes(&current, options)?;
+        if !options.force {
             current.refuse_what_needs_force()?;
         }
         let forced = !current.conflicts.is_empty();
@@ -127,7 +128,8 @@ impl SnapshotStore {
                 self.capture_now(&current, &before, &mut steps, information, progress)?
             }
         };
-        self.runs.write_intent(&id, &undo.information.id)?;
+        let follow = record.information.undo_run.clone();
+        self.runs.write_intent(&id, &UndoIntent::new(&undo.information.id, options, follow))?;
         record.information.state = RunState::Undoing;
         self.runs.write_record(&record)?;
         Ok(Begun { current, steps, record, undo })
@@ -225,13 +227,15 @@ impl SnapshotStore {
         Ok(restorer.not_restored)
     }
 
-    /// Records the end. The undone run comes last: until then, the undo can be resumed.
+    /// Records the end. The undone run comes last: until then, the undo can be resumed. Where paths
+    /// were left out it stays in effect, and the rest of it can be undone.
     fn finish(
         &self,
         record: &mut RunRecord,
         undo: &mut RunRecord,
         before: &Manifest,
         after: &Manifest,
+        wholly: bool,
     ) -> Result<Digest, SnapshotError> {
         let head = Head { at: after.at.clone(), ..Head::new(Selection::default()) };
         let writer = self.runs.write_after(&parse(&undo.information.id)?, &head)?;
@@ -249,12 +253,11 @@ impl SnapshotStore {
         if let Some(original) = &record.information.undo_of {
             let mut original = self.runs.record(&parse(original)?)?;
             if original.information.state == RunState::Undone {
-                original.information.state =
-                    if original.after.is_some() { RunState::Complete } else { RunState::Captured };
+                original.information.state = original.in_effect();
                 self.runs.write_record(&original)?;
             }
         }
-        record.information.state = RunState::Undone;
+        record.information.state = if wholly { RunState::Undone } else { record.in_effect() };
         self.runs.write_record(record)?;
         Ok(digest)
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use super::super::{RunState, SnapshotError};
+use super::super::{RunState, SnapshotError, UndoOptions};
 use super::fixture::{Fixture, chmod, information};
 
 /// A run that changes `app/file` and creates `app/new/`, then `since`; the undo must be refused with
@@ -143,7 +143,7 @@ fn a_run_whose_end_was_not_seen_is_undone_by_force_only() {
     let (id, _) = fixture.capture(&fixture.declared("*")).unwrap();
     fixture.write("file", "half-way");
     fixture.write("created", "half-way");
-    let plan = fixture.store.plan(&id).unwrap();
+    let plan = fixture.store.plan(&id, &UndoOptions::default()).unwrap();
     assert!(plan.after_unknown);
     assert!(matches!(fixture.undo(&id, false), Err(SnapshotError::Conflicts { .. })));
     let undone = fixture.undo(&id, true).unwrap();
@@ -161,10 +161,10 @@ fn a_directory_that_became_a_link_since_leads_nowhere() {
     let id = fixture.run(&fixture.operand("app/conf/file", false), || {
         fixture.write("app/conf/file", "after");
     });
-    let plan = fixture.store.plan(&id).unwrap();
+    let plan = fixture.store.plan(&id, &UndoOptions::default()).unwrap();
     fs::rename(fixture.path("app/conf"), fixture.path("app/conf.old")).unwrap();
     symlink(fixture.path("elsewhere"), fixture.path("app/conf")).unwrap();
-    let refused = fixture.store.undo(&plan, information(), false, &mut |_| {});
+    let refused = fixture.store.undo(&plan, information(), &UndoOptions::default(), &mut |_| {});
     assert!(matches!(refused, Err(SnapshotError::PlanChanged { .. })), "{refused:?}");
     assert!(matches!(fixture.undo(&id, false), Err(SnapshotError::Conflicts { .. })));
     assert_eq!(fixture.read("elsewhere/file"), "not ours");
@@ -181,10 +181,15 @@ fn a_change_between_plan_and_undo_is_refused() {
     let id = fixture.run(&fixture.declared("*"), || {
         fixture.write("file", "after");
     });
-    let plan = fixture.store.plan(&id).unwrap();
+    let plan = fixture.store.plan(&id, &UndoOptions::default()).unwrap();
     fixture.write("file", "meanwhile");
     for force in [false, true] {
-        let refused = fixture.store.undo(&plan, information(), force, &mut |_| {});
+        let refused = fixture.store.undo(
+            &plan,
+            information(),
+            &UndoOptions { force, ..UndoOptions::default() },
+            &mut |_| {},
+        );
         assert!(matches!(refused, Err(SnapshotError::PlanChanged { .. })), "{refused:?}");
     }
     assert_eq!(fixture.read("file"), "meanwhile");

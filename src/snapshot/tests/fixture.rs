@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::super::observe::{Links, read_xattrs};
 use super::super::{
     Affected, AffectedOperand, CaptureLimits, Captured, RunInformation, RunState, SnapshotError,
-    SnapshotStore, Undone,
+    SnapshotStore, UndoOptions, Undone,
 };
 use crate::review::RequestId;
 use crate::system::{Directories, Moment, Scope};
@@ -87,8 +87,16 @@ impl Fixture {
     }
 
     pub(super) fn undo(&self, id: &RequestId, force: bool) -> Result<Undone, SnapshotError> {
-        let plan = self.store.plan(id)?;
-        self.store.undo(&plan, information(), force, &mut |_| {})
+        self.undo_with(id, &UndoOptions { force, only: Vec::new() })
+    }
+
+    pub(super) fn undo_with(
+        &self,
+        id: &RequestId,
+        options: &UndoOptions,
+    ) -> Result<Undone, SnapshotError> {
+        let plan = self.store.plan(id, options)?;
+        self.store.undo(&plan, information(), options, &mut |_| {})
     }
 
     /// Undoes without force, and expects that everything could be restored.
@@ -116,6 +124,10 @@ pub(super) fn information() -> RunInformation {
         requester_uid: 0,
         at: later_moment(),
         undo_run: Vec::new(),
+        undo_by: Vec::new(),
+        undo_require: Vec::new(),
+        undo_rules: Vec::new(),
+        belongs_to: None,
         keep_ms: None,
         coverage: None,
         coverage_told: None,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use super::super::SnapshotError;
+use super::super::{SnapshotError, UndoOptions};
 use super::fixture::{Fixture, information};
 
 #[test]
@@ -59,9 +59,10 @@ fn of_two_undos_at_once_one_is_made() {
     let id = fixture.run(&fixture.declared("*"), || {
         fixture.write("file", "2");
     });
-    let plan = fixture.store.plan(&id).unwrap();
+    let plan = fixture.store.plan(&id, &UndoOptions::default()).unwrap();
     let outcomes: Vec<_> = std::thread::scope(|scope| {
-        let undo = || fixture.store.undo(&plan, information(), false, &mut |_| {});
+        let undo =
+            || fixture.store.undo(&plan, information(), &UndoOptions::default(), &mut |_| {});
         let undos: Vec<_> = (0..4).map(|_| scope.spawn(undo)).collect();
         undos.into_iter().map(|undo| undo.join().unwrap()).collect()
     });

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, XattrFlags, mknodat, setxattr};
 
-use super::super::{RunState, SnapshotError, Step, StepKind};
+use super::super::{RunState, SnapshotError, Step, StepKind, UndoOptions};
 use super::fixture::{Fixture, chmod, root_or_say_so};
 
 /// Runs `command` on a tree with a bit of everything, undoes it, and expects the tree to be the same
@@ -256,10 +256,10 @@ fn an_interrupted_undo_is_finished_by_the_next_one() {
             fixture.write(name, "changed");
         }
     });
-    let plan = fixture.store.plan(&id).unwrap();
+    let plan = fixture.store.plan(&id, &UndoOptions::default()).unwrap();
     let first = super::fixture::information();
     let first_id = first.id.clone();
-    fixture.store.begin(&plan, first, false, &mut |_| {}).unwrap();
+    fixture.store.begin(&plan, first, &UndoOptions::default(), &mut |_| {}).unwrap();
     assert_eq!(fixture.store.load(&id).unwrap().state, RunState::Undoing);
     // One of the files got as far as its content, as if the undo had been killed there.
     fs::write(fixture.path("a"), "a").unwrap();
@@ -281,7 +281,7 @@ fn a_plan_says_what_it_would_do_and_does_nothing() {
         fs::remove_file(fixture.path("deleted")).unwrap();
     });
     let seen = fixture.seen();
-    let plan = fixture.store.plan(&id).unwrap();
+    let plan = fixture.store.plan(&id, &UndoOptions::default()).unwrap();
     let kinds: Vec<_> = plan.steps.iter().map(Step::kind).collect();
     assert_eq!(kinds, [StepKind::Replace, StepKind::Remove, StepKind::Create]);
     let lines = super::super::plan_lines(&plan, crate::system::Colour::Off);
@@ -321,9 +321,14 @@ fn an_undone_run_is_not_undone_twice() {
     let id = fixture.run(&fixture.declared("*"), || {
         fixture.write("file", "2");
     });
-    let plan = fixture.store.plan(&id).unwrap();
+    let plan = fixture.store.plan(&id, &UndoOptions::default()).unwrap();
     let undone = fixture.undo_wholly(&id);
-    let again = fixture.store.undo(&plan, super::fixture::information(), true, &mut |_| {});
+    let again = fixture.store.undo(
+        &plan,
+        super::fixture::information(),
+        &UndoOptions { force: true, ..UndoOptions::default() },
+        &mut |_| {},
+    );
     match again {
         Err(SnapshotError::AlreadyUndone { by, .. }) => assert_eq!(by, Some(undone.run.id)),
         other => panic!("{other:?}"),
