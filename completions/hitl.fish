@@ -260,14 +260,21 @@ complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_sub
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "prune" -d 'Take snapshots away that are not to be kept any longer, and the content that only they had'
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Read all that is kept, and say what is damaged'
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hitl -n "__fish_hitl_using_subcommand undo" -l only -d 'Put back only this path and what lies below it, and leave the rest of the run undoable. May be given several times' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand undo" -l reason -d 'Where others must approve it: what it is for. They see it, marked as your claim' -r
+complete -c hitl -n "__fish_hitl_using_subcommand undo" -l ticket -d 'Where others must approve it: the ticket that it belongs to, a short line' -r
+complete -c hitl -n "__fish_hitl_using_subcommand undo" -l wait -d 'How long to wait for them (90s, 15m, 1h30m); by default as long as they may decide' -r
+complete -c hitl -n "__fish_hitl_using_subcommand undo" -l plan -d 'Carry out the plan of this digest, which was approved' -r
 complete -c hitl -n "__fish_hitl_using_subcommand undo" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
 always\t'Always'
 never\t'Never'"
 complete -c hitl -n "__fish_hitl_using_subcommand undo" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand undo" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
-complete -c hitl -n "__fish_hitl_using_subcommand undo" -l last -d 'Undo the last run that changed something and is not undone'
+complete -c hitl -n "__fish_hitl_using_subcommand undo" -l last -d 'Undo the last run of yours (for root: of anybody) that changed something and is not undone'
+complete -c hitl -n "__fish_hitl_using_subcommand undo" -l resume -d 'Finish an undo that was interrupted: this one, or the only one that there is'
 complete -c hitl -n "__fish_hitl_using_subcommand undo" -l dry-run -d 'Only show what would be done'
 complete -c hitl -n "__fish_hitl_using_subcommand undo" -l force -d 'Also overwrite what was changed since the command ended. What is there now is kept in the undo\'s own snapshot'
+complete -c hitl -n "__fish_hitl_using_subcommand undo" -l no-wait -d 'Do not wait for them: print the request\'s id and exit with 75'
 complete -c hitl -n "__fish_hitl_using_subcommand undo" -l json -d 'Print JSON'
 complete -c hitl -n "__fish_hitl_using_subcommand undo" -s h -l help -d 'Print help'
 complete -c hitl -n "__fish_hitl_using_subcommand audit; and not __fish_seen_subcommand_from show verify help" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'

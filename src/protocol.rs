@@ -35,6 +35,7 @@ mod signing;
 mod steps;
 mod told;
 mod undo;
+mod undoing;
 
 use std::time::Instant;
 
@@ -65,7 +66,10 @@ pub use signers::{ChangedSigner, add_signer, remove_signers, revoke_signers};
 pub use signing::{Proving, Sign};
 pub use steps::note_overdue;
 pub use told::viewer;
-pub use undo::{UndoReport, find_run, runs, undo};
+pub use undo::{
+    Followed, UndoReport, Undoing, find_run, follow_up, needs_approval, runs, undo, unfinished,
+};
+pub use undoing::{approval_of, ask_undo};
 
 /// The rooms of this process: opened once, each doing no work before it is needed.
 pub struct Rooms {
@@ -155,7 +159,11 @@ pub fn resume(
     if let Err(void) = editing::asked_again(rooms, &record, &mut asked)? {
         return told::outcome(Outcome::Closed(void));
     }
-    let mut case = Case::open(rooms, asked, Purpose::of(&record))?;
+    let opened = undoing::open_again(rooms, asked, Purpose::of(&record), &record)?;
+    let mut case = match opened {
+        Ok(case) => case,
+        Err(closed) => return told::outcome(Outcome::Closed(closed)),
+    };
     if record.bound.break_glass {
         // Where that is no longer theirs to do the request is void: its last check says so.
         let _ = case.lift();

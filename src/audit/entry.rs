@@ -20,12 +20,14 @@ mod keeping;
 mod notification;
 mod people;
 mod snapshot;
+mod undo;
 
 pub use glass::GlassBroken;
 pub use keeping::{MOST_PRUNED, Pruned};
 pub use notification::Notification;
 pub use people::SignersChange;
 use snapshot::not_covered;
+pub use undo::{UndoRecorded, UndoRight};
 
 /// The names of the details that stand under `hitl`.
 pub(super) mod field {
@@ -73,6 +75,10 @@ pub(super) mod field {
     pub(in crate::audit) const RUNS: &str = "runs";
     pub(in crate::audit) const RUN: &str = "run";
     pub(in crate::audit) const AFTER: &str = "after";
+    pub(in crate::audit) const RIGHT: &str = "right";
+    pub(in crate::audit) const ONLY: &str = "only";
+    pub(in crate::audit) const ONLY_COUNT: &str = "only_count";
+    pub(in crate::audit) const APPROVED_BY: &str = "approved_by";
     pub(in crate::audit) const BECAUSE: &str = "because";
     pub(in crate::audit) const CHANGE: &str = "change";
     pub(in crate::audit) const PRINCIPAL: &str = "principal";
@@ -123,6 +129,15 @@ impl Command {
         process.insert("executable".into(), ByteString::from(executable).to_escaped().into());
         process.insert("working_directory".into(), ByteString::from(directory).to_escaped().into());
         process.insert("user".into(), json!({"id": run_as.uid.to_string(), "name": &run_as.user}));
+        Self { process, redacted: arguments.count }
+    }
+
+    /// A command of the policy that could not be looked up: its words, without their secrets.
+    pub fn not_found(argv: &[ByteString]) -> Self {
+        let arguments = redact(argv);
+        let mut process = Map::new();
+        process.insert("args".into(), arguments.args.into());
+        process.insert("args_count".into(), argv.len().into());
         Self { process, redacted: arguments.count }
     }
 }
@@ -325,22 +340,6 @@ impl Entry {
     pub fn lost(reference: &Reference, user: &EntryUser, because: &str) -> Self {
         Self::new(Action::CommandFinished, Outcome::Unknown, reference, user)
             .text(field::BECAUSE, because)
-    }
-
-    /// The run `undone` was undone, `files` paths put back; `outcome` is a failure where it was not
-    /// all that was asked. `reference` is the undo's own run.
-    pub fn undone(
-        reference: &Reference,
-        user: &EntryUser,
-        undone: &RequestId,
-        files: u64,
-        forced: bool,
-        outcome: Outcome,
-    ) -> Self {
-        Self::new(Action::UndoApplied, outcome, reference, user)
-            .with(field::UNDONE, json!(undone))
-            .with(field::FILES, files.into())
-            .with(field::FORCED, forced.into())
     }
 
     /// Nobody decided, or used the approval, in time.

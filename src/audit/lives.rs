@@ -22,6 +22,8 @@ pub(super) struct Lives {
     open: HashMap<Digest, Life>,
     closed: HashMap<Digest, &'static str>,
     glass: Glass,
+    /// The runs of which an undo has begun, and whether one has come to its end.
+    undone: HashMap<String, bool>,
 }
 
 pub(super) struct Life {
@@ -45,7 +47,6 @@ impl Lives {
                 | Action::LogRecovered
                 | Action::SnapshotCreated
                 | Action::SnapshotFailed
-                | Action::UndoApplied
                 | Action::SnapshotPruned
                 | Action::SnapshotPinned
                 | Action::SnapshotUnpinned
@@ -54,6 +55,9 @@ impl Lives {
                 | Action::NotificationFailed
         ) {
             return Ok(());
+        }
+        if matches!(line.action, Action::UndoStarted | Action::UndoApplied | Action::UndoFollowed) {
+            return self.undo(line);
         }
         let digest = line.request.ok_or("it names no request")?;
         let user = line.user.clone().ok_or("it names no user")?;
@@ -77,11 +81,11 @@ impl Lives {
             Action::RequestVoid => self.refused(digest, "is void"),
             Action::CommandStarted => self.started(digest, line.sequence),
             Action::CommandFinished => self.finished(digest, line.outcome),
+            Action::UndoStarted | Action::UndoApplied | Action::UndoFollowed => self.undo(line),
             Action::SegmentOpened
             | Action::LogRecovered
             | Action::SnapshotCreated
             | Action::SnapshotFailed
-            | Action::UndoApplied
             | Action::SnapshotPruned
             | Action::SnapshotPinned
             | Action::SnapshotUnpinned
@@ -105,6 +109,32 @@ impl Lives {
     /// The runs of lifted denials that nobody has reviewed.
     pub(super) fn unreviewed(&self) -> Vec<(u64, String)> {
         self.glass.unreviewed()
+    }
+
+    /// An undo begins on record before it touches anything, with its approval used where it has one;
+    /// what follows it comes after.
+    fn undo(&mut self, line: &Line<'_>) -> Result<(), String> {
+        let run = line.detail_text(field::UNDONE).ok_or("it does not say which run it undoes")?;
+        let run = run.to_owned();
+        if let Some(digest) = line.request
+            && self.life(&digest)?.started.is_none()
+        {
+            return Err(format!("run {run} was undone before its approval was used"));
+        }
+        match (line.action, self.undone.get(&run)) {
+            (Action::UndoStarted, ended) => {
+                let ended = ended.copied().unwrap_or_default();
+                self.undone.insert(run, ended);
+            }
+            (_, None) => return Err(format!("no undo of run {run} had begun")),
+            (Action::UndoFollowed, Some(false)) => {
+                return Err(format!("no undo of run {run} had come to its end"));
+            }
+            (_, Some(_)) => {
+                self.undone.insert(run, true);
+            }
+        }
+        Ok(())
     }
 
     fn requested(

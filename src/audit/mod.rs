@@ -60,7 +60,7 @@ mod verify;
 
 pub use entry::{
     Claims, Command, Confined, GlassBroken, MOST_PRUNED, Notification, Pruned, Reference,
-    SignersChange,
+    SignersChange, UndoRecorded, UndoRight,
 };
 pub use log::{Appended, Log};
 pub use read::{Entries, Filter, Stored, StoredEntry, read};
@@ -101,8 +101,12 @@ pub enum Action {
     CommandStarted,
     /// A command ended.
     CommandFinished,
+    /// An undo is about to begin.
+    UndoStarted,
     /// A run was undone.
     UndoApplied,
+    /// A command that the rules want run after an undo is about to start, or has ended.
+    UndoFollowed,
     /// Snapshots were taken away: their runs can no longer be undone.
     SnapshotPruned,
     /// A snapshot is kept until the pin is taken away.

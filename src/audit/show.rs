@@ -59,10 +59,12 @@ fn verb(action: Action) -> &'static str {
         Action::SnapshotFailed => "no snapshot",
         Action::CommandStarted => "started",
         Action::CommandFinished => "finished",
+        Action::UndoStarted => "undoes",
         Action::UndoApplied => "undid",
         Action::SnapshotPruned => "pruned",
         Action::SnapshotPinned => "pinned",
         Action::SnapshotUnpinned => "unpinned",
+        Action::UndoFollowed => "followed",
         Action::RequestExpired => "expired",
         Action::RequestCancelled => "cancelled",
         Action::RequestVoid => "void",
@@ -130,9 +132,20 @@ fn parts(line: &Line<'_>) -> Vec<String> {
             parts.extend(labelled("to run it all the same: ", field::ANSWER));
         }
         Action::CommandFinished => parts.extend(labelled("", field::ENDING)),
-        Action::UndoApplied => {
+        Action::UndoStarted | Action::UndoApplied => {
             parts.extend(labelled("run ", field::UNDONE));
             parts.extend(number(field::FILES).map(|files| counted(files, "path")));
+            parts.extend(labelled("by right of: ", field::RIGHT));
+            let approved = line.detail(field::APPROVED_BY).and_then(Node::items);
+            let approved: Vec<_> =
+                approved.unwrap_or_default().iter().filter_map(Node::text).map(visible).collect();
+            if !approved.is_empty() {
+                parts.push(format!("approved by {}", approved.join(", ")));
+            }
+        }
+        Action::UndoFollowed => {
+            parts.extend(command(line));
+            parts.extend(labelled("", field::ENDING));
         }
         Action::SnapshotPruned => {
             let runs = line.detail(field::RUNS).and_then(Node::items).unwrap_or_default();

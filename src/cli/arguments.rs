@@ -17,6 +17,7 @@ mod purpose;
 mod signers;
 mod snapshots;
 mod tools;
+mod undo;
 
 pub use decision::DecisionArguments;
 pub use edit::EditArguments;
@@ -27,6 +28,7 @@ pub use tools::{
     AuditCommand, DoctorArguments, InitArguments, ManArguments, NotifyCommand, PolicyCommand,
     TourArguments,
 };
+pub use undo::UndoArguments;
 
 /// The whole command line.
 #[derive(Parser, Debug)]
@@ -395,32 +397,6 @@ pub struct WaitArguments {
 #[derive(Args, Debug)]
 #[command(after_help = help::FORGET)]
 pub struct ForgetArguments {
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `hitl undo`.
-#[derive(Args, Debug)]
-#[command(
-    override_usage = "hitl undo [OPTIONS] <ID>
-       hitl undo [OPTIONS] --last",
-    after_help = help::UNDO
-)]
-pub struct UndoArguments {
-    /// The run's id, or the beginning of it.
-    #[arg(required_unless_present = "last", conflicts_with = "last")]
-    pub id: Option<String>,
-    /// Undo the last run that changed something and is not undone.
-    #[arg(long)]
-    pub last: bool,
-    /// Only show what would be done.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Also overwrite what was changed since the command ended. What is there now is kept in the
-    /// undo's own snapshot.
-    #[arg(long)]
-    pub force: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -144,6 +144,9 @@ impl From<SnapshotError> for Failure {
             | SnapshotError::Conflicts { .. }
             | SnapshotError::ChangedOutOfSight
             | SnapshotError::Held { .. }
+            | SnapshotError::NotChanged { .. }
+            | SnapshotError::Unfinished { .. }
+            | SnapshotError::NotUnfinished(_)
             | SnapshotError::PlanChanged { .. } => ExitCode::No,
             _ => ExitCode::Failed,
         };
@@ -188,8 +191,12 @@ impl From<ProtocolError> for Failure {
             }
             ProtocolError::CannotAuthenticate(_) => Self::new(ExitCode::Denied, error),
             ProtocolError::NeedsInstallation(_) => Self::new(ExitCode::Policy, error),
-            ProtocolError::EditWithin => Self::new(ExitCode::Usage, error),
-            ProtocolError::UndoFallsShort(_)
+            ProtocolError::EditWithin | ProtocolError::UndoNotApproved => {
+                Self::new(ExitCode::Usage, error)
+            }
+            ProtocolError::AnotherPlan => Self::new(ExitCode::No, error),
+            ProtocolError::UndoNeedsApproval(_)
+            | ProtocolError::UndoFallsShort(_)
             | ProtocolError::NotWithoutSnapshot(..)
             | ProtocolError::NotYours(_)
             | ProtocolError::NoKey(_)

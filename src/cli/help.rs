@@ -345,13 +345,29 @@ pub(super) const UNDO: &str = "\
 A file that was changed after the command ended is a conflict: nothing is put back until it is
 settled, or --force is given. An undo is a run of its own: undoing it brings the changes back.
 
+With --only, what else the command changed stays as it is, and can be undone later: the run counts as
+undone when nothing of it is left. What the rules want run after an undo (undo.run) runs after each.
+
+You may undo what you ran, what the rules trusted a group of yours with (undo_by), and anything as
+root; an undo belongs to whoever the undone run belongs to. Where the rules say so (undo.require),
+others approve it first: they see the plan, and only that plan is carried out. It is then a request
+like any other: \"hitl run --resume ID\" goes on with one that you did not wait for.
+
+An undo that was interrupted, by a full disk or the end of the machine, is finished by --resume; until
+then every other command mentions it.
+
 Examples:
   hitl undo --last --dry-run                    what would be put back
   hitl undo --last                              put it back
   hitl undo K7Q2-MX4P                           undo that run
+  hitl undo K7Q2-MX4P --only /etc/nginx/sites   only what lies there
+  hitl undo --no-wait --reason 'wrong host' K7Q2-MX4P
+                                                ask for it, where others must approve
+  hitl undo --resume                            finish what was interrupted
 
 Exit status:
-  0 put back, 1 there are conflicts";
+  0 put back, 1 there are conflicts, something could not be restored, or what runs after it failed,
+  75 it waits for a human, 77 refused, 124 nobody decided in time";
 
 pub(super) const AUDIT: &str = "\
 Examples:

@@ -28,6 +28,7 @@ mod signers;
 mod snapshots;
 mod tour;
 mod undo;
+mod unfinished;
 mod wait;
 mod waiting;
 mod watch;
@@ -180,6 +181,7 @@ fn dispatch(arguments: &Arguments, caller: &CallerState, output: &Output) -> Res
     if arguments.command.needs_privileges() && !mends {
         installation::refuse_if_hindered(&global.overrides())?;
     }
+    unfinished::mention(arguments, output);
     match &arguments.command {
         Command::Run(arguments) => run::run(global, arguments, caller, output),
         Command::Edit(arguments) if arguments.content.is_some() => {

@@ -43,6 +43,7 @@ use crate::system::{ByteString, Digest};
 pub use affected::AffectedFiles;
 pub use bound::{OPERAND_DIGEST_LIMIT, bind_file, look_once_more};
 pub use content::Content;
+pub use own::OwnUndo;
 pub use paths::{Imagined, Machine};
 pub use reading::{imagine, read};
 pub use resolve::{Asked, InvocationError, resolve, resolve_for_caller};

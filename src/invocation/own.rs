@@ -1,9 +1,41 @@
-//! hitl's own `edit` as a command that is judged. How it is started to put a file in place and how a
+//! hitl's own `edit` and `undo` as commands. How `edit` is started to put a file in place and how a
 //! person types it are one command to the rules: `hitl edit FILE`. The digests that it is started
-//! with are for the approval to bind, and nothing that a rule could name.
+//! with are for the approval to bind, and nothing that a rule could name. About an undo that hitl
+//! starts no rule decides, but what its run was decided by.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 use super::{ExecutableNames, Invocation, names};
 use crate::system::{ByteString, Digest};
+
+/// The undo of a run, as hitl starts it after others have approved it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OwnUndo {
+    /// The run's id.
+    pub run: String,
+    /// The digest of the plan that they approved.
+    pub plan: Digest,
+    /// Whether it also restores what was changed since.
+    pub force: bool,
+    /// The paths that alone go back. Empty: all.
+    pub only: Vec<PathBuf>,
+}
+
+impl OwnUndo {
+    /// The words that stand after the command.
+    pub fn words(&self) -> Vec<OsString> {
+        let mut words = vec![OsString::from("undo"), format!("--plan={}", self.plan).into()];
+        words.extend(self.force.then(|| OsString::from("--force")));
+        for path in &self.only {
+            let mut word = OsString::from("--only=");
+            word.push(path);
+            words.push(word);
+        }
+        words.push((&self.run).into());
+        words
+    }
+}
 
 /// The options that carry a digest.
 const DIGESTS: [&[u8]; 2] = [b"--content=", b"--expect="];
@@ -34,6 +66,14 @@ impl Invocation {
     /// Whether it is hitl's own `edit`.
     pub fn is_edit(&self) -> bool {
         is_edit(&self.executable.names, self.argv.get(1..).unwrap_or_default())
+    }
+
+    /// The same as the undo that it is: all that it may write is in the plan that is approved, and
+    /// nothing of it is read out of its words.
+    pub fn as_own_undo(mut self) -> Self {
+        self.reading.dynamic.clear();
+        self.reading.commands.iter_mut().for_each(|command| command.operands.clear());
+        self
     }
 }
 

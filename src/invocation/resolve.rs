@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, CWD};
 use super::requester::{self, input_kind};
 use super::veil::{Place, Veil};
 use super::{
-    Content, Executable, ExecutableNames, InputKind, Invocation, Machine, reading, run_as,
+    Content, Executable, ExecutableNames, InputKind, Invocation, Machine, OwnUndo, reading, run_as,
 };
 use crate::system::identity::IdentityError;
 use crate::system::text::{visible_argument, visible_bytes};
@@ -34,6 +34,8 @@ pub struct Asked {
     /// Whether the caller's standard input was read for something else, so that the command has
     /// `/dev/null` in its place.
     pub no_input: bool,
+    /// What it is, where it is an undo that hitl itself starts.
+    pub undo: Option<OwnUndo>,
 }
 
 /// Why what was asked cannot be made into an invocation. Nothing has run.

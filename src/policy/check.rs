@@ -121,6 +121,7 @@ impl Check<'_> {
         self.channels_exist(&defaults.notify, &at("notify"))?;
         self.undo(defaults.undo.as_ref(), &at("undo"))?;
         self.snapshot(defaults.snapshot.as_ref(), &at("snapshot"))?;
+        self.groups_exist(defaults.undo_by.as_deref().unwrap_or_default(), &at("undo_by"))?;
         self.variables(
             &defaults.environment.set,
             &[Key("defaults"), Key("environment"), Key("set")],
@@ -189,7 +190,7 @@ impl Check<'_> {
         if rule.decision == Decision::Approve {
             self.can_be_approved(&rule.require, &at("decision"))?;
         }
-        self.groups_exist(&rule.undo_by, &at("undo_by"))?;
+        self.groups_exist(rule.undo_by.as_deref().unwrap_or_default(), &at("undo_by"))?;
         self.channels_exist(&rule.notify, &at("notify"))?;
         self.undo(rule.undo.as_ref(), &at("undo"))?;
         self.snapshot(rule.snapshot.as_ref(), &at("snapshot"))?;
@@ -205,14 +206,15 @@ impl Check<'_> {
         match &undo.run {
             Some(run) if run.first().is_none_or(String::is_empty) => {
                 let help = "write a command and its arguments: [systemctl, daemon-reload]";
-                self.wrong(place, "an undo that runs nothing".to_owned(), help)
+                self.wrong(place, "an undo that runs nothing".to_owned(), help)?;
             }
-            None if undo.level.is_none() => {
-                let help = "write level: exact-within, or run: [systemctl, daemon-reload]";
-                self.wrong(place, "an undo of which nothing is said".to_owned(), help)
+            None if undo.level.is_none() && undo.require.is_empty() => {
+                let help = "write level: exact-within, run: [systemctl, daemon-reload], or require: [{group: ops}]";
+                self.wrong(place, "an undo of which nothing is said".to_owned(), help)?;
             }
-            _ => Ok(()),
+            _ => {}
         }
+        self.requirements(&undo.require, &[place, &[Key("require")]].concat())
     }
 
     fn snapshot(&self, snapshot: Option<&Snapshot>, place: &[Step]) -> Checked {
@@ -263,7 +265,7 @@ impl Check<'_> {
         for (number, test) in self.document.tests.iter().enumerate() {
             let at = |key| [Key("tests"), Element(number), Key("expect"), Key(key)];
             if test.expect.is_empty() {
-                let help = "write decision, risk, rules, approvals, confine, undo or authenticate";
+                let help = "write decision, risk, rules, approvals, confine, authenticate, undo, undo_by or undo_approvals";
                 self.wrong(&at("decision"), "a test that expects nothing".to_owned(), help)?;
             }
             for (index, id) in test.expect.rules.iter().flatten().enumerate() {
@@ -272,11 +274,17 @@ impl Check<'_> {
                     self.unknown("rule", id.as_str(), rules(), &place)?;
                 }
             }
-            for (expected, _) in test.expect.approvals.iter().flat_map(|counts| &counts.0) {
-                for group in &expected.groups {
-                    self.group_exists(group, &at("approvals"))?;
+            let expect = &test.expect;
+            for (key, counts) in
+                [("approvals", &expect.approvals), ("undo_approvals", &expect.undo_approvals)]
+            {
+                for (expected, _) in counts.iter().flat_map(|counts| &counts.0) {
+                    for group in &expected.groups {
+                        self.group_exists(group, &at(key))?;
+                    }
                 }
             }
+            self.groups_exist(expect.undo_by.as_deref().unwrap_or_default(), &at("undo_by"))?;
         }
         Ok(())
     }

@@ -120,6 +120,10 @@ pub struct Defaults {
     /// The channels that are always told.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<Id>,
+    /// The groups whose members may undo, beside whoever ran the command and root, where no rule
+    /// says. Unwritten: nobody.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub undo_by: Option<Vec<Id>>,
     /// What is always snapshotted, and how where a rule does not say.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
@@ -143,6 +147,7 @@ impl Default for Defaults {
             confine: None,
             environment: DefaultEnvironment::default(),
             notify: Vec::new(),
+            undo_by: None,
             snapshot: None,
             undo: None,
         }
@@ -313,6 +318,12 @@ pub struct Expectation {
     /// How far its undo must go.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub undo: Option<UndoLevel>,
+    /// The groups that may undo it, in any order.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub undo_by: Option<Vec<Id>>,
+    /// How many of which groups must approve an undo. Empty: nobody.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub undo_approvals: Option<Counts>,
 }
 
 impl Expectation {
@@ -325,5 +336,7 @@ impl Expectation {
             && self.authenticate.is_none()
             && self.confine.is_none()
             && self.undo.is_none()
+            && self.undo_by.is_none()
+            && self.undo_approvals.is_none()
     }
 }

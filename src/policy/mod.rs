@@ -16,6 +16,7 @@
 //! | decide | `decide`, `authentication`, `matching` with `command`, `tokens`, `flags`, `paths`, `glob`; `protected`; `require`; `verdict` |
 //! | tell somebody | `listing` |
 //! | ask it about people | `people` |
+//! | let an undo be approved | `undoing` |
 
 mod authentication;
 mod cache;
@@ -49,6 +50,7 @@ mod rules;
 mod tables;
 mod tokens;
 mod undo_level;
+mod undoing;
 mod values;
 mod verdict;
 mod verify;
@@ -238,8 +240,8 @@ pub struct Verdict {
     pub snapshot: SnapshotDemand,
     /// The least that an undo must cover for it to run.
     pub undo_level: Option<UndoLevel>,
-    /// Commands to run after an undo, one argv each, from the rules' `undo.run`.
-    pub undo_run: Vec<Vec<String>>,
+    /// What else holds for an undo of it.
+    pub undo: UndoTerms,
     /// How long humans have.
     #[serde(with = "milliseconds")]
     pub approval_expiry: Duration,
@@ -304,6 +306,19 @@ impl Default for SnapshotAllowance {
     fn default() -> Self {
         Self { keep: Duration::from_secs(30 * 86_400), runs: 1000, bytes: 20 << 30 }
     }
+}
+
+/// What the rules that matched say about an undo.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct UndoTerms {
+    /// Commands to run after it, one argv each.
+    pub run: Vec<Vec<String>>,
+    /// The policy's groups whose members may undo, beside whoever ran the command and root.
+    pub by: Vec<String>,
+    /// Who must approve it first; empty: nobody.
+    pub require: Vec<Requirement>,
+    /// The ids of the rules that demand that.
+    pub rules: Vec<String>,
 }
 
 /// What happens when a snapshot cannot be taken.

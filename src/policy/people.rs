@@ -69,7 +69,10 @@ impl Policy {
         });
         let rules = self.rules().iter().flatten().filter(|rule| rule.decision != Decision::Deny);
         let rules = rules.map(|rule| (format!("rule {}", rule.id.as_str()), &rule.require));
-        let all = [defaults].into_iter().chain(thresholds).chain(rules);
+        let undos = self.rules().iter().flatten().filter_map(|rule| {
+            Some((format!("an undo under rule {}", rule.id.as_str()), &rule.undo.as_ref()?.require))
+        });
+        let all = [defaults].into_iter().chain(thresholds).chain(rules).chain(undos);
         let mut demands: Vec<Demand> = Vec::new();
         for (by, require) in all.filter(|(_, require)| !require.is_empty()) {
             let requirements: Vec<Requirement> =

@@ -44,12 +44,13 @@ pub struct Rule {
     /// What to snapshot beyond the operands.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
-    /// How far an undo must go, and what to do after it.
+    /// How far an undo of it must go, and how it goes.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
-    /// The groups that may undo it: carried for the Rollback Capability.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub undo_by: Vec<Id>,
+    /// The groups whose members may undo it, beside whoever ran it and root. Unwritten: those of the
+    /// defaults.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub undo_by: Option<Vec<Id>>,
     /// Who must prove, before anything else, that it is them.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub authenticate: Option<Authenticate>,
@@ -128,7 +129,7 @@ pub struct Snapshot {
     pub keep: Option<TimeLimit>,
 }
 
-/// How far an undo must go, and what to do after it.
+/// How far an undo must go, and how it goes.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Undo {
@@ -138,6 +139,9 @@ pub struct Undo {
     /// The least that it must cover: below that the command does not run.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub level: Option<UndoLevel>,
+    /// Who must approve it first. Unwritten: nobody.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub require: Vec<Require>,
 }
 
 /// Commands that a rule matches, and commands that it does not. They are about the command line

@@ -9,10 +9,10 @@ use super::authentication;
 use super::document::Document;
 use super::require::{Require, Required, Requirement};
 use super::rule::{Raise, Rule, Snapshot};
-use super::values::TimeLimit;
+use super::values::{Id, TimeLimit};
 use super::{
     Authentication, Confine, Decision, Enforcement, EnvironmentRules, Reason, Risk, SnapshotDemand,
-    SnapshotFailure, UndoLevel, Verdict,
+    SnapshotFailure, UndoLevel, UndoTerms, Verdict,
 };
 use crate::invocation::RequesterKind;
 
@@ -222,7 +222,7 @@ impl<'a> Judgement<'a> {
             authenticate: self.authentication(),
             snapshot: self.snapshot(),
             undo_level: self.undo_level(),
-            undo_run: self.undo_run(),
+            undo: self.undo(),
             approval_expiry: approval.unwrap_or(defaults.approval_expiry.0),
             execution_expiry: execution.unwrap_or(defaults.execution_expiry.0),
             run_timeout: timeout,
@@ -307,12 +307,6 @@ impl<'a> Judgement<'a> {
         }
     }
 
-    fn undo_run(&self) -> Vec<Vec<String>> {
-        let default = self.document.defaults.undo.as_ref();
-        let of_rules = self.matched().filter_map(|rule| rule.undo.as_ref());
-        unique(default.into_iter().chain(of_rules).filter_map(|undo| undo.run.clone()))
-    }
-
     /// The strictest of what the rules that count demand; the default where none demands anything,
     /// and also where the defaults count.
     fn undo_level(&self) -> Option<UndoLevel> {
@@ -322,6 +316,33 @@ impl<'a> Judgement<'a> {
             Some(_) if !self.defaults_apply => strictest,
             // Nothing is less than something.
             _ => strictest.max(default),
+        }
+    }
+
+    /// What is demanded of an undo, by every rule that counts and the defaults; who may undo, by those
+    /// rules alone that surely match: a right is not given by a guess.
+    fn undo(&self) -> UndoTerms {
+        let default = self.document.defaults.undo.as_ref();
+        let undo = || self.matched().filter_map(|rule| Some((rule, rule.undo.as_ref()?)));
+        let demanding = || undo().filter(|(_, undo)| !undo.require.is_empty());
+        let by_default = default.into_iter().flat_map(|undo| &undo.require);
+        let mut required = Required::default();
+        for one in demanding().flat_map(|(_, undo)| &undo.require).chain(by_default) {
+            required.add(one.requirement(&self.document.groups));
+        }
+        let sure = self.rules.values().filter(|(_, surely)| *surely).map(|(rule, _)| *rule);
+        let written: Vec<&Vec<Id>> = sure.filter_map(|rule| rule.undo_by.as_ref()).collect();
+        let defaults = self.document.defaults.undo_by.as_ref();
+        let by = match written.is_empty() {
+            true => defaults.into_iter().collect(),
+            false => written,
+        };
+        let all = default.into_iter().chain(undo().map(|(_, undo)| undo));
+        UndoTerms {
+            run: unique(all.filter_map(|undo| undo.run.clone())),
+            by: unique(by.into_iter().flatten().map(|group| group.as_str().to_owned())),
+            require: required.into_requirements(),
+            rules: demanding().map(|(rule, _)| rule.id.as_str().to_owned()).collect(),
         }
     }
 
@@ -355,7 +376,7 @@ impl<'a> Judgement<'a> {
 }
 
 /// The values in their order, each once.
-fn unique<T: Ord + Clone>(values: impl Iterator<Item = T>) -> Vec<T> {
+pub(super) fn unique<T: Ord + Clone>(values: impl Iterator<Item = T>) -> Vec<T> {
     let mut seen = BTreeSet::new();
     values.filter(|value| seen.insert(value.clone())).collect()
 }

@@ -3,6 +3,7 @@
 //! Both are judged on an imagined machine, on which every command exists wherever it could and
 //! nothing is a link, so that they mean the same on every host.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::compiled::Policy;
@@ -13,6 +14,7 @@ use super::matching::{Leaning, World, rule_matches};
 use super::read::ReadDocument;
 use super::require::{ExpectedApprovers, Requirement};
 use super::rule::Rule;
+use super::tables::Counts;
 use super::words::CommandText;
 use super::{Authenticate, Decision, Facts, UndoLevel, Verdict};
 use crate::invocation::{Imagined, RequesterKind, imagine};
@@ -170,21 +172,36 @@ fn differences(test: &Test, verdict: &Verdict) -> Vec<String> {
         found.push(format!("expected authentication of {expected}, got {got}"));
     }
     if let Some(approvals) = &expect.approvals {
-        let mut expected = approvals.0.clone();
-        expected.sort();
-        let got = &verdict.requirements;
-        let as_expected = |(who, count): &(ExpectedApprovers, u32), one: &Requirement| {
-            who.are_those_of(one) && *count == one.count
-        };
-        if expected.len() != got.len() || !expected.iter().zip(got).all(|(a, b)| as_expected(a, b))
-        {
-            let expected: Vec<String> =
-                expected.into_iter().map(|(who, count)| who.in_short(count)).collect();
-            let got: Vec<String> = got.iter().map(Requirement::in_short).collect();
-            found.push(format!("expected approvals by {}, got {}", list(&expected), list(&got)));
+        found.extend(other_approvals("approvals", approvals, &verdict.requirements));
+    }
+    if let Some(groups) = &expect.undo_by {
+        let expected: BTreeSet<&str> = groups.iter().map(|id| id.as_str()).collect();
+        let got: BTreeSet<&str> = verdict.undo.by.iter().map(String::as_str).collect();
+        if expected != got {
+            let (expected, got) = (Vec::from_iter(expected), Vec::from_iter(got));
+            found.push(format!("expected an undo by {}, got {}", list(&expected), list(&got)));
         }
     }
+    if let Some(approvals) = &expect.undo_approvals {
+        found.extend(other_approvals("approvals of an undo", approvals, &verdict.undo.require));
+    }
     found
+}
+
+/// How those who must approve differ from those who are expected to.
+fn other_approvals(what: &str, expected: &Counts, got: &[Requirement]) -> Option<String> {
+    let mut expected = expected.0.clone();
+    expected.sort();
+    let as_expected = |(who, count): &(ExpectedApprovers, u32), one: &Requirement| {
+        who.are_those_of(one) && *count == one.count
+    };
+    if expected.len() == got.len() && expected.iter().zip(got).all(|(a, b)| as_expected(a, b)) {
+        return None;
+    }
+    let expected: Vec<String> =
+        expected.into_iter().map(|(who, count)| who.in_short(count)).collect();
+    let got: Vec<String> = got.iter().map(Requirement::in_short).collect();
+    Some(format!("expected {what} by {}, got {}", list(&expected), list(&got)))
 }
 
 fn list<T: AsRef<str>>(words: &[T]) -> String {

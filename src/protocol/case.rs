@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 
 use super::break_glass::{self, Lifted};
-use super::{ProtocolError, Purpose, Rooms, confining};
+use super::{ProtocolError, Purpose, Rooms, confining, undoing};
 use crate::authenticate::Proof;
 use crate::execute::{self, Environment, KernelConfinement};
-use crate::invocation::{self, Asked, Invocation, Machine, RequesterKind};
+use crate::invocation::{self, Asked, Invocation, Machine, OwnUndo, RequesterKind};
 use crate::policy::{Confine, Decision, Facts, Verdict, Who};
 use crate::review::{Record, RequestId, Seen};
 use crate::snapshot::{
@@ -34,6 +34,8 @@ pub struct Case<'r> {
     pub writable: Option<Writable>,
     /// What the requester says it is for.
     pub purpose: Purpose,
+    /// What goes back, where it is an undo.
+    pub(super) undo: Option<undoing::Planned>,
     /// What proved that it is the requester who asks, where that was asked for.
     pub proof: Option<Proof>,
     /// The denial that its requester lifts, where they broke the glass.
@@ -50,7 +52,41 @@ impl<'r> Case<'r> {
     /// it may write cannot be found out.
     pub fn open(rooms: &'r Rooms, asked: Asked, purpose: Purpose) -> Result<Self, ProtocolError> {
         let invocation = resolve(rooms, &asked)?;
-        Self::judge(rooms, asked, purpose, invocation, Sight::whole())
+        match asked.undo.clone() {
+            Some(own) => Self::of_undo(rooms, asked, &own, purpose, invocation),
+            None => Self::judge(rooms, asked, purpose, invocation, Sight::whole()),
+        }
+    }
+
+    /// An undo that others must approve. No rule is about it: what its run was decided by is.
+    fn of_undo(
+        rooms: &'r Rooms,
+        asked: Asked,
+        own: &OwnUndo,
+        purpose: Purpose,
+        invocation: Invocation,
+    ) -> Result<Self, ProtocolError> {
+        let undo = undoing::Planned::make(rooms, own)?;
+        let run = &undo.plan.run;
+        let verdict = rooms.policy.decide_undo(
+            &run.id,
+            &run.undo_require,
+            &run.undo_rules,
+            &invocation.requester,
+        );
+        Ok(Self {
+            rooms,
+            asked,
+            invocation: invocation.as_own_undo(),
+            verdict,
+            affected: Affected::default(),
+            writable: None,
+            purpose,
+            undo: Some(undo),
+            proof: None,
+            lifted: None,
+            sight: Sight::whole(),
+        })
     }
 
     /// The same, only to be told to the caller: by what they can see themselves, so that asking
@@ -90,6 +126,7 @@ impl<'r> Case<'r> {
             affected,
             writable,
             purpose,
+            undo: None,
             proof: None,
             lifted: None,
             sight,
@@ -133,10 +170,16 @@ impl<'r> Case<'r> {
         if sight.is_whole() {
             return Ok(None);
         }
-        let theirs = self.invocation.as_seen_by(sight).map_err(ProtocolError::Rights)?;
+        let mut theirs = self.invocation.as_seen_by(sight).map_err(ProtocolError::Rights)?;
+        if self.undo.is_some() {
+            theirs = theirs.as_own_undo();
+        }
         let executable = theirs.executable_seen_by(sight).map_err(ProtocolError::Rights)?;
         let look = || -> Result<_, ProtocolError> {
-            let (affected, writable) = confining::affected(self.rooms, &theirs, &self.verdict)?;
+            let (affected, writable) = match &self.undo {
+                Some(_) => (Affected::default(), None),
+                None => confining::affected(self.rooms, &theirs, &self.verdict)?,
+            };
             let preview = self.rooms.snapshots.preview_what_is_seen(&affected, PREVIEWED)?;
             let operands = theirs
                 .bound_operands()
@@ -150,6 +193,10 @@ impl<'r> Case<'r> {
         let Preview { paths: snapshot, coverage, .. } = preview;
         let closed_because = None;
         let (undo, not_covered) = (coverage.level, coverage.not_covered);
+        let goes_back = match &self.undo {
+            Some(planned) => planned.lines_told(self.rooms, sight)?,
+            None => Vec::new(),
+        };
         Ok(Some(Seen {
             executable,
             operands,
@@ -157,6 +204,7 @@ impl<'r> Case<'r> {
             undo,
             not_covered,
             confined,
+            goes_back,
             closed_because,
         }))
     }
@@ -167,7 +215,7 @@ impl<'r> Case<'r> {
     /// [`ProtocolError::Rights`], [`ProtocolError::Snapshot`].
     pub(super) fn coverage_seen_by_requester(&self) -> Result<Option<Coverage>, ProtocolError> {
         let sight = Sight::of_caller();
-        if sight.is_whole() {
+        if sight.is_whole() || self.undo.is_some() {
             return Ok(None);
         }
         let theirs = self.invocation.as_seen_by(sight).map_err(ProtocolError::Rights)?;
@@ -269,7 +317,11 @@ impl<'r> Case<'r> {
             requester_uid: self.invocation.requester.uid,
             at: Moment::now(),
             risk: Some(self.verdict.risk),
-            undo_run: self.verdict.undo_run.clone(),
+            undo_run: self.verdict.undo.run.clone(),
+            undo_by: self.verdict.undo.by.clone(),
+            undo_require: self.verdict.undo.require.clone(),
+            undo_rules: self.verdict.undo.rules.clone(),
+            belongs_to: None,
             keep_ms: self.verdict.snapshot.keep_ms,
             // What the capture finds may lower it.
             coverage: None,
@@ -340,5 +392,6 @@ pub(super) fn asked_again(record: &Record, now: Asked) -> Asked {
         group: now.group.or_else(|| Some(format!("#{}", bound.run_as.gid))),
         content: now.content,
         no_input: record.shown.plan_was_input,
+        undo: undoing::asked_again(record),
     }
 }

@@ -6,7 +6,7 @@ use super::confining;
 use super::record::OnRecord;
 use super::signing::Registry;
 use super::steps::close;
-use super::{ProtocolError, Rooms, break_glass, editing, notifying, plans, record, told};
+use super::{ProtocolError, Rooms, break_glass, editing, notifying, plans, record, told, undoing};
 use crate::invocation::{self, BoundFile};
 use crate::policy::{Decision, Policy};
 use crate::review::{
@@ -125,6 +125,7 @@ fn shown(case: &Case<'_>) -> Result<Shown, ProtocolError> {
         confined,
         break_glass: break_glass::shown(case),
         edit: editing::shown(case),
+        undoes: case.undo.as_ref().map(undoing::Planned::shown).transpose()?,
         plan_was_input: case.purpose.plan_was_input,
         notify: break_glass::channels(case),
         run_timeout_ms: verdict
@@ -151,7 +152,11 @@ pub(super) fn take_again<'r>(
     let registry = Registry::new(rooms);
     // The policy on disk, not the one that this process read before the pause.
     let policy = Policy::load(&rooms.directories)?;
-    let mut again = Case::open(rooms, case.asked.clone(), case.purpose.clone())?;
+    let again = undoing::open_again(rooms, case.asked.clone(), case.purpose.clone(), record)?;
+    let mut again = match again {
+        Ok(again) => again,
+        Err(record) => return Ok(Again::Void(record)),
+    };
     again.proof = case.proof;
     if record.bound.break_glass {
         // Where that is no longer theirs to do, it is a difference.
@@ -164,6 +169,9 @@ pub(super) fn take_again<'r>(
     invocation::look_once_more(&mut bound.executable, scope);
     bound.operands.iter_mut().for_each(|file| invocation::look_once_more(file, scope));
     let mut because = Difference::sentence(&record.bound.differences(&bound));
+    if because.is_empty() {
+        because = again.undo.as_ref().and_then(undoing::Planned::difference).unwrap_or_default();
+    }
     let shown = &record.shown;
     let decision = again.decision_shown();
     let stricter = decision > shown.decision

@@ -81,7 +81,17 @@ pub fn edit(
     super::run(rooms, asked(rooms, &target.path, whom, digests, Some(content))?, purpose, manner)
 }
 
-/// The command that puts it in place: this very program.
+/// This very program, as a command.
+pub(super) fn own_program(rooms: &Rooms) -> Result<OsString, ProtocolError> {
+    let own = Path::new("/proc/self/exe");
+    let own = own.read_link().map_err(|error| ProtocolError::Bound(own.to_owned(), error))?;
+    // Where rules look for a bare "hitl", which may lead here by a link.
+    let known = rooms.policy.search_path().iter().map(|place| place.join("hitl"));
+    let found = known.into_iter().find(|path| path.canonicalize().is_ok_and(|real| real == own));
+    Ok(found.unwrap_or(own).into())
+}
+
+/// The command that puts it in place.
 fn asked(
     rooms: &Rooms,
     path: &Path,
@@ -89,13 +99,7 @@ fn asked(
     digests: Vec<OsString>,
     content: Option<Content>,
 ) -> Result<Asked, ProtocolError> {
-    let own = Path::new("/proc/self/exe");
-    let own = own.read_link().map_err(|error| ProtocolError::Bound(own.to_owned(), error))?;
-    // Where rules look for a bare "hitl", which may lead here by a link.
-    let known = rooms.policy.search_path().iter().map(|place| place.join("hitl"));
-    let found = known.into_iter().find(|path| path.canonicalize().is_ok_and(|real| real == own));
-    let own = found.unwrap_or(own);
-    let words = [own.into(), "edit".into()].into_iter().chain(digests);
+    let words = [own_program(rooms)?, "edit".into()].into_iter().chain(digests);
     Ok(Asked {
         argv: words.chain([path.into()]).collect(),
         // The path is absolute: where the caller is makes no difference.
@@ -104,6 +108,7 @@ fn asked(
         group: whom.group.clone(),
         content,
         no_input: false,
+        undo: None,
     })
 }
 

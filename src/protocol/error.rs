@@ -103,6 +103,19 @@ pub enum ProtocolError {
         "\"hitl edit\" is not started by \"hitl run\", nor within one: your editor runs as yourself; type \"hitl edit FILE\" in a shell of your own"
     )]
     EditWithin,
+    /// `hitl undo --plan` by whoever has no approval for it.
+    #[error(
+        "--plan is what hitl itself starts an undo with that others have approved: type \"hitl undo ID\""
+    )]
+    UndoNotApproved,
+    /// Between the approval of an undo and the undo, files moved on.
+    #[error(
+        "what would go back now is not what was approved: files of it were changed since, and nothing was touched; look at the plan, and ask again with \"hitl undo\""
+    )]
+    AnotherPlan,
+    /// The rules demanded approval of an undo, and none was given.
+    #[error("undoing run {0} needs the approval of others: type \"hitl undo {0}\" to ask for it")]
+    UndoNeedsApproval(String),
     /// Whose key is whose.
     #[error(transparent)]
     Signers(#[from] SignersError),

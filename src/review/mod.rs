@@ -70,7 +70,7 @@ pub use queue::{review_rows, rows};
 pub use quorum::{Yes, missing};
 pub use record::{
     Approval, Approver, Bound, BoundEnvironment, BoundRequester, BreakGlass, Confined, Counted,
-    Edited, Judgement, Proof, Record, Rejection, Review, Runner, Seen, Shown, State,
+    Edited, Judgement, Proof, Record, Rejection, Review, Runner, Seen, Shown, State, UndoShown,
 };
 pub use search::Search;
 pub use shown::{describe, describe_with_plan};

@@ -192,6 +192,9 @@ pub struct Shown {
     /// What it writes, where it is an edit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edit: Option<Edited>,
+    /// What goes back, where it is an undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<UndoShown>,
     /// Whether its standard input was read for the plan, so that the command has none.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub plan_was_input: bool,
@@ -258,8 +261,35 @@ pub struct Seen {
     /// What it may write, where it is confined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confined: Option<Confined>,
+    /// What goes back, where it is an undo.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub goes_back: Vec<String>,
     /// What closed the request early, as far as it is theirs to know.
     pub closed_because: Option<String>,
+}
+
+/// What an undo is about, and what it puts back.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UndoShown {
+    /// The run that it undoes.
+    pub run: String,
+    /// That run's command.
+    pub command: Vec<ByteString>,
+    /// Who ran it.
+    pub requester: String,
+    /// When, as people write it.
+    pub at: String,
+    /// The digest of the plan: what is approved.
+    pub plan: Digest,
+    /// Whether it also restores what was changed since.
+    pub force: bool,
+    /// The paths that alone go back. Empty: all that the run changed.
+    pub only: Vec<ByteString>,
+    /// The commands that run after it.
+    pub follow: Vec<Vec<String>>,
+    /// The plan, a line each, safe to show.
+    pub lines: Vec<String>,
 }
 
 /// What an edit writes.

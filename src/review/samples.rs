@@ -82,6 +82,7 @@ pub(super) fn shown() -> Shown {
         notify: Vec::new(),
         to_requester: None,
         edit: None,
+        undoes: None,
         plan_was_input: false,
     }
 }

@@ -7,7 +7,9 @@ use super::wording::{input_text, kind_text, proof_text, risk_text, run_as_text, 
 use super::{Approval, Confined, Plan, Record, State};
 use crate::invocation::BoundFile;
 use crate::policy::{Confine, Decision, dynamic_reason};
-use crate::system::text::{cells, counted, visible, visible_argument, visible_bytes};
+use crate::system::text::{
+    cells, counted, visible, visible_argument, visible_bytes, visible_command,
+};
 use crate::system::{ByteString, Colour, Moment, duration_text};
 
 /// A command up to this many cells stands on one line.
@@ -52,6 +54,7 @@ pub fn describe_with_plan(
     let ticket = ticket.map(|ticket| format!("{} (their words, not checked)", visible(ticket)));
     lines.field("their ticket", &Vec::from_iter(ticket));
     describe_plan(record, plan, &mut lines);
+    describe_undo(record, &mut lines);
     describe_rollback(record, &mut lines);
     lines.field("bound by", &["the digest of all that a decision is about:"]);
     lines.digest(&record.digest);
@@ -258,7 +261,36 @@ fn describe_glass(record: &Record, now: &Moment, lines: &mut Lines) {
     lines.field("review", &values);
 }
 
+/// What is undone, and what that puts back.
+fn describe_undo(record: &Record, lines: &mut Lines) {
+    let Some(undo) = &record.shown.undoes else { return };
+    let words: Vec<&[u8]> = undo.command.iter().map(|word| word.as_bytes()).collect();
+    let run = format!("run {}, by {}, {}", visible(&undo.run), visible(&undo.requester), undo.at);
+    lines.field("undoes", &[run, visible_command(&words)]);
+    if undo.force {
+        lines.field("force", &["what was changed since is overwritten (and kept) as well"]);
+    }
+    let only: Vec<String> =
+        undo.only.iter().map(|path| visible_argument(path.as_bytes())).collect();
+    lines.field("only", &only);
+    let nothing = ["nothing that you may see yourself".to_owned()];
+    let back = if undo.lines.is_empty() { &nothing[..] } else { &undo.lines[..] };
+    lines.field("goes back", &back.iter().map(|line| made_visible(line)).collect::<Vec<_>>());
+    let follow: Vec<String> = undo
+        .follow
+        .iter()
+        .map(|argv| visible_command(&argv.iter().map(String::as_str).collect::<Vec<_>>()))
+        .collect();
+    lines.field("then runs", &follow);
+}
+
 fn describe_rollback(record: &Record, lines: &mut Lines) {
+    if record.shown.undoes.is_some() {
+        lines.field("snapshot of", &["what it replaces: the undo can itself be undone"]);
+        let not_covered: Vec<String> =
+            record.shown.not_covered.iter().map(|sentence| made_visible(sentence)).collect();
+        return lines.field("no undo for", &not_covered);
+    }
     let paths: Vec<String> =
         record.shown.snapshot.iter().map(|path| visible_argument(path.as_bytes())).collect();
     let undo = record.shown.undo;

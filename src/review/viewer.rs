@@ -46,8 +46,16 @@ impl Record {
         let Some(seen) = self.shown.to_requester.as_ref().filter(|_| own) else {
             return Cow::Borrowed(self);
         };
-        let Seen { executable, operands, snapshot, undo, not_covered, confined, closed_because } =
-            seen.clone();
+        let Seen {
+            executable,
+            operands,
+            snapshot,
+            undo,
+            not_covered,
+            confined,
+            goes_back,
+            closed_because,
+        } = seen.clone();
         let mut record = self.clone();
         record.bound.executable = executable;
         record.bound.operands = operands;
@@ -56,6 +64,9 @@ impl Record {
         record.shown.undo = undo;
         record.shown.not_covered = not_covered;
         record.shown.confined = confined;
+        if let Some(shown) = &mut record.shown.undoes {
+            shown.lines = goes_back;
+        }
         record.shown.not_covered.push(NOT_ALL.to_owned());
         record.shown.to_requester = None;
         if closed_because.is_some() {
@@ -115,6 +126,7 @@ mod tests {
             undo: CoverageLevel::ExactWithin,
             not_covered: Vec::new(),
             confined: None,
+            goes_back: Vec::new(),
             closed_because: None,
         });
         record

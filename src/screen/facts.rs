@@ -4,12 +4,12 @@
 use crate::invocation::BoundFile;
 use crate::policy::{Confine, Decision, Risk, dynamic_reason};
 use crate::review::{
-    State, input_text, kind_text, made_visible, risk_text, run_as_text, undigested,
+    State, UndoShown, input_text, kind_text, made_visible, risk_text, run_as_text, undigested,
 };
 use crate::snapshot::CoverageLevel;
 use crate::system::ByteString;
 use crate::system::duration_text;
-use crate::system::text::{counted, visible, visible_argument, visible_bytes};
+use crate::system::text::{counted, visible, visible_argument, visible_bytes, visible_command};
 
 use super::request::{Attached, Needed, Request};
 use super::spaces::spelled_out;
@@ -274,15 +274,41 @@ impl Facts {
         self.add("their claim", values);
     }
 
+    /// What is undone, and what that puts back.
+    fn undo(&mut self, undo: &UndoShown) {
+        let words: Vec<&[u8]> = undo.command.iter().map(|word| word.as_bytes()).collect();
+        let who = visible(&undo.requester);
+        let mut values = vec![
+            (Tone::Plain, format!("run {}, by {who}, {}", visible(&undo.run), visible(&undo.at))),
+            (Tone::Strong, spelled_out(&visible_command(&words))),
+        ];
+        if undo.force {
+            let text = "what was changed since is overwritten (and kept) as well";
+            values.push((Tone::Caution, text.to_owned()));
+        }
+        self.add("undoes", values);
+        self.list("only", undo.only.iter().map(path), "");
+        let lines = undo.lines.iter().map(|line| shown_once(line));
+        self.list("goes back", lines, "nothing that you may see yourself");
+        let follow = undo.follow.iter().map(|argv| spelled_out(&visible_command(argv)));
+        self.list("then runs", follow, "");
+        self.one("snapshot of", "what it replaces: the undo can itself be undone");
+    }
+
     fn rollback(&mut self, request: &Request) {
-        let undo = request.shown.undo;
-        let tone = match undo {
-            CoverageLevel::None => Tone::Alarm,
-            CoverageLevel::BestEffort => Tone::Caution,
-            CoverageLevel::ExactWithin | CoverageLevel::NothingToUndo => Tone::Plain,
-        };
-        self.add("undo", vec![(tone, format!("{undo}: {}", undo.meaning()))]);
-        self.list("snapshot of", request.shown.snapshot.iter().map(path), "");
+        match &request.shown.undoes {
+            Some(undo) => self.undo(undo),
+            None => {
+                let undo = request.shown.undo;
+                let tone = match undo {
+                    CoverageLevel::None => Tone::Alarm,
+                    CoverageLevel::BestEffort => Tone::Caution,
+                    CoverageLevel::ExactWithin | CoverageLevel::NothingToUndo => Tone::Plain,
+                };
+                self.add("undo", vec![(tone, format!("{undo}: {}", undo.meaning()))]);
+                self.list("snapshot of", request.shown.snapshot.iter().map(path), "");
+            }
+        }
         let sentences = request.shown.not_covered.iter();
         let values = sentences.map(|sentence| (Tone::Caution, shown_once(sentence)));
         self.add("no undo for", values.collect());

@@ -120,6 +120,19 @@ pub enum SnapshotError {
         /// What was named.
         path: PathBuf,
     },
+    /// An undo of other paths was interrupted.
+    #[error(
+        "an undo of run {id} that was to go another way was interrupted (run {undo}): finish it first, with \"hitl undo --resume {id}\""
+    )]
+    Unfinished {
+        /// The run.
+        id: String,
+        /// The undo that was interrupted.
+        undo: String,
+    },
+    /// There is nothing to finish.
+    #[error("no undo of run {0} is unfinished: \"hitl undo {0}\" begins one")]
+    NotUnfinished(String),
     /// The files moved on between the plan and its execution.
     #[error("{} changed while the undo was being decided, and nothing was touched: look at the plan again (\"hitl undo {id} --dry-run\")", shown(.path))]
     PlanChanged {
@@ -129,7 +142,7 @@ pub enum SnapshotError {
         path: PathBuf,
     },
     /// An undo ended in the middle.
-    #[error("the undo of run {id} stopped at {} after {done} of {total} steps: {why}; what was restored stays, \"hitl undo {id}\" goes on from here", shown(.path))]
+    #[error("the undo of run {id} stopped at {} after {done} of {total} steps: {why}; what was restored stays, \"hitl undo --resume {id}\" goes on from here", shown(.path))]
     Stopped {
         /// The run.
         id: String,

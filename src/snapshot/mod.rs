@@ -32,6 +32,8 @@
 //! - `runs/.gone-ID`: a run that was pruned, on its way out. `look.json`: when it was last looked at what
 //!   is kept, and since when each run is there (`look`).
 //! - `lock`: held by whoever changes a run's state, for an undo all the way through.
+//! - `unfinished/ID`: there from before an undo of that run begins until all that belongs to it is
+//!   done, and locked by whoever is at it.
 //!
 //! All of it is canonical JSON of a versioned form in which unknown members are ignored, so that
 //! entries can carry more without a new one.
@@ -78,6 +80,7 @@ mod steps;
 mod store;
 mod told;
 mod undo;
+mod unfinished;
 mod verify;
 mod walk;
 mod words;
@@ -95,13 +98,14 @@ pub use keeping::Kept;
 pub use objects::{CloneId, ContentName, ParseContentNameError};
 pub use plan::{Conflict, Step, StepKind, UndoOptions, UndoPlan};
 pub use prune::{Doomed, PrunePlan, Pruned};
-pub use render::{change_lines, manifest_lines, plan_lines, stat_lines};
+pub use render::{change_lines, manifest_lines, plan_lines, plan_summary, stat_lines};
 pub use retention::{AgeLimit, Because, Hold, Limits};
 pub use selection::{Reach, Root, Selection};
 pub use steps::Steps;
 pub use store::SnapshotStore;
 pub use told::Known;
 pub use undo::Undone;
+pub use unfinished::{Underway, Unfinished};
 pub use verify::{Damage, Verification};
 pub use writable::{Writable, WritablePlace};
 
@@ -109,7 +113,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::Risk;
+use crate::policy::{Requirement, Risk};
 use crate::system::{ByteString, Moment};
 
 /// What a command can touch: the union of what rules name and what its operands say.
@@ -335,6 +339,19 @@ pub struct RunInformation {
     /// Commands to run after an undo, one argv each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo_run: Vec<Vec<String>>,
+    /// The policy's groups whose members may undo it too, as the rules named them when it ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo_by: Vec<String>,
+    /// Who must approve an undo of it, as the rules demanded when it ran; empty: nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo_require: Vec<Requirement>,
+    /// The rules that demand that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo_rules: Vec<String>,
+    /// For an undo, and the undo of one: the user id of whoever ran the command that it is about.
+    /// The right to undo it is theirs, and not that of whoever undid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub belongs_to: Option<u32>,
     /// How long it is kept, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_ms: Option<u64>,

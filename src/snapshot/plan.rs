@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::pairs::is_below;
 use super::steps::{Doing, How, Item, Steps};
 use super::{Node, Role, RunInformation, SnapshotError};
-use crate::system::ByteString;
+use crate::system::canonical::{self, CanonicalError};
+use crate::system::{ByteString, Digest};
 
 /// How far an undo is to go.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -153,6 +155,38 @@ impl UndoPlan {
     /// How many steps there are, those that only force takes among them.
     pub(super) fn number(&self) -> usize {
         self.steps.len() + self.conflicts.len()
+    }
+
+    /// The digest of all that an undo would do and of all that it would find there: what an approval
+    /// of it is bound to. A plan that is made anew has the same as long as nobody has touched any of
+    /// its files.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Unrecordable`], and those of reading the steps.
+    pub fn digest(&self) -> Result<Digest, SnapshotError> {
+        let head = json!({
+            "v": 1,
+            "run": self.run.id,
+            "after_unknown": self.after_unknown,
+            "later_runs": self.later_runs,
+            "left_out": self.left_out,
+            "not_restorable": self.not_restorable,
+            "resumes": self.resumes,
+            "steps": self.steps.len(),
+        });
+        // A digest of digests: a plan can have a million steps.
+        let unrecordable = |source: CanonicalError| SnapshotError::Unrecordable {
+            path: PathBuf::from("the plan of an undo"),
+            source,
+        };
+        let mut all = canonical::digest(&head).map_err(unrecordable)?.as_bytes().to_vec();
+        for step in self.steps.iter() {
+            all.extend(canonical::digest(&step?).map_err(unrecordable)?.as_bytes());
+        }
+        for conflict in &self.conflicts {
+            all.extend(canonical::digest(conflict).map_err(unrecordable)?.as_bytes());
+        }
+        Ok(Digest::of(&all))
     }
 
     /// Whether there is nothing to do.

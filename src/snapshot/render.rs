@@ -144,6 +144,35 @@ fn bytes(node: &Node) -> u64 {
     if let Node::File { size, .. } = node { *size } else { 0 }
 }
 
+/// An undo plan in one line: how many paths go back, and what speaks against it.
+///
+/// # Errors
+/// Those of reading the steps.
+pub fn plan_summary(plan: &UndoPlan) -> Result<String, SnapshotError> {
+    let (mut back, mut gone, mut content, mut metadata) = (0_u64, 0_u64, 0_u64, 0_u64);
+    for step in plan.steps.iter() {
+        *match step?.kind() {
+            StepKind::Create => &mut back,
+            StepKind::Remove => &mut gone,
+            StepKind::Replace => &mut content,
+            StepKind::Metadata => &mut metadata,
+        } += 1;
+    }
+    let mut parts = vec![counted(plan.steps.len() as u64, "path")];
+    for (number, what) in [
+        (back, "brought back"),
+        (gone, "removed"),
+        (content, "restored in content"),
+        (metadata, "restored in metadata"),
+        (plan.conflicts.len() as u64, "changed since"),
+    ] {
+        if number > 0 {
+            parts.push(format!("{number} {what}"));
+        }
+    }
+    Ok(parts.join(", "))
+}
+
 /// An undo plan, as lines: what goes back, what speaks against it, what cannot be brought back.
 ///
 /// # Errors

@@ -69,7 +69,8 @@ impl Known {
         self.name(path.as_path())
     }
 
-    fn name(&self, path: &Path) -> bool {
+    /// Whether they may know what is, or was, at a path.
+    pub fn name(&self, path: &Path) -> bool {
         let lets_in = |directory: &Path, rights: u32| {
             let recorded = self.directories.get(directory).map(Vec::as_slice).unwrap_or_default();
             recorded.iter().all(|metadata| self.granted(metadata, rights))

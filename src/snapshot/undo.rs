@@ -23,8 +23,8 @@ use super::restore::{Halt, Restorer};
 use super::runs::{RunRecord, UndoIntent, parse};
 use super::steps::{Doing, Item};
 use super::{
-    CaptureLimits, Conflict, Entry, Keeps, Node, Progress, Role, RunInformation, RunState, Selection,
-    SnapshotError, SnapshotStore, Step, UndoOptions, UndoPlan,
+    CaptureLimits, Conflict, Entry, Keeps, Node, Progress, Role, RunInformation, RunState,
+    Selection, SnapshotError, SnapshotStore, Step, UndoOptions, UndoPlan,
 };
 use crate::review::RequestId;
 use crate::system::{ByteString, Digest, Moment};
@@ -105,6 +105,7 @@ impl SnapshotStore {
         if let Some(path) = plan.differs_from(&current)? {
             return Err(SnapshotError::PlanChanged { id: id.to_string(), path });
         }
+        self.agrees_with_what_it_resumes(&current, options)?;
         if !options.force {
             current.refuse_what_needs_force()?;
         }

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use nix::unistd::geteuid;
 
+use super::identity::{Account, IdentityError};
 use super::{Caller, caller};
 
 /// What somebody can see.
@@ -31,6 +32,21 @@ impl Sight {
         let caller = caller();
         let no_less = caller.uid == 0 || geteuid().as_raw() == caller.uid;
         Self(if no_less { None } else { Some(caller) })
+    }
+
+    /// What somebody else can see: root's process that does something for them tells them no more.
+    /// At most one such for a process.
+    ///
+    /// # Errors
+    /// [`IdentityError`] where the name service fails.
+    pub fn of_account(account: &Account) -> Result<Self, IdentityError> {
+        if account.uid == 0 || geteuid().as_raw() == account.uid {
+            return Ok(Self::whole());
+        }
+        let groups = account.groups()?.into_iter().map(|group| group.gid).collect();
+        let caller = Caller { uid: account.uid, gid: account.gid, groups };
+        // As long-lived as the one caller that a process has.
+        Ok(Self(Some(Box::leak(Box::new(caller)))))
     }
 
     /// Whether they see all that this process sees.

@@ -66,6 +66,7 @@ mod terminal;
 mod tools;
 mod tour;
 mod tree;
+mod undo_rights;
 mod undo_safety;
 mod undoing;
 mod user_scope;

@@ -305,7 +305,8 @@ fn a_rules_command_follows_the_undo() {
     let root = site(&world, Place::System, &policy(follow));
     let id = Place::System.run_command(&world, &["rm", "conf/app.conf"]);
     assert!(!world.outside("srv/reloaded").exists());
-    let ran = Place::System.hitl(&world, &["undo", "--json", &id]).run().exits(0);
+    let ran = Place::System.hitl(&world, &["undo", "--json", &id]).run().exits(1);
+    let ran = ran.says("the files are put back, but false").says("exited with status 1");
     assert!(world.outside("srv/reloaded").exists() && root.join("conf/app.conf").exists());
     let followed = &ran.json()["followed_by"];
     assert_eq!(followed[0]["ending"], "exited with status 0", "{followed}");

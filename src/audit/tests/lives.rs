@@ -1,7 +1,7 @@
 //! Nothing starts without what its rule needed.
 
 use super::*;
-use crate::audit::GlassBroken;
+use crate::audit::{Command, GlassBroken, UndoRecorded, UndoRight};
 use crate::review::Judgement;
 
 /// Appends the entries to a fresh log and says which sequence number is bad, and why.
@@ -177,5 +177,49 @@ fn a_lifted_denial_starts_with_what_is_needed_beside_it_and_is_noted_until_it_is
         let (bad, why) = verdict_on(entries).unwrap();
         assert_eq!(bad, sequence, "{why}");
         assert!(why.contains(what), "{why}");
+    }
+}
+
+/// The undo of run 1 as run 2; with the approval of request 2 where `approved`.
+fn undo(approved: bool) -> UndoRecorded {
+    let digest = if approved { reference(2).digest } else { None };
+    UndoRecorded {
+        reference: Reference { digest, ..reference(2) },
+        user: user(1),
+        undone: reference(1).id,
+        right: UndoRight::Own,
+        forced: false,
+        only: Vec::new(),
+        approved_by: Vec::new(),
+    }
+}
+
+#[test]
+fn an_undo_begins_on_record_uses_its_approval_first_and_is_followed_after_its_end() {
+    let command = || Command::not_found(&["reload".into()]);
+    let begun = |approved| Entry::undo_started(&undo(approved));
+    let ended = |approved| Entry::undone(&undo(approved), 3, Outcome::Success);
+    let followed = || Entry::follows(&undo(false), &command());
+    let asked = || {
+        let approve = decided(2, Decision::Approve, &[("sre", 1)]);
+        vec![requested(2), approve, approved(2, 2, &["sre"])]
+    };
+    for entries in [
+        vec![begun(false), ended(false), followed()],
+        // Whoever goes on after a death begins again.
+        vec![begun(false), begun(false), ended(false), followed(), begun(false), ended(false)],
+        [asked(), vec![started(2), begun(true), ended(true), finished(2)]].concat(),
+    ] {
+        assert_eq!(verdict_on(entries), None);
+    }
+    for (entries, sequence, what) in [
+        (vec![ended(false)], 1, "no undo of run"),
+        (vec![begun(false), followed()], 2, "had come to its end"),
+        ([asked(), vec![begun(true)]].concat(), 4, "before its approval was used"),
+        (vec![begun(true)], 1, "not among those"),
+    ] {
+        let bad = verdict_on(entries).unwrap();
+        assert_eq!(bad.0, sequence, "{bad:?}");
+        assert!(bad.1.contains(what), "{what}: {bad:?}");
     }
 }

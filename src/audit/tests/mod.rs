@@ -13,7 +13,7 @@ use crate::execute::Ending;
 use crate::invocation::{RequesterKind, RunAs};
 use crate::policy::{
     Decision, Enforcement, EnvironmentRules, PolicyIdentity, Presence, Requirement, Risk,
-    SnapshotDemand, Verdict,
+    SnapshotDemand, UndoTerms, Verdict,
 };
 use crate::review::{Approval, Approver, Proof};
 use crate::system::{BootId, ByteString, Moment, Scope};
@@ -129,7 +129,7 @@ fn verdict(decision: Decision, needs: &[(&str, u32)]) -> Verdict {
         authenticate: None,
         snapshot: SnapshotDemand::default(),
         undo_level: None,
-        undo_run: Vec::new(),
+        undo: UndoTerms::default(),
         approval_expiry: Duration::ZERO,
         execution_expiry: Duration::ZERO,
         run_timeout: None,

@@ -3,6 +3,7 @@
 pub(super) mod edit;
 mod front;
 pub(super) mod report;
+pub(super) mod undo;
 
 use super::arguments::{GlobalArguments, RunArguments, TargetArguments};
 use super::failure::{ExitCode, Failure};
@@ -94,6 +95,7 @@ pub(super) fn asked(target: &TargetArguments, command: &[std::ffi::OsString]) ->
         group: target.group.clone(),
         content: None,
         no_input: false,
+        undo: None,
     }
 }
 

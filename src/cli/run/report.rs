@@ -28,6 +28,8 @@ pub(crate) fn verdict_json(verdict: &Verdict) -> Map<String, Value> {
         "requirements": verdict.requirements,
         "authenticate": verdict.authenticate.map(|_| Authenticate::Requester),
         "confine": verdict.confine,
+        "undo_by": verdict.undo.by,
+        "undo_require": verdict.undo.require,
     });
     object.as_object().cloned().unwrap_or_default()
 }
@@ -117,7 +119,7 @@ pub(crate) fn case_text(case: &Case<'_>) -> Result<String, Failure> {
             line("", &visible_argument(path.as_bytes()));
         }
     }
-    for (name, value) in confinement_lines(case) {
+    for (name, value) in undo_lines(verdict).into_iter().chain(confinement_lines(case)) {
         line(name, &value);
     }
     for sentence in &preview.coverage.not_covered {
@@ -133,6 +135,20 @@ pub(crate) fn case_text(case: &Case<'_>) -> Result<String, Failure> {
     };
     line("policy", &format!("{} ({sources})", visible(&identity.name)));
     Ok(text)
+}
+
+/// Who may undo it beside whoever runs it and root, and who must approve that.
+fn undo_lines(verdict: &Verdict) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if !verdict.undo.by.is_empty() {
+        lines
+            .push(("undo by", format!("also members of {}", visible(&verdict.undo.by.join(", ")))));
+    }
+    if !verdict.undo.require.is_empty() {
+        let needed = required_in_words(&verdict.undo.require);
+        lines.push(("undo needs", format!("the approval of {needed}")));
+    }
+    lines
 }
 
 /// What a confined command may write, or why it cannot be confined here.

@@ -73,7 +73,7 @@ fn everything_that_a_rule_carries_is_in_the_verdict() {
     assert_eq!(verdict.snapshot.paths, ["/etc/systemd/system/app-*", "/etc/app/**"]);
     assert_eq!(verdict.snapshot.max_size, Some(64 << 20));
     assert_eq!(verdict.snapshot.on_failure, SnapshotFailure::Deny);
-    assert_eq!(verdict.undo_run, [["systemctl", "daemon-reload"]]);
+    assert_eq!(verdict.undo.run, [["systemctl", "daemon-reload"]]);
     assert_eq!(verdict.approval_expiry, Duration::from_secs(900));
     assert_eq!(verdict.run_timeout, Some(Duration::from_secs(1800)));
     assert_eq!(verdict.environment.keep, ["LANG", "LC_*", "TERM"]);
@@ -379,4 +379,40 @@ fn whoever_asks_authenticates_where_one_rule_says_so_and_the_shortest_time_count
         assert_eq!(asked(&asks, line), with, "{line}, asked by default");
         assert_eq!(asked(&remembers, line), with_time, "{line}, remembered by default");
     }
+}
+
+#[test]
+fn an_undo_is_held_to_all_rules_that_could_be_meant_and_given_by_those_alone_that_surely_are() {
+    let policy = with_rules(
+        "  - {id: sure, match: {command: x}, decision: allow, undo_by: [ops], undo: {run: [a, b]}}\n\
+         \x20 - {id: strict, match: {command: x}, decision: allow, undo: {require: [{group: ops}]}}\n\
+         \x20 - {id: guess, match: {command: x, flags_any: [--recursive]}, decision: confirm, undo_by: [security], undo: {require: [{group: security}], run: [a, b]}}\n\
+         \x20 - {id: nobody, match: {command: y}, decision: allow, undo_by: []}\n",
+    );
+    let require = |verdict: &Verdict| -> Vec<String> {
+        verdict.undo.require.iter().map(|one| one.groups.join(",")).collect()
+    };
+    let verdict = decide(&policy, "x");
+    assert_eq!(
+        (&verdict.undo.by[..], &require(&verdict)[..]),
+        (&["ops".to_owned()][..], &["ops".to_owned()][..])
+    );
+    assert_eq!(verdict.undo.rules, ["strict"]);
+    // Abbreviated, the flag could be meant.
+    let verdict = decide(&policy, "x --recurs");
+    assert_eq!(verdict.undo.by, ["ops"]);
+    assert_eq!(require(&verdict), ["ops", "security"]);
+    assert_eq!(verdict.undo.rules, ["strict", "guess"]);
+    assert_eq!(verdict.undo.run, [["a", "b"]]);
+    assert_eq!(decide(&policy, "x --recursive").undo.by, ["ops", "security"]);
+    assert!(decide(&policy, "y").undo.by.is_empty());
+
+    let defaults = load(
+        "version: 1\nname: t\ndefaults: {require: [{group: ops}], undo_by: [ops]}\n\
+         groups: [{name: ops, users: [bob]}]\nrules:\n\
+         \x20 - {id: nobody, match: {command: y}, decision: allow, undo_by: []}\n",
+    )
+    .unwrap();
+    assert_eq!(decide(&defaults, "x").undo.by, ["ops"]);
+    assert!(decide(&defaults, "y").undo.by.is_empty());
 }

@@ -142,6 +142,37 @@ fn what_is_wrong_is_refused_at_its_place() {
             "called \"a\"",
         ),
         ("rules: [{id: a, match: {command: x, users: []}, decision: deny}]", "5:44", "empty list"),
+        (
+            "rules: [{id: a, match: {command: x}, decision: allow, undo: {}}]",
+            "5:61",
+            "nothing is said",
+        ),
+        (
+            "rules: [{id: a, match: {command: x}, decision: allow, undo: {run: ['']}}]",
+            "5:61",
+            "runs nothing",
+        ),
+        (
+            "rules: [{id: a, match: {command: x}, decision: allow, undo: {require: [{group: opps}]}}]",
+            "5:80",
+            "did you mean \"ops\"?",
+        ),
+        (
+            "rules: [{id: a, match: {command: x}, decision: allow, undo: {require: [{group: ops, count: 2}]}}]",
+            "5:72",
+            "1 member",
+        ),
+        (
+            "rules: [{id: a, match: {command: x}, decision: allow, undo_by: [opps]}]",
+            "5:65",
+            "did you mean \"ops\"?",
+        ),
+        ("tests: [{name: a, run: x, expect: {undo_by: [opps]}}]", "5:46", "did you mean \"ops\"?"),
+        (
+            "tests: [{name: a, run: x, expect: {undo_approvals: {opps: 1}}}]",
+            "5:52",
+            "did you mean \"ops\"?",
+        ),
         ("webauthn: {origins: []}", "5:21", "no page is named"),
         ("webauthn: {origins: ['http://a.example']}", "5:22", "https only"),
         ("webauthn: {origins: ['https://a.example/']}", "5:22", "no path"),
