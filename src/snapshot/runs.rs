@@ -1,5 +1,7 @@
 //! The runs of a store: what is known about each, and its manifests.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -243,9 +245,7 @@ impl Runs {
                 records.push(record);
             }
         }
-        records.sort_by(|one: &RunRecord, two: &RunRecord| {
-            two.information.order().cmp(&one.information.order())
-        });
+        sort_newest_first(&mut records);
         Ok(records)
     }
 
@@ -330,6 +330,22 @@ impl Drop for NewRun<'_> {
             let _ = std::fs::remove_dir_all(&self.directory);
         }
     }
+}
+
+/// Sorts runs, the newest first. Those of one boot by the boot clock, which nobody sets: else, where
+/// the wall clock was set back, the last run would not be the one that came last. Boots by the wall
+/// clock of their latest run.
+fn sort_newest_first(records: &mut [RunRecord]) {
+    let mut boots: HashMap<String, i64> = HashMap::new();
+    for RunRecord { information: RunInformation { at, .. }, .. } in records.iter() {
+        let latest = boots.entry(at.boot_id.0.clone()).or_insert(at.wall_ms);
+        *latest = at.wall_ms.max(*latest);
+    }
+    records.sort_by_cached_key(|record| {
+        let at = &record.information.at;
+        let boot = at.boot_id.0.clone();
+        Reverse((boots.get(&boot).copied(), boot, at.boot_ms, at.wall_ms))
+    });
 }
 
 impl RunInformation {

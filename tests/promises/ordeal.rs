@@ -66,9 +66,9 @@ impl Ordeal {
         Self { world, root, before }
     }
 
-    /// alice's hitl.
+    /// root's hitl, to whom everything is said.
     pub fn hitl(&self, words: &[&str]) -> Call<'_> {
-        self.world.hitl("alice", words)
+        self.world.hitl("root", words)
     }
 
     /// The command that changes the tree, under hitl.

@@ -1,11 +1,13 @@
 //! Snapshots and undo on real files.
 
 mod capture;
+mod clocks;
 mod conflicts;
 mod exact;
 mod fixture;
 mod killed;
 mod mounts;
 mod property;
+mod racing;
 mod store;
 mod undo;
