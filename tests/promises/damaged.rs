@@ -16,7 +16,8 @@ const FILES: [(&str, usize); 4] =
 
 /// Content that is nowhere else.
 fn content(name: &str, size: usize) -> Vec<u8> {
-    let mut state = name.bytes().fold(1_u64, |sum, byte| (sum << 7) ^ (sum >> 57) ^ u64::from(byte));
+    let mut state =
+        name.bytes().fold(1_u64, |sum, byte| (sum << 7) ^ (sum >> 57) ^ u64::from(byte));
     let mut content = format!("content of {name}: ").into_bytes();
     while content.len() < size {
         state =

@@ -97,6 +97,15 @@ impl AboutTo {
         lasting(self.number, &self.arguments)
     }
 
+    /// Whether it does something: lasting or not, more than to look.
+    pub fn acts(&self) -> bool {
+        let access = libc::O_ACCMODE as u64;
+        let opens_for_writing =
+            self.number == libc::SYS_openat && self.arguments[2] & access != libc::O_RDONLY as u64;
+        let reads = [libc::SYS_read, libc::SYS_pread64, libc::SYS_lseek, libc::SYS_flock];
+        self.lasting().is_some() || opens_for_writing || reads.contains(&self.number)
+    }
+
     /// Whether it makes something durable, or gives something its name.
     pub fn settles(&self) -> bool {
         let name = self.lasting();

@@ -65,6 +65,7 @@ mod signed;
 mod signers;
 mod snapshots;
 mod status;
+mod swapped;
 mod target;
 mod telling;
 mod terminal;

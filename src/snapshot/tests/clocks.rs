@@ -28,8 +28,7 @@ fn after_the_clock_was_set_back_the_last_run_is_still_the_one_that_came_last() {
     let one = run_at(&fixture, &first, "1");
     let two = run_at(&fixture, &set_back, "2");
     assert_eq!(fixture.store.last(&|_| true).unwrap().id, two.to_string());
-    let listed: Vec<String> =
-        fixture.store.list().unwrap().into_iter().map(|run| run.id).collect();
+    let listed: Vec<String> = fixture.store.list().unwrap().into_iter().map(|run| run.id).collect();
     assert_eq!(listed, [two.to_string(), one.to_string()]);
     match fixture.undo(&one, false) {
         Err(SnapshotError::Overlapping { first, .. }) => assert_eq!(first, [two.to_string()]),
@@ -56,8 +55,7 @@ fn runs_of_an_earlier_boot_came_before_those_of_this_one() {
     let two = run_at(&fixture, &boot("a", now.wall_ms - 8_000, 901_000), "2");
     let three = run_at(&fixture, &boot("b", now.wall_ms - 5_000, 1_000), "3");
     let four = run_at(&fixture, &boot("b", now.wall_ms - 6_000, 2_000), "4");
-    let listed: Vec<String> =
-        fixture.store.list().unwrap().into_iter().map(|run| run.id).collect();
+    let listed: Vec<String> = fixture.store.list().unwrap().into_iter().map(|run| run.id).collect();
     assert_eq!(listed, [&four, &three, &two, &one].map(ToString::to_string));
     for (id, text) in [(four, "3"), (three, "2"), (two, "1"), (one, "0")] {
         assert_eq!(fixture.store.last(&|_| true).unwrap().id, id.to_string());

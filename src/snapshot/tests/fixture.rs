@@ -26,16 +26,7 @@ pub(super) type Seen = BTreeMap<PathBuf, (u32, (u32, u32), Vec<u8>, (i64, i64), 
 
 impl Fixture {
     pub(super) fn new() -> Self {
-        Self::with(tempfile::tempdir().unwrap())
-    }
-
-    /// One in which syncing costs nothing, for tests of ten thousand undos.
-    pub(super) fn in_memory() -> Self {
-        let memory = Path::new("/dev/shm");
-        if memory.is_dir() { Self::with(tempfile::tempdir_in(memory).unwrap()) } else { Self::new() }
-    }
-
-    fn with(temporary: tempfile::TempDir) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
         let root = temporary.path().canonicalize().unwrap();
         let work = root.join("work");
         std::fs::create_dir(&work).unwrap();

@@ -8,6 +8,5 @@ mod fixture;
 mod killed;
 mod mounts;
 mod property;
-mod racing;
 mod store;
 mod undo;
