@@ -161,3 +161,35 @@ fn an_undo_beside_runs_that_snapshot_the_same_files_comes_to_its_end_and_so_do_t
     }
     ordeal.world.hitl("root", &["audit", "verify"]).run().exits(0);
 }
+
+#[test]
+fn a_prune_beside_a_snapshot_of_the_same_content_takes_nothing_that_it_needs() {
+    let ordeal = Ordeal::new(world_or_skip!());
+    for moment in (0..).step_by(5) {
+        // All content is in the store already, and only this run needs it.
+        let (old, _) = ordeal.run();
+        ordeal.undo(&old, "the old one");
+        let mut prune = None;
+        let mut at = every(1, |count| {
+            if count == moment {
+                let words = ["snapshots", "prune", &old];
+                prune = Some(beside(ordeal.hitl(&words)));
+            }
+        });
+        let ran = watched(ordeal.command(), &mut at);
+        drop(at);
+        assert_eq!(ran.code, Some(0), "{moment}: {ran:?}");
+        let Some(prune) = prune else {
+            assert!(moment > 20, "{moment}");
+            break;
+        };
+        let prune = prune.recv().unwrap();
+        let what = format!("prune at {moment}: {prune:?}; {ran:?}");
+        assert_eq!(prune.code(), 0, "{what}");
+        assert!(!ordeal.runs().iter().any(|run| run["id"] == *old), "{what}");
+        let id = ordeal.runs()[0]["id"].as_str().unwrap().to_owned();
+        ordeal.undo(&id, &what);
+        Tree::of(&ordeal.root).is(&ordeal.before, &what);
+        ordeal.hitl(&["snapshots", "verify"]).run().exits(0);
+    }
+}

@@ -83,7 +83,7 @@ impl Stored {
     }
 
     fn store(&self) -> PathBuf {
-        self.world.outside("var-lib/hitl/store")
+        self.world.outside("var-lib/hitl/snapshots")
     }
 
     /// What must hold while the content of these files is lost.
