@@ -233,16 +233,37 @@ impl Runs {
         }
     }
 
-    /// All runs, the newest first.
+    /// All runs, the newest first: for whoever must know of each, as what is kept depends on it.
     ///
     /// # Errors
     /// [`SnapshotError::Read`], [`SnapshotError::Damaged`].
     pub(super) fn all(&self) -> Result<Vec<RunRecord>, SnapshotError> {
+        self.collect(&Err)
+    }
+
+    /// The runs of which anything is known, the newest first: one whose record is damaged is in the
+    /// way of no other. What it changed is still seen where it is met, as a change that came since.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Read`].
+    pub(super) fn readable(&self) -> Result<Vec<RunRecord>, SnapshotError> {
+        self.collect(&|error| match error {
+            SnapshotError::Damaged { .. } => Ok(()),
+            other => Err(other),
+        })
+    }
+
+    fn collect(
+        &self,
+        failed: &dyn Fn(SnapshotError) -> Result<(), SnapshotError>,
+    ) -> Result<Vec<RunRecord>, SnapshotError> {
         let mut records = Vec::new();
         for id in self.ids()? {
-            // One without information is on its way, or was never finished.
-            if let Some(record) = self.read_json(&self.of(&id).join("information.json"))? {
-                records.push(record);
+            match self.read_json(&self.of(&id).join("information.json")) {
+                Ok(Some(record)) => records.push(record),
+                // One without information is on its way, or was never finished.
+                Ok(None) => {}
+                Err(error) => failed(error)?,
             }
         }
         sort_newest_first(&mut records);
@@ -274,7 +295,7 @@ impl Runs {
     ) -> Result<RunRecord, SnapshotError> {
         let start =
             RequestId::normalise(typed).map_err(|_| SnapshotError::NotAnId(typed.to_owned()))?;
-        let mut fitting: Vec<RunRecord> = self.all()?;
+        let mut fitting: Vec<RunRecord> = self.readable()?;
         fitting.retain(|record| {
             may_see(&record.information)
                 && parse(&record.information.id).is_ok_and(|id| id.characters().starts_with(&start))

@@ -199,7 +199,8 @@ fn what_a_damaged_manifest_or_record_is_about_is_refused_and_other_runs_go_on() 
                 assert!(!refused.stderr.contains("panicked"), "{what}: {refused:?}");
                 Tree::of(&stored.root).has_the_same("conf", &stored.removed);
                 let verified = stored.world.hitl("root", &["snapshots", "verify"]).run();
-                assert_eq!(verified.code(), 1, "{what}: {verified:?}");
+                assert_ne!(verified.code(), 0, "{what}: {verified:?}");
+                assert!(!verified.stderr.contains("panicked"), "{what}: {verified:?}");
                 // What has nothing to do with it goes on.
                 let undo = Place::System.undo(&stored.world, &other);
                 Place::System.undo(&stored.world, &undo);
