@@ -72,9 +72,8 @@ impl Tree {
         let kind = |seen: Option<&Seen>| seen.map(|seen| seen.mode & KIND);
         let mut between = Vec::new();
         for path in self.0.keys().chain(one.0.keys()).chain(two.0.keys()) {
-            let name = path.file_name().unwrap_or_default().as_bytes();
-            if name.starts_with(b".hitl-") || in_place.iter().any(|place| path == Path::new(place))
-            {
+            let ours = |part: &OsStr| part.as_bytes().starts_with(b".hitl-");
+            if path.iter().any(ours) || in_place.iter().any(|place| path == Path::new(place)) {
                 continue;
             }
             let (now, one, two) = (self.0.get(path), one.0.get(path), two.0.get(path));
