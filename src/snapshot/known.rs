@@ -14,13 +14,19 @@ use crate::system::Moment;
 /// more: less than the ticks that they are counted in.
 const SET_BACK_MS: i64 = 10;
 
+/// How long what a program has written may lie in memory only, in milliseconds: half a minute by
+/// Linux's defaults (`vm.dirty_expire_centisecs`, and a file system's commit interval), here with
+/// room for those who wait longer. A power cut takes such content away and may leave the inode with
+/// the size and all the times that it had, as ext4 does.
+const IN_MEMORY_MS: i64 = 10 * 60 * 1000;
+
 /// One earlier manifest.
 pub(super) struct Known<'a> {
     entries: Box<dyn Iterator<Item = Result<Entry, SnapshotError>> + 'a>,
     next: Option<Entry>,
     tail: Tail,
-    /// The wall clock when it was taken, where change times after it can be compared.
-    taken_ms: Option<i64>,
+    /// The time up to which a change time vouches for what the manifest says; `None`: none does.
+    vouched_ms: Option<i64>,
     /// It says what an undo has just put there.
     restored: bool,
 }
@@ -43,7 +49,7 @@ impl<'a> Known<'a> {
     pub(super) fn restored(
         entries: Box<dyn Iterator<Item = Result<Entry, SnapshotError>> + 'a>,
     ) -> Self {
-        Self { entries, next: None, tail: Tail::default(), taken_ms: None, restored: true }
+        Self { entries, next: None, tail: Tail::default(), vouched_ms: None, restored: true }
     }
 
     fn new(
@@ -52,8 +58,8 @@ impl<'a> Known<'a> {
         at: &Moment,
         now: &Moment,
     ) -> Self {
-        let taken_ms = clock_is_steady(at, now).then_some(at.wall_ms);
-        Self { entries, next: None, tail, taken_ms, restored: false }
+        let vouched_ms = vouched_up_to(at, now);
+        Self { entries, next: None, tail, vouched_ms, restored: false }
     }
 
     /// The entry of a path. Paths are asked for in their order.
@@ -89,13 +95,22 @@ impl<'a> Known<'a> {
         if let Node::File { content, .. } = &mut node {
             *content = self.tail.resolved(content.clone());
         }
-        Ok(Some(Evidence { node, taken_ms: self.taken_ms, restored: self.restored }))
+        Ok(Some(Evidence { node, vouched_ms: self.vouched_ms, restored: self.restored }))
     }
+}
+
+/// The time (wall clock, in milliseconds) before which a file must have changed last for its change
+/// time to tell, at one moment, that it is as a manifest of an earlier one says. `None`: no time
+/// tells.
+fn vouched_up_to(then: &Moment, now: &Moment) -> Option<i64> {
+    // Between two boots the power may have gone, and with it what was not on the disk yet.
+    let in_memory = if then.boot_id == now.boot_id { 0 } else { IN_MEMORY_MS };
+    clock_is_steady(then, now).then(|| then.wall_ms.saturating_sub(in_memory))
 }
 
 /// Whether the wall clock went on from one moment to another: a clock that was set back could give a
 /// later change the time of an earlier one.
-pub(super) fn clock_is_steady(then: &Moment, now: &Moment) -> bool {
+fn clock_is_steady(then: &Moment, now: &Moment) -> bool {
     if then.boot_id != now.boot_id {
         return now.wall_ms >= then.wall_ms;
     }
@@ -108,7 +123,7 @@ pub(super) fn clock_is_steady(then: &Moment, now: &Moment) -> bool {
 #[derive(Clone, Debug)]
 pub(super) struct Evidence {
     node: Node,
-    taken_ms: Option<i64>,
+    vouched_ms: Option<i64>,
     restored: bool,
 }
 
@@ -125,7 +140,7 @@ impl Evidence {
             let same = same_size && metadata.same_owner_and_mode(is) && metadata.same_mtime(is);
             return same.then(|| self.as_it_is(status)).flatten();
         }
-        let settled = self.taken_ms.is_some_and(|taken| metadata.settled_before(taken));
+        let settled = self.vouched_ms.is_some_and(|vouched| metadata.settled_before(vouched));
         (settled && same_size && metadata.untouched_since(&status.metadata))
             .then(|| self.as_it_is(status))
             .flatten()
@@ -173,5 +188,10 @@ mod tests {
         };
         assert!(clock_is_steady(&then, &other_boot(then.wall_ms + 1)));
         assert!(!clock_is_steady(&then, &other_boot(then.wall_ms - 1)));
+        assert_eq!(vouched_up_to(&then, &later), Some(then.wall_ms));
+        assert_eq!(vouched_up_to(&then, &set_back), None);
+        // Only what was written long before the power can have gone.
+        let next_boot = other_boot(then.wall_ms + 60_000);
+        assert_eq!(vouched_up_to(&then, &next_boot), Some(then.wall_ms - 600_000));
     }
 }

@@ -23,7 +23,7 @@ impl SnapshotStore {
         run: &RunInformation,
         steps: &Steps,
     ) -> Result<Vec<String>, SnapshotError> {
-        let all = self.runs.all()?;
+        let all = self.runs.readable()?;
         let undone = |id: &str| {
             all.iter()
                 .map(|record| &record.information)

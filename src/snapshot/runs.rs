@@ -1,5 +1,7 @@
 //! The runs of a store: what is known about each, and its manifests.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -231,21 +233,40 @@ impl Runs {
         }
     }
 
-    /// All runs, the newest first.
+    /// All runs, the newest first: for whoever must know of each, as what is kept depends on it.
     ///
     /// # Errors
     /// [`SnapshotError::Read`], [`SnapshotError::Damaged`].
     pub(super) fn all(&self) -> Result<Vec<RunRecord>, SnapshotError> {
+        self.collect(&Err)
+    }
+
+    /// The runs of which anything is known, the newest first: one whose record is damaged is in the
+    /// way of no other. What it changed is still seen where it is met, as a change that came since.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Read`].
+    pub(super) fn readable(&self) -> Result<Vec<RunRecord>, SnapshotError> {
+        self.collect(&|error| match error {
+            SnapshotError::Damaged { .. } => Ok(()),
+            other => Err(other),
+        })
+    }
+
+    fn collect(
+        &self,
+        failed: &dyn Fn(SnapshotError) -> Result<(), SnapshotError>,
+    ) -> Result<Vec<RunRecord>, SnapshotError> {
         let mut records = Vec::new();
         for id in self.ids()? {
-            // One without information is on its way, or was never finished.
-            if let Some(record) = self.read_json(&self.of(&id).join("information.json"))? {
-                records.push(record);
+            match self.read_json(&self.of(&id).join("information.json")) {
+                Ok(Some(record)) => records.push(record),
+                // One without information is on its way, or was never finished.
+                Ok(None) => {}
+                Err(error) => failed(error)?,
             }
         }
-        records.sort_by(|one: &RunRecord, two: &RunRecord| {
-            two.information.order().cmp(&one.information.order())
-        });
+        sort_newest_first(&mut records);
         Ok(records)
     }
 
@@ -274,7 +295,7 @@ impl Runs {
     ) -> Result<RunRecord, SnapshotError> {
         let start =
             RequestId::normalise(typed).map_err(|_| SnapshotError::NotAnId(typed.to_owned()))?;
-        let mut fitting: Vec<RunRecord> = self.all()?;
+        let mut fitting: Vec<RunRecord> = self.readable()?;
         fitting.retain(|record| {
             may_see(&record.information)
                 && parse(&record.information.id).is_ok_and(|id| id.characters().starts_with(&start))
@@ -330,6 +351,22 @@ impl Drop for NewRun<'_> {
             let _ = std::fs::remove_dir_all(&self.directory);
         }
     }
+}
+
+/// Sorts runs, the newest first. Those of one boot by the boot clock, which nobody sets: else, where
+/// the wall clock was set back, the last run would not be the one that came last. Boots by the wall
+/// clock of their latest run.
+fn sort_newest_first(records: &mut [RunRecord]) {
+    let mut boots: HashMap<String, i64> = HashMap::new();
+    for RunRecord { information: RunInformation { at, .. }, .. } in records.iter() {
+        let latest = boots.entry(at.boot_id.0.clone()).or_insert(at.wall_ms);
+        *latest = at.wall_ms.max(*latest);
+    }
+    records.sort_by_cached_key(|record| {
+        let at = &record.information.at;
+        let boot = at.boot_id.0.clone();
+        Reverse((boots.get(&boot).copied(), boot, at.boot_ms, at.wall_ms))
+    });
 }
 
 impl RunInformation {

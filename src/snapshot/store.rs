@@ -73,7 +73,7 @@ impl SnapshotStore {
     /// # Errors
     /// [`SnapshotError::Read`], [`SnapshotError::Damaged`].
     pub fn list(&self) -> Result<Vec<RunInformation>, SnapshotError> {
-        Ok(self.runs.all()?.into_iter().map(|record| record.information).collect())
+        Ok(self.runs.readable()?.into_iter().map(|record| record.information).collect())
     }
 
     /// One run.

@@ -62,6 +62,34 @@ impl Tree {
     }
 }
 
+impl Tree {
+    /// Asserts that every path has the kind and the content that it has in one of two states, or is
+    /// gone where what is there has to change its kind. `in_place` names files that are rewritten
+    /// where they are; what has a name of hitl's own is on its way.
+    #[track_caller]
+    pub fn is_nowhere_between(&self, one: &Self, two: &Self, in_place: &[&str], what: &str) {
+        const KIND: u32 = 0o170_000;
+        let kind = |seen: Option<&Seen>| seen.map(|seen| seen.mode & KIND);
+        let mut between = Vec::new();
+        for path in self.0.keys().chain(one.0.keys()).chain(two.0.keys()) {
+            let ours = |part: &OsStr| part.as_bytes().starts_with(b".hitl-");
+            if path.iter().any(ours) || in_place.iter().any(|place| path == Path::new(place)) {
+                continue;
+            }
+            let (now, one, two) = (self.0.get(path), one.0.get(path), two.0.get(path));
+            let is = |state: Option<&Seen>| {
+                kind(now) == kind(state)
+                    && now.map(|now| &now.content) == state.map(|state| &state.content)
+            };
+            let makes_way = now.is_none() && kind(one) != kind(two);
+            if !is(one) && !is(two) && !makes_way {
+                between.push(format!("{path:?}: {now:?}, neither {one:?} nor {two:?}"));
+            }
+        }
+        assert!(between.is_empty(), "{what}:\n{}", between.join("\n"));
+    }
+}
+
 impl fmt::Debug for Tree {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_map().entries(&self.0).finish()

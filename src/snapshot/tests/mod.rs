@@ -1,6 +1,7 @@
 //! Snapshots and undo on real files.
 
 mod capture;
+mod clocks;
 mod conflicts;
 mod exact;
 mod fixture;
