@@ -279,7 +279,8 @@ fn collect_xattrs(
         Err(error) => return Err(error),
     };
     let mut xattrs = Vec::new();
-    let names: Vec<&[u8]> = names.split(|byte| *byte == 0).filter(|name| !name.is_empty()).collect();
+    let names: Vec<&[u8]> =
+        names.split(|byte| *byte == 0).filter(|name| !name.is_empty()).collect();
     for name in &names {
         if another_name_of(name).is_some_and(|first| names.contains(&first)) {
             continue;

@@ -65,7 +65,7 @@ impl FileSystem {
                 return succeeds("mount", &["-t", "tmpfs", "-o", "mode=755", "disk"], &[at]);
             }
             Self::Overlay => return overlay(&own.join(format!("layers-{made}")), at),
-            Self::Ext4 => &["-q", "-b", "4096", "-E", "lazy_itable_init=1,nodiscard"],
+            Self::Ext4 => &["-q", "-b", "4096", "-i", "4096", "-E", "lazy_itable_init=1,nodiscard"],
             Self::Xfs => &["-q", "-K", "-m", "reflink=1"],
             Self::Btrfs => &["-q", "-K"],
         };

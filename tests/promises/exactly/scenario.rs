@@ -1,15 +1,7 @@
 //! What happens in a round: lines of bash that make a tree, and lines that change it.
 
 use super::words::Words;
-
-/// A round that can be repeated, cut down and printed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Scenario {
-    /// Makes the tree.
-    pub(super) tree: Vec<String>,
-    /// Changes it: the command that is undone.
-    pub(super) command: Vec<String>,
-}
+use crate::stage::Scenario;
 
 /// What is in a tree; `{…}` as [`Words`] has it.
 const NODES: [&str; 18] = [
