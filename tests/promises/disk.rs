@@ -64,7 +64,13 @@ impl FileSystem {
             Self::Tmpfs => {
                 return succeeds("mount", &["-t", "tmpfs", "-o", "mode=755", "disk"], &[at]);
             }
-            Self::Overlay => return overlay(&own.join(format!("layers-{made}")), at),
+            Self::Overlay => {
+                let [lower, upper] =
+                    ["lower", "upper"].map(|name| own.join(format!("{name}-{made}")));
+                fs::create_dir(&lower).unwrap();
+                Self::Ext4.mount(scratch, &upper);
+                return overlay(&lower, &upper, at);
+            }
             Self::Ext4 => &["-q", "-b", "4096", "-i", "4096", "-E", "lazy_itable_init=1,nodiscard"],
             Self::Xfs => &["-q", "-K", "-m", "reflink=1"],
             Self::Btrfs => &["-q", "-K"],
@@ -75,14 +81,15 @@ impl FileSystem {
     }
 }
 
-fn overlay(layers: &Path, at: &Path) {
-    FileSystem::Ext4.mount(layers.parent().unwrap(), layers);
-    for layer in ["lower", "upper", "work"] {
-        fs::create_dir(layers.join(layer)).unwrap();
+/// An overlay whose changes go below the directory `upper`, which needs room for several of them.
+pub fn overlay(lower: &Path, upper: &Path, at: &Path) {
+    let made = fs::read_dir(upper).unwrap().count();
+    let [changes, work] = ["changes", "work"].map(|name| upper.join(format!("{name}-{made}")));
+    for directory in [&changes, &work] {
+        fs::create_dir(directory).unwrap();
     }
-    let directory = layers.to_str().unwrap();
-    let options =
-        format!("lowerdir={directory}/lower,upperdir={directory}/upper,workdir={directory}/work");
+    let [lower, changes, work] = [lower, &changes, &work].map(|path| path.to_str().unwrap());
+    let options = format!("lowerdir={lower},upperdir={changes},workdir={work}");
     succeeds("mount", &["-t", "overlay", "-o", &options, "overlay"], &[at]);
 }
 

@@ -89,7 +89,7 @@ fn a_chain_of_directories_beyond_the_longest_path_comes_back() {
             stage.make(&[""; 0]);
             let name = "d".repeat(250);
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let mut directory = openat(CWD, &stage.tree(), flags, Mode::empty()).unwrap();
+            let mut directory = openat(CWD, stage.tree(), flags, Mode::empty()).unwrap();
             // Almost three times PATH_MAX.
             for depth in 0..48 {
                 mkdirat(&directory, &name, Mode::from_bits_truncate(0o700 | depth)).unwrap();

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use crate::disk::{FILE_SYSTEMS, FileSystem, privately, succeeds};
+use crate::disk::{FILE_SYSTEMS, FileSystem, overlay, privately, succeeds, unmount};
 use crate::stage::{Scenario, Stage};
 use crate::witness::{Witness, data};
 use crate::world::can_have_a_world;
@@ -106,6 +106,26 @@ fn undo_is_exact_on_tmpfs() {
 #[test]
 fn undo_is_exact_on_an_overlay() {
     exact_on(FileSystem::Overlay);
+}
+
+#[test]
+fn what_an_overlay_shows_of_its_lower_layer_comes_back() {
+    if !can_have_a_world("undo is exact on an overlay with something below") {
+        return;
+    }
+    let stage = Stage::new(FileSystem::Ext4);
+    privately(|| {
+        stage.set();
+        stage.make(&TREE);
+        let (lower, upper) = (stage.world.outside("srv"), stage.world.outside("upper"));
+        FileSystem::Ext4.mount(&stage.world.outside("scratch"), &upper);
+        for command in COMMANDS {
+            overlay(&lower, &upper, &lower);
+            let played = stage.plays_on(command);
+            assert_eq!(played, Ok(()), "{command:?}");
+            unmount(&lower);
+        }
+    });
 }
 
 /// A size at which nobody would like to wait for a copy.

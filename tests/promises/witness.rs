@@ -82,12 +82,6 @@ impl Witness {
         let differences = self.differences(expected);
         assert!(differences.is_empty(), "{what}:\n{}", differences.join("\n"));
     }
-
-    /// The facts about a path for which this holds: for what a file system does not keep.
-    pub fn without(mut self, dropped: impl Fn(&str) -> bool) -> Self {
-        self.0.retain(|fact| !dropped(fact));
-        self
-    }
 }
 
 /// What find sees, which names are of one file, where its data lies.
