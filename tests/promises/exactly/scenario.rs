@@ -19,10 +19,10 @@ const NODES: [&str; 18] = [
     "ln -- {file} {new file}; ln -- {1} {new file}",
     "ln -s -- {target} {new link}",
     "ln -s -- {target} {new link}; ln -P -- {1} {new link}",
-    "mkfifo -m {mode} -- {new pipe}",
+    "mkfifo -m {permissions} -- {new pipe}",
     "mkfifo -- {new pipe}; ln -- {1} {new pipe}",
-    "mknod -m {mode} {new pipe} c 1 3",
-    "mknod -m {mode} {new pipe} b 240 99",
+    "mknod -m {permissions} {new pipe} c 1 3",
+    "mknod -m {permissions} {new pipe} b 240 99",
 ];
 
 /// What is recorded about some of it beside owner, mode and time.
@@ -55,7 +55,7 @@ const OPERATIONS: [&str; 116] = [
     "mv -f -- {directory} {new directory}; ln -s -- \"$PWD\"/{2} {1}",
     "rm -f -- {file}; ln -s -- {target} {1}",
     "rm -f -- {link}; printf 'was a link' > {1}",
-    "rm -f -- {pipe}; mkfifo -m {mode} -- {1}",
+    "rm -f -- {pipe}; mkfifo -m {permissions} -- {1}",
     "mv -f -- {file} {file}",
     "mv -f -- {file} {new file}",
     "mv -f -- {any} {directory}",
@@ -142,7 +142,7 @@ const OPERATIONS: [&str; 116] = [
     "touch -h -m -r {file} -- {any}",
     "mkdir -m {mode} -- {new directory}",
     "mkdir -p -- {new directory}/deep/er/still",
-    "mkfifo -m {mode} -- {new pipe}",
+    "mkfifo -m {permissions} -- {new pipe}",
     "mknod {new pipe} c 1 3",
     "tar -cf {new file} -- {directory} {any}",
     "tar --xattrs --xattrs-include='*' --acls -cf ../t.tar -- {directory}; tar --xattrs --xattrs-include='*' --acls -xpf ../t.tar -C {directory}",

@@ -19,10 +19,13 @@ pub(super) struct Words {
 /// How the names of pipes and devices begin.
 const PIPE: &str = "pipe";
 
-const MODES: [&str; 16] = [
-    "000", "400", "444", "600", "640", "644", "666", "700", "755", "777", "1644", "2755", "4755",
-    "6711", "7777", "0070",
+const MODES: [&str; 17] = [
+    "000", "400", "444", "600", "640", "644", "666", "700", "755", "777", "070", "1644", "2755",
+    "4755", "6711", "7777", "1777",
 ];
+/// How many of them have no special bits: what mkfifo and mknod take.
+const PLAIN_MODES: usize = 11;
+
 const OWNERS: [&str; 8] = [
     "0:0",
     "2001:2001",
@@ -169,6 +172,7 @@ impl Words {
         Some(match word {
             "target" => return Some(self.target()),
             "mode" => (*dice.pick(&MODES)).to_owned(),
+            "permissions" => (*dice.pick(&MODES[..PLAIN_MODES])).to_owned(),
             "owner" => (*dice.pick(&OWNERS)).to_owned(),
             "flags" => (*dice.pick(&FLAGS)).to_owned(),
             "access" => (*dice.pick(&ACCESS)).to_owned(),
