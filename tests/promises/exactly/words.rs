@@ -36,9 +36,11 @@ const OWNERS: [&str; 8] = [
     "0:3001",
     "12345:54321",
 ];
-/// File-changing ones that chattr sets and every kernel of today takes, on ext4 (others refuse some).
-const FLAGS: [&str; 14] =
-    ["+i", "+a", "+d", "+A", "+S", "+c", "+s", "+u", "+dA", "-d", "-A", "-i", "-a", "="];
+/// What chattr takes; every file system has some of them.
+const FLAGS: [&str; 22] = [
+    "+i", "+a", "+d", "+A", "+S", "+c", "+s", "+u", "+dA", "+m", "+C", "+D", "+T", "+P", "+j",
+    "-d", "-A", "-C", "-m", "-i", "-a", "=",
+];
 const ACCESS: [&str; 6] =
     ["u:2001:rw", "g:3001:r-x", "u:2002:---,g:2003:rwx", "m::r", "u::rwx,o::-", "u:99999:x"];
 const CAPABILITIES: [&str; 4] =
