@@ -102,7 +102,8 @@ impl Stage {
 }
 
 /// A script of these lines. Some of them fail, and the script does not; should one of them wait for
-/// ever, it is ended.
+/// ever, it is ended. At last all is written: where the data of a file lies is not settled before that
+/// (xfs reserves more than is written, and tells it as data).
 pub fn script(lines: &[impl AsRef<str>]) -> String {
     let lines: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
     format!(
@@ -110,7 +111,7 @@ pub fn script(lines: &[impl AsRef<str>]) -> String {
          [ -n \"$TIMED\" ] || TIMED=1 exec timeout -k 1 100 /bin/bash \"$0\"\n\
          exec 2>/dev/null; PATH=/usr/sbin:/usr/bin:/sbin:/bin\n\
          shopt -s nullglob; cd /srv/tree || exit\n\
-         {}\nexit 0\n",
+         {}\nsync -f .\nexit 0\n",
         lines.join("\n")
     )
 }

@@ -6,13 +6,13 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rustix::fs::{SeekFrom, seek};
+use rustix::fs::{Advice, SeekFrom, fadvise, seek};
 
-/// The fields that find prints for each path, each ended by NUL. Sizes of directories and all times
-/// but the modification time are the file system's own business.
+/// The fields that find prints for each path, each ended by NUL. Sizes and link counts of directories
+/// and all times but the modification time are the file system's own business.
 const FIELDS: [&str; 10] = ["%p", "%y", "%m", "%U", "%G", "%s", "%T@", "%n", "%i", "%l"];
 
 /// What lsattr shows and chattr cannot set: how the file system keeps it.
@@ -29,7 +29,7 @@ impl Witness {
         if !root.is_dir() {
             return Self(vec![". there is no such directory".to_owned()]);
         }
-        found(root, &mut facts);
+        let files = found(root, &mut facts);
         for (program, words) in [
             ("getfacl", &["-R", "-P", "-p", "-n", "."][..]),
             ("getfattr", &["-R", "-P", "-h", "-d", "-m", "-", "-e", "hex", "."]),
@@ -61,6 +61,7 @@ impl Witness {
             let (sum, path) = sum.split_at(64);
             format!("{} {} (sha256sum)", path[2..].escape_ascii(), sum.escape_ascii())
         }));
+        files.iter().for_each(|file| forget(&File::open(file).unwrap()));
         facts.sort();
         Self(facts)
     }
@@ -84,8 +85,9 @@ impl Witness {
     }
 }
 
-/// What find sees, which names are of one file, where its data lies.
-fn found(root: &Path, facts: &mut Vec<String>) {
+/// What find sees, which names are of one file, where its data lies. The regular files.
+fn found(root: &Path, facts: &mut Vec<String>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
     let format = FIELDS.join("\\0") + "\\0";
     let printed = output(root, "find", &[".", "-printf", &format]);
     let mut fields = printed.split(|byte| *byte == 0);
@@ -100,15 +102,19 @@ fn found(root: &Path, facts: &mut Vec<String>) {
         let shown = path.escape_ascii().to_string();
         let real = root.join(OsStr::from_bytes(path));
         let mut fact = format!("{shown} find: {}", kind.escape_ascii());
-        for field in [mode, user, group, time, links] {
+        for field in [mode, user, group, time] {
             fact.push(' ');
             fact.push_str(&field.escape_ascii().to_string());
+        }
+        if kind != b"d" {
+            fact.push_str(&format!(" links {}", links.escape_ascii()));
         }
         match kind {
             b"f" => {
                 fact.push_str(&format!(" size {}", size.escape_ascii()));
                 if size != b"0" {
                     facts.push(format!("{shown} data {:?}", data(&real)));
+                    files.push(real);
                 }
             }
             b"l" => fact.push_str(&format!(" to {}", target.escape_ascii())),
@@ -126,11 +132,19 @@ fn found(root: &Path, facts: &mut Vec<String>) {
         group.sort();
         facts.push(format!("{} names of one file", group.join(" ")));
     }
+    files
+}
+
+/// Lets the system forget what it has read of a file. What is allocated and not written (xfs does so
+/// beyond what is asked for) is a hole for lseek(2), and data once somebody has read it.
+fn forget(file: &File) {
+    fadvise(file, 0, None, Advice::DontNeed).unwrap();
 }
 
 /// Where the data of a file lies: offsets and ends, the rest are holes.
 pub fn data(path: &Path) -> Vec<(u64, u64)> {
     let file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    forget(&file);
     let mut segments = Vec::new();
     let mut end = 0;
     // The error says that there is no data up to the end of the file.

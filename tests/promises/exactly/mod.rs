@@ -18,9 +18,10 @@ use crate::disk::{FileSystem, privately};
 use crate::stage::{Scenario, Stage, script};
 use crate::world::can_have_a_world;
 
-/// On which file systems the rounds take place, two at a time.
+/// On which file systems the rounds take place, two at a time. Not on xfs: what lseek(2) tells there to be
+/// data is also what it has set aside for a shared extent, and moves while nobody touches the file.
 const PLACES: [&[FileSystem]; 2] =
-    [&[FileSystem::Ext4], &[FileSystem::Xfs, FileSystem::Btrfs, FileSystem::Ext4]];
+    [&[FileSystem::Ext4], &[FileSystem::Btrfs, FileSystem::Tmpfs, FileSystem::Ext4]];
 
 /// Rounds on one mount: then it is left, so that the store holds something but does not grow large.
 const ROUNDS_ON_ONE_MOUNT: u64 = 50;
