@@ -289,7 +289,12 @@ fn collect_xattrs(
         Err(error) => return Err(error),
     };
     let mut xattrs = Vec::new();
-    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+    let names: Vec<&[u8]> =
+        names.split(|byte| *byte == 0).filter(|name| !name.is_empty()).collect();
+    for name in &names {
+        if another_name_of(name).is_some_and(|first| names.contains(&first)) {
+            continue;
+        }
         let mut value = vec![0_u8; LARGEST];
         match get(name, &mut value) {
             Ok(length) => {
@@ -303,4 +308,14 @@ fn collect_xattrs(
     }
     xattrs.sort();
     Ok(xattrs)
+}
+
+/// The attribute that this one says once more, where both are there: XFS lists an ACL under the name
+/// that it had on IRIX as well, and keeps it once (xfs_xattr.c, `xfs_xattr_put_listent`).
+fn another_name_of(name: &[u8]) -> Option<&'static [u8]> {
+    match name {
+        b"trusted.SGI_ACL_FILE" => Some(b"system.posix_acl_access"),
+        b"trusted.SGI_ACL_DEFAULT" => Some(b"system.posix_acl_default"),
+        _ => None,
+    }
 }
