@@ -26,6 +26,9 @@ pub(super) const PACKED: usize = 1 << 20;
 /// A buffer with this many bytes is handed over to the pack.
 const FULL: usize = 2 << 20;
 
+/// So is one with this many contents.
+const MANY: usize = 16 * 1024;
+
 /// What one thread has read and not handed over yet. It must come back to [`Incoming::publish`].
 #[derive(Debug)]
 pub(in crate::snapshot) struct WorkerBuffer {
@@ -175,7 +178,7 @@ impl Incoming {
         if read > 0 && self.claim(&digest) {
             worker.pieces.push(Piece { digest, start: worker.used, length: read });
             worker.used += read;
-            if worker.used >= FULL {
+            if worker.used >= FULL || worker.pieces.len() >= MANY {
                 self.hand_over(worker)?;
             }
         }
