@@ -193,6 +193,10 @@ impl Restorer<'_> {
         reserve(&file, segments).map_err(halt(path, "there is no room for its old content"))?;
         self.touched.insert((found.metadata.device, found.metadata.inode));
         if data.is_some() {
+            // btrfs keeps what a hole of a shorter file reaches beyond.
+            if found.size < *size {
+                file.set_len(*size).map_err(halt(path, "it cannot get its old size"))?;
+            }
             clear_holes(&file, segments, found.size.max(*size))
                 .map_err(halt(path, "its holes cannot be made again"))?;
         }
@@ -311,6 +315,10 @@ fn reserve(file: &File, segments: &[(u64, u64)]) -> Result<(), Errno> {
 
 /// Takes away what lies where holes are to be.
 fn clear_holes(file: &File, segments: &[(u64, u64)], end: u64) -> Result<(), Errno> {
+    // Of a block that a hole takes only in part btrfs keeps zeros, also of the one at the end of the
+    // file: the last hole goes to the end of the largest block that there is.
+    const BLOCK: u64 = 64 * 1024;
+    let end = end.next_multiple_of(BLOCK);
     let mut at = 0;
     for (next, length) in segments.iter().copied().chain([(end, 0)]) {
         if next > at {

@@ -251,7 +251,7 @@ impl<'a> Restorer<'a> {
     }
 
     /// A directory that stays gets its time back, and what was taken from it to get into it.
-    fn close_way(&mut self, step: &Step, quiet: bool, unlocked: bool) -> Result<(), Halt> {
+    fn close_way(&mut self, step: &Step, quiet: bool, mut unlocked: bool) -> Result<(), Halt> {
         let path = step.path.as_path();
         let (Some(now), Some(before)) = (step.now.metadata(), step.before.metadata()) else {
             return Ok(());
@@ -264,7 +264,11 @@ impl<'a> Restorer<'a> {
             let wanted = if quiet { &step.before } else { &step.now };
             set_metadata(held, path, wanted, &mut self.not_restored)
                 .map_err(halt(path, "its metadata cannot be set"))?;
-        } else if quiet {
+        } else if quiet && !found.metadata.same_mtime(before) {
+            // Nothing in it had to be unlocked for, and its time has to.
+            if !unlocked && now.flags.is_some_and(|flags| flags & LOCKING != 0) {
+                unlocked = held.set_flags(0, LOCKING).is_ok();
+            }
             match held.touch(before) {
                 Ok(()) => {}
                 Err(error @ (Errno::PERM | Errno::ACCESS | Errno::ROFS)) => {
