@@ -116,7 +116,11 @@ fn what_an_overlay_shows_of_its_lower_layer_comes_back() {
     let stage = Stage::new(FileSystem::Ext4);
     privately(|| {
         stage.set();
-        stage.make(&TREE);
+        // Of hard links an overlay breaks one off when it is changed, and still counts the others as
+        // before: they are not what they were already before hitl comes to it.
+        let single =
+            |line: &&str| ["ln files", "ln -P", "ln pipe"].iter().all(|it| !line.contains(it));
+        stage.make(&TREE.into_iter().filter(single).collect::<Vec<_>>());
         let (lower, upper) = (stage.world.outside("srv"), stage.world.outside("upper"));
         FileSystem::Ext4.mount(&stage.world.outside("scratch"), &upper);
         for command in COMMANDS {
