@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::deadly::{AboutTo, Died, watched};
 use crate::disks::{Disk, run, with_own_mounts};
@@ -23,7 +23,7 @@ fn with_a_large_file(world: &World) -> (PathBuf, PathBuf) {
 
 /// Runs `rm -r conf large`, and does something to the large file each time that hitl has it open for
 /// the first time, as often as `times` says.
-fn while_it_is_read(world: &World, large: &PathBuf, times: usize, act: &dyn Fn(usize)) -> Died {
+fn while_it_is_read(world: &World, large: &Path, times: usize, act: &dyn Fn(usize)) -> Died {
     let (mut count, mut was_open) = (0, false);
     let call = Place::System.start(world, &["rm", "-r", "conf", "large"]);
     watched(call, &mut |about: &AboutTo| {
@@ -143,7 +143,7 @@ fn a_file_that_becomes_a_pipe_or_a_link_in_the_middle_is_neither_waited_for_nor_
 }
 
 /// Whether any file below a directory holds these bytes.
-fn holds(directory: &std::path::Path, bytes: &[u8]) -> bool {
+fn holds(directory: &Path, bytes: &[u8]) -> bool {
     fs::read_dir(directory).unwrap().any(|entry| {
         let path = entry.unwrap().path();
         if path.is_dir() {
