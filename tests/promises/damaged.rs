@@ -96,8 +96,10 @@ impl Stored {
         assert_eq!(refused.code(), 1, "{what}: {refused:?}");
         for name in lost {
             assert!(said.contains(name), "{what}: {name}: {verified:?}");
+            // With a whole pack much is lost, and the first few paths are named.
+            let named = refused.stderr.contains(name) || refused.stderr.contains(" more; ");
+            assert!(named, "{what}: {name}: {refused:?}");
         }
-        assert!(lost.iter().any(|name| refused.stderr.contains(name)), "{what}: {refused:?}");
         assert!(refused.stderr.contains("--force"), "{what}: {refused:?}");
         assert!(!refused.stderr.contains("panicked"), "{what}: {refused:?}");
         Tree::of(&self.root).is(&self.removed, what);
