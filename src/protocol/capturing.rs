@@ -77,9 +77,13 @@ impl Case<'_> {
     /// Whether a snapshot holds more than that there is nothing yet where an argument could name a
     /// file: any word that a program is given could.
     fn captures_what_is_there(&self) -> bool {
-        let mut operands = self.affected.operands.iter();
+        // Of a terminal, a pipe or a socket nothing is kept that could go back.
+        let keeps = |path: &std::path::Path| {
+            path.symlink_metadata()
+                .is_ok_and(|found| found.is_file() || found.is_dir() || found.is_symlink())
+        };
         !self.affected.declared.is_empty()
-            || operands.any(|operand| operand.path.symlink_metadata().is_ok())
+            || self.affected.operands.iter().any(|operand| keeps(&operand.path))
     }
 
     /// Why an undo that goes this far is not enough; `None` where it is.

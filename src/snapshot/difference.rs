@@ -191,10 +191,6 @@ struct BytesOf<'a> {
 }
 
 impl Content for BytesOf<'_> {
-    fn known(&mut self, _: &Status) -> Option<Node> {
-        None
-    }
-
     fn known_unread(&mut self, _: &Status) -> Option<Node> {
         None
     }

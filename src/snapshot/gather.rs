@@ -142,6 +142,9 @@ struct Waiting {
     path: ByteString,
     role: Role,
     found: Option<Place>,
+    /// What it is, where nobody has touched it since that was recorded.
+    untouched: Option<Node>,
+    /// What else is known about it.
     evidence: Vec<Evidence>,
     /// Another name of an inode that comes before it.
     again: bool,
@@ -241,11 +244,15 @@ impl<'a> Gatherer<'a> {
             });
         }
         let path = ByteString::from(path);
-        let mut evidence = Vec::new();
+        let (mut untouched, mut evidence) = (None, Vec::new());
         let mut again = false;
         if let Some(place) = &found {
             for known in &mut self.known {
-                evidence.extend(known.evidence(path.as_bytes())?);
+                let Some(told) = known.evidence(path.as_bytes())? else { continue };
+                match told.untouched(&place.status) {
+                    Ok(node) => untouched = Some(node),
+                    Err(told) => evidence.push(told),
+                }
             }
             again = self.note_link(&path, &place.status);
             let held = self.waiting.last().and_then(|last| last.found.as_ref());
@@ -253,7 +260,7 @@ impl<'a> Gatherer<'a> {
                 self.held_open += 1;
             }
         }
-        self.waiting.push(Waiting { path, role, found, evidence, again });
+        self.waiting.push(Waiting { path, role, found, untouched, evidence, again });
         if self.waiting.len() >= WAITING || self.held_open >= HELD_OPEN {
             self.read_waiting()?;
         }
@@ -288,11 +295,12 @@ impl<'a> Gatherer<'a> {
     }
 
     fn record(&mut self, waiting: Waiting, read: Option<Read>) -> Result<(), SnapshotError> {
-        let Waiting { path, role, found, evidence, again } = waiting;
+        let Waiting { path, role, found, untouched, evidence, again } = waiting;
         let Some(place) = found else {
             return self.hand_on(Entry { path, role, node: Node::Absent });
         };
         let read = match read {
+            _ if untouched.is_some() => untouched.map(|node| (node, place.status.clone())),
             Some(read) => read.map_err(|error| self.with_entries(error))?,
             None if again => self.read_again(&path, &place, &evidence)?,
             None => return Ok(()),
@@ -352,7 +360,7 @@ impl<'a> Gatherer<'a> {
 
 /// Reads all that is not another name of something before it, by two threads where that pays.
 fn read_all(waiting: &[Waiting], means: &Means, meter: &mut Meter<'_>) -> Vec<Option<Read>> {
-    let to_read = |one: &&Waiting| one.found.is_some() && !one.again;
+    let to_read = |one: &&Waiting| one.found.is_some() && one.untouched.is_none() && !one.again;
     let (files, bytes) = waiting
         .iter()
         .filter(to_read)
@@ -369,7 +377,7 @@ fn read_all(waiting: &[Waiting], means: &Means, meter: &mut Meter<'_>) -> Vec<Op
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(one) = waiting.get(index) else { break };
-            let Some(place) = one.found.as_ref().filter(|_| !one.again) else { continue };
+            let Some(place) = one.found.as_ref().filter(|_| to_read(&one)) else { continue };
             let path = one.path.as_path();
             let mut each = |bytes| each(bytes, path);
             let result = read_place(&one.path, place, &one.evidence, means, &mut worker, &mut each);
@@ -470,10 +478,6 @@ struct Taker<'t> {
 }
 
 impl Content for Taker<'_> {
-    fn known(&mut self, status: &Status) -> Option<Node> {
-        self.evidence.iter().find_map(|evidence| evidence.untouched(status))
-    }
-
     fn known_unread(&mut self, status: &Status) -> Option<Node> {
         let kept = |node: &Node| match (&self.means.keep, node) {
             (Some(keep), Node::File { content, .. }) => keep.incoming.holds(content),

@@ -128,22 +128,23 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    /// The node as it is now, where it was not touched since.
-    pub(super) fn untouched(&self, status: &Status) -> Option<Node> {
-        let metadata = self.node.metadata()?;
+    /// The node as it is now, where it was not touched since; otherwise what it was.
+    pub(super) fn untouched(self, status: &Status) -> Result<Node, Self> {
+        if self.still_holds(status) { self.as_it_is(status) } else { Err(self) }
+    }
+
+    fn still_holds(&self, status: &Status) -> bool {
+        let Some(metadata) = self.node.metadata() else { return false };
         let same_size = match &self.node {
             Node::File { size, .. } => *size == status.size,
             _ => true,
         };
         if self.restored {
             let is = &status.metadata;
-            let same = same_size && metadata.same_owner_and_mode(is) && metadata.same_mtime(is);
-            return same.then(|| self.as_it_is(status)).flatten();
+            return same_size && metadata.same_owner_and_mode(is) && metadata.same_mtime(is);
         }
         let settled = self.vouched_ms.is_some_and(|vouched| metadata.settled_before(vouched));
-        (settled && same_size && metadata.untouched_since(&status.metadata))
-            .then(|| self.as_it_is(status))
-            .flatten()
+        settled && same_size && metadata.untouched_since(&status.metadata)
     }
 
     /// The node of a file that may not be read: only its mode or owner can have changed, unless
@@ -153,17 +154,17 @@ impl Evidence {
         let same = *size == status.size
             && metadata.same_inode(&status.metadata)
             && metadata.same_mtime(&status.metadata);
-        same.then(|| self.as_it_is(status)).flatten()
+        same.then(|| self.clone().as_it_is(status).ok()).flatten()
     }
 
-    fn as_it_is(&self, status: &Status) -> Option<Node> {
-        let mut node = self.node.clone();
-        let metadata = node.metadata_mut()?;
+    /// What the status does not say, as it was; everything else as it is.
+    fn as_it_is(mut self, status: &Status) -> Result<Node, Self> {
+        let Some(metadata) = self.node.metadata_mut() else { return Err(self) };
         let NodeMetadata { xattrs, flags, .. } =
             std::mem::replace(metadata, status.metadata.clone());
         metadata.xattrs = xattrs;
         metadata.flags = flags;
-        Some(node)
+        Ok(self.node)
     }
 }
 

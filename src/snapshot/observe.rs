@@ -29,9 +29,6 @@ pub(super) const FLAGS: u32 = 0x6283_c4ff;
 
 /// Where the content of a regular file goes, and what may already be known about a node.
 pub(super) trait Content {
-    /// The node, where it was recorded before and nothing has happened to it since.
-    fn known(&mut self, status: &Status) -> Option<Node>;
-
     /// The name of the content of a file that may not be read, where it can be known all the same.
     fn known_unread(&mut self, status: &Status) -> Option<Node>;
 
@@ -59,10 +56,6 @@ pub(super) fn read_node(
     first: Status,
     content: &mut dyn Content,
 ) -> Result<Option<(Node, Status)>, SnapshotError> {
-    // Where nothing has to be read, the status that was just taken is the last word.
-    if let Some(node) = content.known(&first) {
-        return Ok(Some((node, first)));
-    }
     let directory = directory.as_fd();
     let mut before = first;
     for _ in 0..=AGAIN {

@@ -12,8 +12,9 @@ use super::{Node, Role};
 const SOCKET: &str = "is a socket; undo cannot make it again";
 
 /// What was found, a kind each.
-#[derive(Default)]
 pub(super) struct Remarks {
+    /// The user whose files alone this process can give back; `None` for root, who can give back any.
+    own: Option<u32>,
     linked: Remark,
     sockets: Remark,
     foreign: Remark,
@@ -58,11 +59,22 @@ impl Remark {
     }
 }
 
+impl Default for Remarks {
+    fn default() -> Self {
+        let user = rustix::process::geteuid();
+        Self {
+            own: (!user.is_root()).then(|| user.as_raw()),
+            linked: Remark::default(),
+            sockets: Remark::default(),
+            foreign: Remark::default(),
+        }
+    }
+}
+
 impl Remarks {
     /// One node.
     pub(super) fn note(&mut self, node: &Node, status: &Status, role: Role, path: &Path) {
-        let user = rustix::process::geteuid();
-        let foreign = !user.is_root() && status.metadata.uid != user.as_raw();
+        let foreign = self.own.is_some_and(|own| own != status.metadata.uid);
         self.sockets.note(matches!(node, Node::Socket { .. }), path);
         self.foreign.note(role == Role::Selected && foreign, path);
     }

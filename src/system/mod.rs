@@ -26,6 +26,7 @@ mod sight;
 pub mod text;
 pub mod trusted;
 pub mod unprivileged;
+mod write_behind;
 
 pub use bytes::ByteString;
 pub use caller::{Caller, caller};
@@ -37,3 +38,4 @@ pub use members::{listed_in, members_of};
 pub use scope::{Directories, DirectoryOverrides, Scope, ScopeError};
 pub use secret::Secret;
 pub use sight::Sight;
+pub use write_behind::WriteBehind;

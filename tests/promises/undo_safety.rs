@@ -394,17 +394,17 @@ fn a_damaged_pack_is_named_and_nothing_is_half_restored() {
     let mut changed = whole.clone();
     changed[at + content.len() - 2] = b'W';
     fs::write(&pack, changed).unwrap();
-    let refused = Place::System.hitl(&world, &["undo", &id]).run().exits(125);
+    let refused = Place::System.hitl(&world, &["undo", &id]).run().exits(1);
     refused.says("damaged").says(name).says("conf/app.conf");
     Tree::of(&root).is(&removed, "after the undo that could not be");
     for damage in [&whole[..at], b"", &[&whole[..], b"and more"].concat()] {
         fs::write(&pack, damage).unwrap();
-        let refused = Place::System.hitl(&world, &["undo", &id]).run().exits(125);
-        refused.says("damaged").says(name).says("is lost");
+        let refused = Place::System.hitl(&world, &["undo", &id]).run().exits(1);
+        refused.says("its content in the store is damaged").says("conf/app.conf");
         Tree::of(&root).is(&removed, "after the undo that could not be");
     }
     fs::remove_file(&pack).unwrap();
-    Place::System.hitl(&world, &["undo", &id]).run().exits(125).says("is lost");
+    Place::System.hitl(&world, &["undo", &id]).run().exits(1).says("it is missing");
     Tree::of(&root).is(&removed, "after the undo that could not be");
     fs::write(&pack, whole).unwrap();
     Place::System.undo(&world, &id);

@@ -18,7 +18,7 @@ use super::{ContentName, Objects};
 use crate::review::RequestId;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::error::{unreadable, unwritable};
-use crate::system::{Digest, durable};
+use crate::system::{Digest, WriteBehind, durable};
 
 /// Content up to this many bytes goes to a pack.
 pub(super) const PACKED: usize = 1 << 20;
@@ -222,7 +222,8 @@ impl Incoming {
         let (temporary, file) = create_incoming(&self.store)?;
         let mut large = Large { path: temporary.clone(), digest: None };
         let mut wrote = |source| SnapshotError::Write { path: temporary.clone(), source };
-        let (digest, length) = copy(head, reader, path, &mut &file, &mut wrote, each)?;
+        let (digest, length) =
+            copy(head, reader, path, &mut WriteBehind::new(&file), &mut wrote, each)?;
         if !self.is_large(&digest) {
             large.digest = Some(digest);
             held(&self.large).push(large);

@@ -273,10 +273,6 @@ fn a_file_that_keeps_changing_fails_the_snapshot_by_name() {
 struct Busy<'a>(&'a Path, usize);
 
 impl Content for Busy<'_> {
-    fn known(&mut self, _: &Status) -> Option<Node> {
-        None
-    }
-
     fn known_unread(&mut self, _: &Status) -> Option<Node> {
         None
     }
