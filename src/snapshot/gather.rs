@@ -249,9 +249,10 @@ impl<'a> Gatherer<'a> {
         if let Some(place) = &found {
             for known in &mut self.known {
                 let Some(told) = known.evidence(path.as_bytes())? else { continue };
-                match told.untouched(&place.status) {
-                    Ok(node) => untouched = Some(node),
-                    Err(told) => evidence.push(told),
+                if told.still_holds(&place.status) {
+                    untouched = told.brought_up_to(&place.status);
+                } else {
+                    evidence.push(told);
                 }
             }
             again = self.note_link(&path, &place.status);

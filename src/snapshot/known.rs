@@ -128,12 +128,8 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    /// The node as it is now, where it was not touched since; otherwise what it was.
-    pub(super) fn untouched(self, status: &Status) -> Result<Node, Self> {
-        if self.still_holds(status) { self.as_it_is(status) } else { Err(self) }
-    }
-
-    fn still_holds(&self, status: &Status) -> bool {
+    /// Whether nobody has touched the node since.
+    pub(super) fn still_holds(&self, status: &Status) -> bool {
         let Some(metadata) = self.node.metadata() else { return false };
         let same_size = match &self.node {
             Node::File { size, .. } => *size == status.size,
@@ -154,17 +150,17 @@ impl Evidence {
         let same = *size == status.size
             && metadata.same_inode(&status.metadata)
             && metadata.same_mtime(&status.metadata);
-        same.then(|| self.clone().as_it_is(status).ok()).flatten()
+        same.then(|| self.clone().brought_up_to(status)).flatten()
     }
 
-    /// What the status does not say, as it was; everything else as it is.
-    fn as_it_is(mut self, status: &Status) -> Result<Node, Self> {
-        let Some(metadata) = self.node.metadata_mut() else { return Err(self) };
+    /// The node with everything that a status says; the rest as it was.
+    pub(super) fn brought_up_to(mut self, status: &Status) -> Option<Node> {
+        let metadata = self.node.metadata_mut()?;
         let NodeMetadata { xattrs, flags, .. } =
             std::mem::replace(metadata, status.metadata.clone());
         metadata.xattrs = xattrs;
         metadata.flags = flags;
-        Ok(self.node)
+        Some(self.node)
     }
 }
 
