@@ -6,7 +6,8 @@
 //! is as it was needs nothing, anything else was changed since and is a conflict.
 //!
 //! The way through the files of this room: `selection` settles which paths are meant, `walk` finds
-//! them without following a link, `observe` reads one node, `gather` makes a manifest of many,
+//! them without following a link, `observe` reads one node, `readers` many at once, `gather` makes a
+//! manifest of them,
 //! `objects` and `runs` keep content and manifests on disk, `capture` does this before and after a
 //! command; `difference`, `words` and `render` show what a run changed, `told` to whom; `compare` looks at
 //! what concerns an undo, `pairs` and `links` say what belongs together in it, `judge` makes a `plan` of
@@ -67,7 +68,9 @@ mod pairs;
 mod place;
 mod plan;
 mod prepare;
+mod progress;
 mod prune;
+mod readers;
 mod recent;
 mod remarks;
 mod render;
@@ -93,10 +96,10 @@ pub use capture::{Captured, Preview};
 pub use coverage::{Coverage, CoverageLevel, Gap, NotCovered};
 pub use difference::{Change, ContentChange, DiffLine, DiffLineKind};
 pub use error::SnapshotError;
-pub use gather::Progress;
 pub use keeping::Kept;
 pub use objects::{CloneId, ContentName, ParseContentNameError};
 pub use plan::{Conflict, Step, StepKind, UndoOptions, UndoPlan};
+pub use progress::Progress;
 pub use prune::{Doomed, PrunePlan, Pruned};
 pub use render::{change_lines, manifest_lines, plan_lines, plan_summary, stat_lines};
 pub use retention::{AgeLimit, Because, Hold, Limits};
