@@ -334,6 +334,27 @@ mod tests {
     }
 
     #[test]
+    fn what_a_script_that_is_named_writes_is_in_doubt() {
+        for (words, script) in [
+            (&["sh", "deploy.sh"][..], "deploy.sh"),
+            (&["sh", "-eu", "deploy.sh", "now"], "deploy.sh"),
+            (&["sh", "-c", "sh deploy.sh"], "deploy.sh"),
+            (&["env", "A=b", "sh", "deploy.sh"], "deploy.sh"),
+            (&["perl", "tidy.pl"], "tidy.pl"),
+            (&["perl", "-i", "tidy.pl", "file"], "tidy.pl"),
+            (&["awk", "-f", "split.awk", "file"], "split.awk"),
+        ] {
+            let affected = affected_by(words, Path::new("/tmp"));
+            let said = format!("what {script} changes is not known beforehand: it is a script");
+            assert!(affected.doubts.iter().any(|text| text.starts_with(&said)), "{affected:?}");
+        }
+        for words in [&["sh", "--version"][..], &["perl", "-v"], &["awk", "{print $1}", "file"]] {
+            let affected = affected_by(words, Path::new("/tmp"));
+            assert!(affected.is_nothing(), "{words:?}: {affected:?}");
+        }
+    }
+
+    #[test]
     fn a_tree_that_is_most_of_a_machine_is_said_and_not_tried() {
         for (words, wide) in [
             (&["tar", "-xf", "/nowhere.tar", "-C", "/"][..], "/"),

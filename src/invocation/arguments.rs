@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::findings::Findings;
 use super::getopt::{Cutting, Piece, cut};
 use super::grammar::{Effect, Leading, Operands, Program, Syntax};
+use super::scripts::SCRIPT_IN_A_FILE;
 use super::{Access, PathLookup, git, special};
 use crate::system::ByteString;
 
@@ -260,7 +261,9 @@ impl<'f, 'a> Reader<'f, 'a> {
             Some(script @ [b'+', ..]) => {
                 self.findings.refuse(script, "the shell takes it for an option");
             }
-            Some(_) => {}
+            Some(_) if self.prints => {}
+            // It can be reviewed, and an approval is bound to its content; it is not read here.
+            Some(script) => self.findings.doubt(script, SCRIPT_IN_A_FILE),
         }
     }
 

@@ -6,6 +6,9 @@ const SED_WRITES: &str = "the sed script writes files of its own (w)";
 const SED_UNCLEAR: &str = "the sed script could not be read";
 const AWK_RUNS: &str = "the awk program can run commands or write files";
 
+/// Why it is not known what an interpreter writes that is given a script by its name.
+pub(super) const SCRIPT_IN_A_FILE: &str = "it is a script, and hitl does not read scripts";
+
 /// Why a sed script cannot be judged: it runs a command (`e`, `s///e`), writes a file of its own
 /// (`w`, `W`, `s///w`), or is not understood.
 pub(super) fn sed(script: &[u8]) -> Option<&'static str> {

@@ -154,7 +154,7 @@ fn what_could_not_be_undone_as_demanded_is_refused_before_anybody_is_asked() {
 #[test]
 fn a_demand_of_best_effort_is_met_by_a_snapshot_and_by_nothing_that_goes_beyond_files() {
     let world = world_or_skip!();
-    let demanding = policy("allow", "", "").replace(
+    let demanding = policy("allow", "", "").replace("{loose,", "{bash,loose,").replace(
         "defaults: {decision: deny,",
         "defaults: {decision: deny, undo: {level: best-effort},",
     );
@@ -162,6 +162,11 @@ fn a_demand_of_best_effort_is_met_by_a_snapshot_and_by_nothing_that_goes_beyond_
     let run = |command: &[&str]| world.hitl("alice", &[&["run", "--"], command].concat()).run();
     run(&["kill", "-0", "1"]).exits(77).says("best-effort").says("when they are signalled");
     run(&["loose"]).exits(77).says("does not know which files loose writes");
+    assert_eq!(world.read("srv/site/app/a"), "content");
+    // Nor is a script taken for something that only reads because its interpreter is known.
+    let script = world.outside("srv/site/change.sh");
+    fs::write(&script, "echo changed >/srv/site/app/a\n").unwrap();
+    run(&["bash", "/srv/site/change.sh"]).exits(77).says("what /srv/site/change.sh changes");
     assert_eq!(world.read("srv/site/app/a"), "content");
     run(&["cat", "/srv/site/app/a"]).exits(0);
     run(&["loose", "/srv/site/app/a"]).exits(0).says("hitl: undo is best-effort");

@@ -9,6 +9,7 @@ use super::super::grammar::{
     },
     Operands, OptionSpec, Program, Syntax, attached, flag, valued,
 };
+use super::super::scripts::SCRIPT_IN_A_FILE;
 
 /// The script, then what only the script understands.
 const SCRIPT: Operands = Operands::first_then(Reads, Unknown);
@@ -16,6 +17,7 @@ const SCRIPT: Operands = Operands::first_then(Reads, Unknown);
 const EDITING_SCRIPT: Operands = Operands::first_then(Reads, Writes);
 
 const CODE: &[Effect] = &[NoLeading, Code("the interpreter runs its argument as code")];
+const SCRIPT_FILE: &[Effect] = &[NoLeading, Path(Reads), Effect::Doubt(SCRIPT_IN_A_FILE)];
 const LIBRARY: &[Effect] = &[Code("the interpreter loads the library that it names")];
 const LIBRARIES: &[Effect] = &[Code("the interpreter loads its libraries from there")];
 const SETTING: &[Effect] = &[Code("a setting of the interpreter can run code")];
@@ -159,8 +161,8 @@ pub(super) const PROGRAMS: &[Program] = &[
         valued(b'R', "process-code", CODE),
         valued(b'B', "process-begin", CODE),
         valued(b'E', "process-end", CODE),
-        valued(b'F', "process-file", &[NoLeading, Path(Reads)]),
-        valued(b'f', "file", &[NoLeading, Path(Reads)]),
+        valued(b'F', "process-file", SCRIPT_FILE),
+        valued(b'f', "file", SCRIPT_FILE),
         flag(b'a', "interactive", INTERACTIVE),
         valued(b'd', "define", SETTING),
         valued(b'c', "php-ini", SETTING),

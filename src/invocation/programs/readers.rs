@@ -9,6 +9,7 @@ use super::super::scripts;
 
 const PATTERN_OPTION: &[Effect] = &[NoLeading];
 const PATTERN_FILE: &[Effect] = &[NoLeading, Path(Reads)];
+const AWK_FILE: &[Effect] = &[NoLeading, Path(Reads), Effect::Doubt(scripts::SCRIPT_IN_A_FILE)];
 
 pub(super) const PROGRAMS: &[Program] = &[
     Program::new(
@@ -145,8 +146,8 @@ pub(super) const PROGRAMS: &[Program] = &[
     .options(&[
         valued(b'F', "field-separator", &[]),
         valued(b'v', "assign", &[]),
-        valued(b'f', "file", PATTERN_FILE),
-        valued(b'E', "exec", PATTERN_FILE),
+        valued(b'f', "file", AWK_FILE),
+        valued(b'E', "exec", AWK_FILE),
         valued(b'e', "source", &[NoLeading, Script(scripts::awk)]),
         valued(
             b'i',
