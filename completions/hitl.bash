@@ -214,6 +214,9 @@ _hitl() {
             hitl__subcmd__help__subcmd__snapshots,diff)
                 cmd="hitl__subcmd__help__subcmd__snapshots__subcmd__diff"
                 ;;
+            hitl__subcmd__help__subcmd__snapshots,list)
+                cmd="hitl__subcmd__help__subcmd__snapshots__subcmd__list"
+                ;;
             hitl__subcmd__help__subcmd__snapshots,pin)
                 cmd="hitl__subcmd__help__subcmd__snapshots__subcmd__pin"
                 ;;
@@ -307,6 +310,9 @@ _hitl() {
             hitl__subcmd__snapshots,help)
                 cmd="hitl__subcmd__snapshots__subcmd__help"
                 ;;
+            hitl__subcmd__snapshots,list)
+                cmd="hitl__subcmd__snapshots__subcmd__list"
+                ;;
             hitl__subcmd__snapshots,pin)
                 cmd="hitl__subcmd__snapshots__subcmd__pin"
                 ;;
@@ -327,6 +333,9 @@ _hitl() {
                 ;;
             hitl__subcmd__snapshots__subcmd__help,help)
                 cmd="hitl__subcmd__snapshots__subcmd__help__subcmd__help"
+                ;;
+            hitl__subcmd__snapshots__subcmd__help,list)
+                cmd="hitl__subcmd__snapshots__subcmd__help__subcmd__list"
                 ;;
             hitl__subcmd__snapshots__subcmd__help,pin)
                 cmd="hitl__subcmd__snapshots__subcmd__help__subcmd__pin"
@@ -1244,7 +1253,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__help__subcmd__snapshots)
-            opts="show diff pin unpin prune verify"
+            opts="list show diff pin unpin prune verify"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1258,6 +1267,20 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__help__subcmd__snapshots__subcmd__diff)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__help__subcmd__snapshots__subcmd__list)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2250,7 +2273,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__snapshots)
-            opts="-h --json --color --policy --state-dir --help show diff pin unpin prune verify help"
+            opts="-h --json --color --policy --state-dir --help list show diff pin unpin prune verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2302,7 +2325,7 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__snapshots__subcmd__help)
-            opts="show diff pin unpin prune verify help"
+            opts="list show diff pin unpin prune verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2330,6 +2353,20 @@ _hitl() {
             return 0
             ;;
         hitl__subcmd__snapshots__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__snapshots__subcmd__help__subcmd__list)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2406,6 +2443,32 @@ _hitl() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hitl__subcmd__snapshots__subcmd__list)
+            opts="-h --json --color --policy --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

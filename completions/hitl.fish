@@ -191,20 +191,28 @@ complete -c hitl -n "__fish_hitl_using_subcommand forget" -l policy -d 'Use this
 complete -c hitl -n "__fish_hitl_using_subcommand forget" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand forget" -l json -d 'Print JSON'
 complete -c hitl -n "__fish_hitl_using_subcommand forget" -s h -l help -d 'Print help'
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from list show diff pin unpin prune verify help" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
 always\t'Always'
 never\t'Never'"
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -l json -d 'Print one JSON object a line'
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -s h -l help -d 'Print help'
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -f -a "show" -d 'Show which files a snapshot holds, and as what'
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -f -a "diff" -d 'Show what the command changed'
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -f -a "pin" -d 'Keep a snapshot, whatever its age and size, until it is unpinned'
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -f -a "unpin" -d 'Take a pin away: the snapshot is kept as long as any other'
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -f -a "prune" -d 'Take snapshots away that are not to be kept any longer, and the content that only they had'
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -f -a "verify" -d 'Read all that is kept, and say what is damaged'
-complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from show diff pin unpin prune verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from list show diff pin unpin prune verify help" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from list show diff pin unpin prune verify help" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from list show diff pin unpin prune verify help" -l json -d 'Print one JSON object a line'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from list show diff pin unpin prune verify help" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from list show diff pin unpin prune verify help" -f -a "list" -d 'List the runs that can be undone, as without a command'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from list show diff pin unpin prune verify help" -f -a "show" -d 'Show which files a snapshot holds, and as what'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from list show diff pin unpin prune verify help" -f -a "diff" -d 'Show what the command changed'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from list show diff pin unpin prune verify help" -f -a "pin" -d 'Keep a snapshot, whatever its age and size, until it is unpinned'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from list show diff pin unpin prune verify help" -f -a "unpin" -d 'Take a pin away: the snapshot is kept as long as any other'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from list show diff pin unpin prune verify help" -f -a "prune" -d 'Take snapshots away that are not to be kept any longer, and the content that only they had'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from list show diff pin unpin prune verify help" -f -a "verify" -d 'Read all that is kept, and say what is damaged'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and not __fish_seen_subcommand_from list show diff pin unpin prune verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
+always\t'Always'
+never\t'Never'"
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l policy -d 'Use this policy instead of the installed one (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object a line'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l color -d 'When to use colour: auto (on a terminal), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns it on elsewhere'
 always\t'Always'
 never\t'Never'"
@@ -253,6 +261,7 @@ complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_sub
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from verify" -l state-dir -d 'Keep requests, snapshots and the log here (root and unprivileged hitl only)' -r -F
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from verify" -l json -d 'Print one JSON object a line'
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the runs that can be undone, as without a command'
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show which files a snapshot holds, and as what'
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Show what the command changed'
 complete -c hitl -n "__fish_hitl_using_subcommand snapshots; and __fish_seen_subcommand_from help" -f -a "pin" -d 'Keep a snapshot, whatever its age and size, until it is unpinned'
@@ -474,6 +483,7 @@ complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subc
 complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run edit check list pending show review approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help" -f -a "man" -d 'Print a man page, or write all of them to a directory'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run edit check list pending show review approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help" -f -a "tour" -d 'See hitl at work on files of its own: decide, ask, snapshot, run, undo, prove'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and not __fish_seen_subcommand_from run edit check list pending show review approve reject cancel wait forget snapshots undo audit policy signers notify init doctor completions man tour help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from snapshots" -f -a "list" -d 'List the runs that can be undone, as without a command'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from snapshots" -f -a "show" -d 'Show which files a snapshot holds, and as what'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from snapshots" -f -a "diff" -d 'Show what the command changed'
 complete -c hitl -n "__fish_hitl_using_subcommand help; and __fish_seen_subcommand_from snapshots" -f -a "pin" -d 'Keep a snapshot, whatever its age and size, until it is unpinned'

@@ -304,6 +304,11 @@ Examples:
   hitl snapshots pin K7Q2-MX4P
   hitl snapshots pin K7Q2-MX4P --reason 'until the incident is closed'";
 
+pub(super) const SNAPSHOTS_LIST: &str = "\
+Examples:
+  hitl snapshots list
+  hitl snapshots list --json | jq -r .id";
+
 pub(super) const SNAPSHOTS_UNPIN: &str = "\
 Examples:
   hitl snapshots unpin K7Q2-MX4P";

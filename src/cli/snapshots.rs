@@ -3,6 +3,7 @@
 
 mod keeping;
 
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use serde_json::json;
@@ -12,7 +13,7 @@ use super::failure::Failure;
 use super::{Exit, Output, rooms};
 use crate::protocol::{self, Rooms};
 use crate::snapshot::{self, Hold, Kept, RunInformation, RunState};
-use crate::system::text::{counted, size_text, visible, visible_command};
+use crate::system::text::{counted, size_text, visible, visible_argument, visible_command};
 use crate::system::{Colour, Moment, Paint, Sight, duration_text};
 
 /// Lists, shows or compares; keeps, or takes away.
@@ -24,7 +25,7 @@ pub(super) fn snapshots(
     let rooms = rooms::open(global)?;
     let find = |id: &String| protocol::find_run(&rooms, Some(id));
     match &arguments.command {
-        None => list(&rooms, output),
+        None | Some(SnapshotsCommand::List { .. }) => list(&rooms, output),
         Some(SnapshotsCommand::Show { id, .. }) => show(&rooms, &find(id)?, output),
         Some(SnapshotsCommand::Diff { id, paths, stat, .. }) => {
             differences(&rooms, &find(id)?, paths, *stat, output)
@@ -171,9 +172,9 @@ fn differences(
     if paths.is_empty() {
         changes = rooms.snapshots.difference(&id, None)?;
     }
-    for path in paths {
-        let absolute = std::path::absolute(path)?;
-        changes.extend(rooms.snapshots.difference(&id, Some(&absolute))?);
+    let looked_at = paths.iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>()?;
+    for path in &looked_at {
+        changes.extend(rooms.snapshots.difference(&id, Some(path))?);
     }
     let known = rooms.snapshots.known(&id, Sight::of_caller())?;
     let changes = known.changes(changes);
@@ -182,10 +183,19 @@ fn differences(
             let change = known.change_json(change)?;
             output.print_json(&json!({"v": 1, "change": change}))?;
         }
-    } else if !known.is_all() && changes.is_empty() {
-        output.say("nothing that the snapshot holds, and that you may see, was changed");
     } else if changes.is_empty() {
-        output.say("nothing that the snapshot holds was changed");
+        let seen = if known.is_all() { "" } else { ", and that you may see," };
+        let paths: Vec<String> =
+            looked_at.iter().map(|path| visible_argument(path.as_os_str().as_bytes())).collect();
+        // Somebody who has mistyped a path is not to take it for the whole run.
+        let (at, rest) = match paths.as_slice() {
+            [] => (String::new(), String::new()),
+            _ => (
+                format!(" at {} or below", paths.join(", ")),
+                format!(": \"hitl snapshots diff {}\" shows the rest", run.id),
+            ),
+        };
+        output.say(&format!("nothing that the snapshot holds{at}{seen} was changed{rest}"));
     } else {
         let colour = output.colour_on_stdout();
         let lines = match stat {

@@ -202,11 +202,18 @@ fn what_else(plan: &UndoPlan, colour: Colour) -> Vec<String> {
         lines.push(format!("later runs changed the same paths; to be undone first: {order}"));
     }
     if plan.left_out > 0 {
-        let left = counted(plan.left_out, "path");
-        lines.push(format!("{left} that the command changed are left as they are: not asked for"));
+        lines.push(match plan.left_out {
+            1 => "1 path that the command changed is left as it is: not asked for".to_owned(),
+            left => {
+                format!("{left} paths that the command changed are left as they are: not asked for")
+            }
+        });
     }
     if plan.already_before > 0 {
-        lines.push(format!("{} paths are as they were already", plan.already_before));
+        lines.push(match plan.already_before {
+            1 => "1 path is as it was already".to_owned(),
+            already => format!("{already} paths are as they were already"),
+        });
     }
     lines
 }

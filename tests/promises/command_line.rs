@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use crate::world::HITL;
 
 /// Every command, as it is typed.
-const COMMANDS: [&str; 41] = [
+const COMMANDS: [&str; 42] = [
     "",
     "run",
     "edit",
@@ -23,6 +23,7 @@ const COMMANDS: [&str; 41] = [
     "wait",
     "forget",
     "snapshots",
+    "snapshots list",
     "snapshots show",
     "snapshots diff",
     "snapshots pin",

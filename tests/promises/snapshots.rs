@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::tree::Tree;
 use crate::undoing::{ALLOW_ALL, Place, id_of, site};
-use crate::world::World;
+use crate::world::{Ran, World};
 use crate::world_or_skip;
 
 fn with_snapshot(members: &str) -> String {
@@ -31,6 +31,14 @@ fn the_list_names_every_run_with_its_state_the_newest_first() {
     let second = place.run_command(&world, &["touch", "conf/with a blank"]);
     let undo = place.undo(&world, &first);
     let listed = place.hitl(&world, &["snapshots"]).run().exits(0);
+    let by_name = place.hitl(&world, &["snapshots", "list"]).run().exits(0);
+    let ids_of = |ran: &Ran| -> Vec<String> {
+        ran.stdout.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids_of(&by_name), ids_of(&listed));
+    // A path that was mistyped is not taken for a run that changed nothing.
+    let elsewhere = place.hitl(&world, &["snapshots", "diff", &second, "typo"]).run().exits(0);
+    elsewhere.says("at /srv/site/typo or below, and that you may see, was changed");
     let rows: Vec<Vec<&str>> =
         listed.stdout.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
     let ids: Vec<&str> = rows.iter().map(|row| row[0]).collect();

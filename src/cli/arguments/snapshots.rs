@@ -27,6 +27,13 @@ pub struct SnapshotsArguments {
 /// Commands of `hitl snapshots`.
 #[derive(Subcommand, Debug)]
 pub enum SnapshotsCommand {
+    /// List the runs that can be undone, as without a command.
+    #[command(after_help = help::SNAPSHOTS_LIST)]
+    List {
+        /// Print one JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
     /// Show which files a snapshot holds, and as what.
     #[command(after_help = help::SNAPSHOTS_SHOW)]
     Show {
@@ -114,7 +121,8 @@ impl SnapshotsArguments {
         match &self.command {
             None => self.json,
             Some(
-                SnapshotsCommand::Show { json, .. }
+                SnapshotsCommand::List { json }
+                | SnapshotsCommand::Show { json, .. }
                 | SnapshotsCommand::Diff { json, .. }
                 | SnapshotsCommand::Pin { json, .. }
                 | SnapshotsCommand::Unpin { json, .. }
