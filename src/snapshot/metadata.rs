@@ -25,7 +25,7 @@ use super::{Node, NodeMetadata};
 use crate::system::ByteString;
 
 /// Mode bits that lend the owner's or group's rights to whoever executes the file.
-const SET_ID: u32 = 0o6000;
+pub(super) const SET_ID: u32 = 0o6000;
 
 /// A node that is held by a descriptor.
 #[derive(Clone, Copy)]

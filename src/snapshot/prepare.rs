@@ -291,4 +291,8 @@ impl Restorer<'_> {
         self.lost.clear();
         self.in_place.clear();
     }
+        // Whoever writes to it would hold what lends rights to all who execute it.
+        if step.before.lends_rights() {
+            return Ok(false);
+        }
 }

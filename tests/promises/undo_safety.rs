@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -378,6 +378,40 @@ fn a_directory_that_became_a_link_leads_an_undo_nowhere() {
     for id in &ids {
         Place::System.hitl(&world, &["undo", "--force", id]).run();
         Tree::of(&outside).is(&precious, "what the link leads to, by force");
+    }
+}
+
+#[test]
+fn a_set_id_bit_never_comes_back_to_a_file_that_somebody_could_write_in_the_meantime() {
+    let world = world_or_skip!();
+    let root = site(&world, Place::System, ALLOW_ALL);
+    let tool = root.join("data/deep/b");
+    let give = root.join("give.sh");
+    fs::write(&give, "#!/bin/sh\nchown alice \"$1\"\necho more >>\"$1\"\n").unwrap();
+    fs::set_permissions(&give, fs::Permissions::from_mode(0o755)).unwrap();
+    for (names, command) in [
+        (1, &["chown", "alice"][..]),
+        (1, &["chmod", "777"]),
+        (1, &["./give.sh"]),
+        (2, &["chown", "alice"]),
+        (2, &["./give.sh"]),
+    ] {
+        let mut operands = vec!["data/deep/b"];
+        if names > 1 {
+            operands.push("data/twin");
+            let _ = fs::hard_link(&tool, root.join("data/twin"));
+        }
+        std::os::unix::fs::chown(&tool, Some(0), Some(0)).unwrap();
+        fs::set_permissions(&tool, fs::Permissions::from_mode(0o4755)).unwrap();
+        let before = Tree::of(&root);
+        let id = Place::System.run_command(&world, &[command, &operands].concat());
+        // What is mapped can be written on, and takes no set-id bit away.
+        let held = fs::OpenOptions::new().read(true).write(true).open(&tool).unwrap();
+        Place::System.undo(&world, &id);
+        Tree::of(&root).is(&before, &format!("{names} names, {command:?}"));
+        let held = held.metadata().unwrap();
+        assert_eq!(held.mode() & 0o6000, 0, "{names} names, {command:?}");
+        assert_ne!(held.ino(), tool.metadata().unwrap().ino(), "{names} names, {command:?}");
     }
 }
 
