@@ -5,6 +5,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -12,7 +13,7 @@ use proptest::test_runner::TestRunner;
 use crate::processes::monitor_of;
 use crate::tree::{Tree, awkward_name};
 use crate::undoing::{ALLOW_ALL, Place, id_of, site};
-use crate::world::World;
+use crate::world::{World, finish};
 use crate::world_or_skip;
 
 /// A policy whose rule also names what it is about in its own words.
@@ -413,6 +414,40 @@ fn a_set_id_bit_never_comes_back_to_a_file_that_somebody_could_write_in_the_mean
         assert_eq!(held.mode() & 0o6000, 0, "{names} names, {command:?}");
         assert_ne!(held.ino(), tool.metadata().unwrap().ino(), "{names} names, {command:?}");
     }
+}
+
+#[test]
+fn whoever_puts_another_directory_where_one_has_just_come_back_is_not_given_it() {
+    let world = world_or_skip!();
+    world.policy(ALLOW_ALL);
+    let root = world.outside("srv/hers");
+    let (back, roots) = (root.join("back"), root.join("roots"));
+    fs::create_dir_all(&back).unwrap();
+    fs::create_dir(&roots).unwrap();
+    fs::set_permissions(&roots, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(root.join("a"), "one of many names").unwrap();
+    for number in 0..2000 {
+        fs::hard_link(root.join("a"), back.join(number.to_string())).unwrap();
+    }
+    for place in ["srv/hers", "srv/hers/a", "srv/hers/back"] {
+        world.own(place, "alice");
+    }
+    let id = id_of(
+        &world
+            .hitl("alice", &["run", "--json", "--", "rm", "-rf", "/srv/hers/a", "/srv/hers/back"])
+            .run()
+            .exits(0),
+    );
+    let undo = world.hitl("alice", &["undo", &id]).command().spawn().unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    while !back.exists() {
+        assert!(Instant::now() < end, "it did not come back");
+    }
+    fs::rename(&back, root.join("aside")).unwrap();
+    fs::rename(&roots, &back).unwrap();
+    finish(undo);
+    let now = back.metadata().unwrap();
+    assert_eq!((now.uid(), now.mode() & 0o7777), (0, 0o700));
 }
 
 #[test]
