@@ -451,6 +451,27 @@ fn whoever_puts_another_directory_where_one_has_just_come_back_is_not_given_it()
 }
 
 #[test]
+fn a_deep_tree_does_not_fill_the_disk_with_its_own_paths() {
+    let world = world_or_skip!();
+    world.policy(&policy("    snapshot: {max_files: 2000}\n"));
+    let mut deep = rustix::fs::open(
+        world.outside("srv"),
+        rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
+        rustix::fs::Mode::empty(),
+    )
+    .unwrap();
+    let name = "d".repeat(250);
+    for _ in 0..1000 {
+        rustix::fs::mkdirat(&deep, &name, rustix::fs::Mode::RWXU).unwrap();
+        let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
+        deep = rustix::fs::openat(&deep, &name, flags, rustix::fs::Mode::empty()).unwrap();
+    }
+    let words = ["run", "--", "chmod", "-R", "u+rwX", &format!("/srv/{name}")];
+    let ran = world.hitl("root", &words).run().exits(125);
+    ran.says("the limit is 64.0 MiB of names and attributes");
+}
+
+#[test]
 fn a_damaged_pack_is_named_and_nothing_is_half_restored() {
     let world = world_or_skip!();
     let root = site(&world, Place::System, ALLOW_ALL);
