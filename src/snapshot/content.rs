@@ -19,6 +19,7 @@ use super::place::{Status, status_of};
 use super::restore::{Halt, Restorer, halt};
 use super::segments::SegmentWriter;
 use super::{ContentName, Node, SnapshotError, Step};
+use crate::system::lease;
 
 /// Why a node was not made.
 pub(super) enum Unmade {
@@ -36,10 +37,10 @@ impl From<Halt> for Unmade {
 
 const CANNOT: &str = "it cannot be made again";
 
-/// Pins a name in a directory, without following a link.
 /// Why nothing is done to what was just made.
 const TAKEN: &str = "something else took its place while it was made";
 
+/// Pins a name in a directory, without following a link.
 ///
 /// # Errors
 /// Those of openat(2).
@@ -62,7 +63,6 @@ impl Restorer<'_> {
         mkdirat(parent, name, Mode::RWXU).map_err(halt(path, cannot))?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = openat(parent, name, flags, Mode::empty()).map_err(halt(path, cannot))?;
-        // Default access lists are inherited, and would be by all that comes into it.
         // Whoever owns the directory above can put another in its place before it is open.
         let found = status_of(&opened).map_err(halt(path, cannot))?;
         let is_ours = found.metadata.uid == rustix::process::geteuid().as_raw()
@@ -71,6 +71,7 @@ impl Restorer<'_> {
         if !is_ours {
             return Err(Halt { path: path.to_owned(), why: TAKEN.to_owned() });
         }
+        // Default access lists are inherited, and would be by all that comes into it.
         for list in ["system.posix_acl_default", "system.posix_acl_access"] {
             match rustix::fs::fremovexattr(&opened, list) {
                 Ok(()) | Err(Errno::NODATA | Errno::NOTSUP | Errno::PERM) => {}
@@ -194,7 +195,7 @@ impl Restorer<'_> {
         let (parent, name) = self.parent(path)?;
         self.unlock(&parent, &name, step)?;
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = openat(&parent, &name, flags, Mode::empty())
+        let opened = lease::once_given_up(|| openat(&parent, &name, flags, Mode::empty()))
             .map_err(halt(path, "it cannot be opened for writing"))?;
         let found = status_of(&opened).map_err(halt(path, "it cannot be looked at"))?;
         self.check_found(&found, path, &step.now)?;

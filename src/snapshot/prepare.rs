@@ -291,8 +291,13 @@ impl Restorer<'_> {
         if found.mount_root && now.same_inode(before) {
             return Ok(true);
         }
+        // Whoever writes to it would hold what lends rights to all who execute it.
+        if step.before.lends_rights() {
+            return Ok(false);
+        }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = openat(&parent, &name, flags, Mode::empty()).map(File::from);
+        let open = || openat(&parent, &name, flags, Mode::empty());
+        let opened = lease::once_given_up(open).map(File::from);
         // Not where it is only read: a program or library that is running must not change.
         Ok(opened.is_ok_and(|opened| lease::is_open_for_writing(opened.as_fd())))
     }
@@ -305,8 +310,4 @@ impl Restorer<'_> {
         self.lost.clear();
         self.in_place.clear();
     }
-        // Whoever writes to it would hold what lends rights to all who execute it.
-        if step.before.lends_rights() {
-            return Ok(false);
-        }
 }

@@ -472,6 +472,31 @@ fn a_deep_tree_does_not_fill_the_disk_with_its_own_paths() {
 }
 
 #[test]
+fn a_file_that_a_file_server_has_a_lease_on_is_waited_for() {
+    let world = world_or_skip!();
+    let root = site(&world, Place::System, ALLOW_ALL);
+    let lease = "import fcntl,os,signal,time\n\
+        f=open('/srv/site/conf/other.conf','r+')\n\
+        def give(*_): time.sleep(0.3); fcntl.fcntl(f,fcntl.F_SETLEASE,fcntl.F_UNLCK); os._exit(0)\n\
+        signal.signal(signal.SIGIO,give)\n\
+        fcntl.fcntl(f,fcntl.F_SETLEASE,fcntl.F_WRLCK)\n\
+        open('/srv/leased','w').close()\n\
+        time.sleep(60)\n";
+    let server = world.program("root", "/usr/bin/python3", &["-c", lease]).command().spawn();
+    let server = server.unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    while !world.outside("srv/leased").exists() {
+        assert!(Instant::now() < end, "there is no lease");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let before = Tree::of(&root);
+    let id = Place::System.run_command(&world, &["chmod", "600", "conf/other.conf"]);
+    finish(server);
+    Place::System.undo(&world, &id);
+    Tree::of(&root).is(&before, "after the undo");
+}
+
+#[test]
 fn a_damaged_pack_is_named_and_nothing_is_half_restored() {
     let world = world_or_skip!();
     let root = site(&world, Place::System, ALLOW_ALL);
