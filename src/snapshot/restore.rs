@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, openat, renameat, renameat_with, syncfs, unlinkat,
+    AtFlags, Mode, OFlags, RenameFlags, openat, renameat, renameat_with, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 

@@ -3,7 +3,8 @@
 #![allow(unsafe_code)] // fcntl(2) with commands that have no safe form.
 
 use std::os::fd::{AsFd, AsRawFd};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rustix::io::Errno;
 
@@ -34,18 +35,20 @@ pub fn is_open_for_writing(opened: impl AsFd) -> bool {
 
 /// Opens without waiting (`O_NONBLOCK`) what somebody may have a lease on, such as a file server: the
 /// first try has them asked to give it up, and the kernel takes it from them after
-/// `/proc/sys/fs/lease-break-time` seconds, 45 by default. Whoever takes one again and again is not
-/// waited for longer than a minute.
+/// `/proc/sys/fs/lease-break-time` seconds, 45 by default. Whoever takes one again and again, or on
+/// file after file, is not waited for longer than a minute in all.
 ///
 /// # Errors
 /// Those of `open`; `EAGAIN` where it was not given up.
 pub fn once_given_up<T>(open: impl Fn() -> Result<T, Errno>) -> Result<T, Errno> {
-    const PATIENCE: Duration = Duration::from_secs(60);
-    const BEAT: Duration = Duration::from_millis(5);
-    let begun = Instant::now();
+    static WAITED_MS: AtomicU64 = AtomicU64::new(0);
+    const PATIENCE_MS: u64 = 60_000;
+    const BEAT_MS: u64 = 5;
     loop {
         match open() {
-            Err(Errno::AGAIN) if begun.elapsed() < PATIENCE => std::thread::sleep(BEAT),
+            Err(Errno::AGAIN) if WAITED_MS.fetch_add(BEAT_MS, Ordering::Relaxed) < PATIENCE_MS => {
+                std::thread::sleep(Duration::from_millis(BEAT_MS));
+            }
             opened => return opened,
         }
     }
