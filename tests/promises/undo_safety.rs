@@ -497,6 +497,29 @@ fn a_file_that_a_file_server_has_a_lease_on_is_waited_for() {
 }
 
 #[test]
+fn what_a_user_has_mounted_for_themselves_keeps_no_tree_from_being_snapshotted() {
+    let world = world_or_skip!();
+    let root = site(&world, Place::System, ALLOW_ALL);
+    fs::create_dir(root.join("data/hers")).unwrap();
+    let before = Tree::of(&root);
+    let mount = "import ctypes,os,subprocess,sys\n\
+        device=os.open('/dev/fuse',os.O_RDWR)\n\
+        options=f'fd={device},rootmode=40000,user_id=4101,group_id=4101'.encode()\n\
+        if ctypes.CDLL(None).mount(b'hers',b'/srv/site/data/hers',b'fuse',6,options): sys.exit(9)\n\
+        sys.exit(subprocess.run(sys.argv[1:]).returncode)\n";
+    let run = ["hitl", "run", "--json", "--", "chmod", "-R", "g-w", "/srv/site/data"];
+    let ran = world.program("root", "/usr/bin/python3", &[&["-c", mount], &run[..]].concat()).run();
+    if ran.code() == 9 || !Path::new("/dev/fuse").exists() {
+        eprintln!("skipped: there is no FUSE here");
+        return;
+    }
+    // It is chmod that fails there.
+    let id = id_of(&ran.exits(1));
+    world.hitl("root", &["undo", &id]).run().exits(0);
+    Tree::of(&root).is(&before, "after the undo");
+}
+
+#[test]
 fn a_damaged_pack_is_named_and_nothing_is_half_restored() {
     let world = world_or_skip!();
     let root = site(&world, Place::System, ALLOW_ALL);
