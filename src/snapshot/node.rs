@@ -125,6 +125,15 @@ impl Node {
 }
 
 impl NodeMetadata {
+    /// Whether others can write it than could before, by its owner, group and mode.
+    pub(super) fn is_open_to_more_than(&self, before: &Self) -> bool {
+        const GROUP_MAY_WRITE: u32 = 0o020;
+        const OTHERS_MAY_WRITE: u32 = 0o002;
+        self.uid != before.uid
+            || self.gid != before.gid && self.mode & GROUP_MAY_WRITE != 0
+            || self.mode & !before.mode & (GROUP_MAY_WRITE | OTHERS_MAY_WRITE) != 0
+    }
+
     fn capabilities(&self) -> Option<&str> {
         let named = self.xattrs.iter().find(|(name, _)| name.as_bytes() == b"security.capability");
         named.map(|(_, value)| value.as_str())

@@ -291,8 +291,8 @@ impl Restorer<'_> {
         if found.mount_root && now.same_inode(before) {
             return Ok(true);
         }
-        // Whoever writes to it would hold what lends rights to all who execute it.
-        if step.before.lends_rights() {
+        // Whoever writes to it would go on to: where they can since then only, they are not to.
+        if step.before.lends_rights() || now.is_open_to_more_than(before) {
             return Ok(false);
         }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

@@ -417,6 +417,26 @@ fn a_set_id_bit_never_comes_back_to_a_file_that_somebody_could_write_in_the_mean
 }
 
 #[test]
+fn whoever_writes_to_a_file_that_a_command_gave_them_does_not_write_to_it_once_it_is_back() {
+    let world = world_or_skip!();
+    let root = site(&world, Place::System, ALLOW_ALL);
+    let file = root.join("conf/other.conf");
+    std::os::unix::fs::chown(&file, Some(0), Some(0)).unwrap();
+    for change in ["chown alice \"$1\"", "chmod 666 \"$1\"", "chgrp 4101 \"$1\"; chmod 664 \"$1\""]
+    {
+        let give = root.join("give.sh");
+        fs::write(&give, format!("#!/bin/sh\n{change}\necho more >>\"$1\"\n")).unwrap();
+        fs::set_permissions(&give, fs::Permissions::from_mode(0o755)).unwrap();
+        let before = Tree::of(&root);
+        let id = Place::System.run_command(&world, &["./give.sh", "conf/other.conf"]);
+        let held = fs::OpenOptions::new().write(true).open(&file).unwrap();
+        Place::System.undo(&world, &id);
+        Tree::of(&root).is(&before, change);
+        assert_ne!(held.metadata().unwrap().ino(), file.metadata().unwrap().ino(), "{change}");
+    }
+}
+
+#[test]
 fn whoever_puts_another_directory_where_one_has_just_come_back_is_not_given_it() {
     let world = world_or_skip!();
     world.policy(ALLOW_ALL);
