@@ -488,7 +488,7 @@ fn a_deep_tree_does_not_fill_the_disk_with_its_own_paths() {
     }
     let words = ["run", "--", "chmod", "-R", "u+rwX", &format!("/srv/{name}")];
     let ran = world.hitl("root", &words).run().exits(125);
-    ran.says("the limit is 64.0 MiB of names and attributes");
+    ran.says("the limit is 64 MiB of names and attributes");
 }
 
 #[test]
