@@ -19,6 +19,7 @@ use super::place::{Status, status_of};
 use super::restore::{Halt, Restorer, halt};
 use super::segments::SegmentWriter;
 use super::{ContentName, Node, SnapshotError, Step};
+use crate::system::lease;
 
 /// Why a node was not made.
 pub(super) enum Unmade {
@@ -35,6 +36,9 @@ impl From<Halt> for Unmade {
 }
 
 const CANNOT: &str = "it cannot be made again";
+
+/// Why nothing is done to what was just made.
+const TAKEN: &str = "something else took its place while it was made";
 
 /// Pins a name in a directory, without following a link.
 ///
@@ -59,6 +63,14 @@ impl Restorer<'_> {
         mkdirat(parent, name, Mode::RWXU).map_err(halt(path, cannot))?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = openat(parent, name, flags, Mode::empty()).map_err(halt(path, cannot))?;
+        // Whoever owns the directory above can put another in its place before it is open.
+        let found = status_of(&opened).map_err(halt(path, cannot))?;
+        let is_ours = found.metadata.uid == rustix::process::geteuid().as_raw()
+            && found.metadata.mode & 0o077 == 0
+            && super::walk::names(opened.as_fd()).is_ok_and(|names| names.is_empty());
+        if !is_ours {
+            return Err(Halt { path: path.to_owned(), why: TAKEN.to_owned() });
+        }
         // Default access lists are inherited, and would be by all that comes into it.
         for list in ["system.posix_acl_default", "system.posix_acl_access"] {
             match rustix::fs::fremovexattr(&opened, list) {
@@ -124,9 +136,15 @@ impl Restorer<'_> {
             }
         };
         let (pinned, found) = pin(parent, name).map_err(halt(path, CANNOT))?;
-        if found.kind != kind || found.metadata.links > 1 {
-            let why = "something else took its place while it was made".to_owned();
-            return Err(Halt { path: path.to_owned(), why }.into());
+        let device = match wanted {
+            Node::Device { number, .. } => *number,
+            _ => found.number,
+        };
+        let is_ours = found.metadata.uid == rustix::process::geteuid().as_raw()
+            && found.metadata.links == 1
+            && (found.kind, found.number) == (kind, device);
+        if !is_ours {
+            return Err(Halt { path: path.to_owned(), why: TAKEN.to_owned() }.into());
         }
         set_metadata(Held::pinned(&pinned), path, wanted, &mut self.not_restored)
             .map_err(halt(path, "its metadata cannot be set"))?;
@@ -177,7 +195,7 @@ impl Restorer<'_> {
         let (parent, name) = self.parent(path)?;
         self.unlock(&parent, &name, step)?;
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = openat(&parent, &name, flags, Mode::empty())
+        let opened = lease::once_given_up(|| openat(&parent, &name, flags, Mode::empty()))
             .map_err(halt(path, "it cannot be opened for writing"))?;
         let found = status_of(&opened).map_err(halt(path, "it cannot be looked at"))?;
         self.check_found(&found, path, &step.now)?;

@@ -22,6 +22,7 @@ use super::remarks::Remarks;
 use super::walk::{Found, Visitor};
 use super::{CaptureLimits, Entry, Node, Role, SnapshotError};
 use crate::system::ByteString;
+use crate::system::text::size_text;
 
 /// How many may wait to be read.
 const WAITING: usize = 1024;
@@ -44,6 +45,8 @@ pub(super) struct Gatherer<'a> {
     /// The inodes with several names, and what was recorded under the first.
     linked: HashMap<(u64, u64), Linked>,
     entries: u64,
+    /// The bytes of names and attributes that were recorded.
+    words: u64,
     not_covered: Vec<String>,
     remarks: Remarks,
 }
@@ -97,6 +100,7 @@ impl<'a> Gatherer<'a> {
             held_open: 0,
             linked: HashMap::new(),
             entries: 0,
+            words: 0,
             not_covered: Vec::new(),
             remarks: Remarks::default(),
         }
@@ -241,11 +245,39 @@ impl<'a> Gatherer<'a> {
     }
 
     fn hand_on(&mut self, entry: Entry) -> Result<(), SnapshotError> {
+        let most = self.means.limits.words();
+        self.words = self.words.saturating_add(words_of(&entry));
+        if self.words > most {
+            return Err(SnapshotError::TooLarge {
+                entries: self.entries,
+                bytes: self.means.bytes.load(Ordering::Relaxed),
+                path: nearest_short(entry.path.as_path()).to_owned(),
+                what: format!("{} of names and attributes", size_text(most)),
+            });
+        }
         self.entries += 1;
         self.meter.entries += 1;
         self.meter.look(entry.path.as_path());
         (self.sink)(entry)
     }
+}
+
+/// The path, or the nearest directory above it that people can read: it may be longer than a book.
+fn nearest_short(path: &Path) -> &Path {
+    const SHORT: usize = 1024;
+    path.ancestors().find(|path| path.as_os_str().len() <= SHORT).unwrap_or(path)
+}
+
+/// How many bytes of names, targets of links and extended attributes an entry has.
+fn words_of(entry: &Entry) -> u64 {
+    let target = match &entry.node {
+        Node::Symlink { target, .. } => target.as_bytes().len(),
+        _ => 0,
+    };
+    let attributes = entry.node.metadata().into_iter().flat_map(|metadata| &metadata.xattrs);
+    let attributes: usize =
+        attributes.map(|(name, value)| name.as_bytes().len() + value.len()).sum();
+    (entry.path.as_bytes().len() + target + attributes) as u64
 }
 
 impl Visitor for Gatherer<'_> {

@@ -195,7 +195,11 @@ impl<'a> Judge<'a> {
         }
         let alone = there.is_none_or(|metadata| metadata.links == 1);
         let one_of_ours = there.is_some_and(|metadata| metadata.link.is_none()) && same_inode;
-        let stays = now.same_content(&pair.before) && (alone || one_of_ours);
+        // Whoever could write the inode in the meantime may still hold it, and what is mapped can be
+        // written on: rights come back to a new one.
+        let stays = now.same_content(&pair.before)
+            && (alone || one_of_ours)
+            && !there.is_some_and(|metadata| pair.before.lends_rights_that_went(metadata));
         let apart = now.same_content(&pair.before) && !stays;
         if self.groups.of_path(pair).is_some() {
             self.groups.settle(pair, inode.filter(|_| stays));

@@ -63,6 +63,9 @@ struct Member {
     now: Option<Status>,
     /// Whether it goes back, or never changed.
     usable: bool,
+    /// Whether it lends rights, and what is there is not in the same hands: those do not come back to
+    /// the inode that is there.
+    lent_rights: bool,
 }
 
 impl Groups {
@@ -118,6 +121,9 @@ impl Groups {
                 before: (before.device, before.inode),
                 links: before.links,
                 regular: matches!(pair.before, Node::File { .. }),
+                // Capabilities were not read: they go with a change of the owner or the content.
+                lent_rights: pair.before.lends_rights()
+                    && now.as_ref().is_some_and(|now| !now.metadata.untouched_since(before)),
                 now,
                 usable: covered || !changed,
                 path: pair.path,
@@ -137,6 +143,7 @@ impl Groups {
                 let was_elsewhere = member.links > members.len() as u64;
                 inode == member.before
                     && member.links > 1
+                    && !member.lent_rights
                     && now.kind == FileType::RegularFile
                     && (!elsewhere || was_elsewhere)
                     && shared.iter().all(|(was, covered)| was.as_ref() == Some(&label) || *covered)

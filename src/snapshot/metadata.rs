@@ -25,7 +25,7 @@ use super::{Node, NodeMetadata};
 use crate::system::ByteString;
 
 /// Mode bits that lend the owner's or group's rights to whoever executes the file.
-const SET_ID: u32 = 0o6000;
+pub(super) const SET_ID: u32 = 0o6000;
 
 /// A node that is held by a descriptor.
 #[derive(Clone, Copy)]
@@ -209,13 +209,15 @@ pub(super) fn set_locking_flags(
     flags: u32,
     refused: &mut Vec<String>,
 ) -> Result<()> {
-    match held.set_flags(flags, LOCKING) {
+    // Those that were to go went before anything else was done, from an inode that was looked at. Here
+    // whoever owns the directory may have put another in its place, which root has locked.
+    let locking = flags & LOCKING;
+    if locking == 0 {
+        return Ok(());
+    }
+    match held.set_flags(locking, locking) {
         Err(error) if is_refusal(error) => {
-            let what = if flags & LOCKING == 0 {
-                "it should not be immutable or append-only any more"
-            } else {
-                "it should be immutable or append-only, as it was"
-            };
+            let what = "it should be immutable or append-only, as it was";
             refused.push(format!("{}: {what} ({error})", shown(path)));
             Ok(())
         }

@@ -155,6 +155,16 @@ pub struct CaptureLimits {
     pub entries: u64,
 }
 
+impl CaptureLimits {
+    /// The most bytes of names and attributes to record. Each entry holds its whole path: those of a
+    /// deep tree, which is quickly made, would fill any disk otherwise.
+    fn words(self) -> u64 {
+        const AN_ENTRY: u64 = 1024;
+        const AT_LEAST: u64 = 64 << 20;
+        self.entries.saturating_mul(AN_ENTRY).max(AT_LEAST)
+    }
+}
+
 impl Default for CaptureLimits {
     /// 1 GiB and a million entries.
     fn default() -> Self {

@@ -1,5 +1,6 @@
 //! What two states of one path have in common.
 
+use super::metadata::SET_ID;
 use super::{Node, NodeMetadata};
 
 impl Node {
@@ -86,6 +87,21 @@ impl Node {
         }
     }
 
+    /// Whether this is a file that lends rights to whoever executes it: it has set-id bits or
+    /// capabilities.
+    pub(super) fn lends_rights(&self) -> bool {
+        matches!(self, Self::File { metadata, .. }
+            if metadata.mode & SET_ID != 0 || metadata.capabilities().is_some())
+    }
+
+    /// The same where what is there now does not lend just these rights in the same hands.
+    pub(super) fn lends_rights_that_went(&self, now: &NodeMetadata) -> bool {
+        self.lends_rights()
+            && self.metadata().is_some_and(|metadata| {
+                !metadata.same_owner_and_mode(now) || metadata.capabilities() != now.capabilities()
+            })
+    }
+
     /// Whether both are the same in everything that an undo restores.
     ///
     /// Inode and device numbers, change times and link counts are not compared: they cannot be
@@ -109,6 +125,20 @@ impl Node {
 }
 
 impl NodeMetadata {
+    /// Whether others can write it than could before, by its owner, group and mode.
+    pub(super) fn is_open_to_more_than(&self, before: &Self) -> bool {
+        const GROUP_MAY_WRITE: u32 = 0o020;
+        const OTHERS_MAY_WRITE: u32 = 0o002;
+        self.uid != before.uid
+            || self.gid != before.gid && self.mode & GROUP_MAY_WRITE != 0
+            || self.mode & !before.mode & (GROUP_MAY_WRITE | OTHERS_MAY_WRITE) != 0
+    }
+
+    fn capabilities(&self) -> Option<&str> {
+        let named = self.xattrs.iter().find(|(name, _)| name.as_bytes() == b"security.capability");
+        named.map(|(_, value)| value.as_str())
+    }
+
     /// Whether both have the same mode, owner and group.
     pub(super) fn same_owner_and_mode(&self, other: &Self) -> bool {
         (self.mode, self.uid, self.gid) == (other.mode, other.uid, other.gid)

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use super::error::unreadable;
 use super::place::{Status, status, status_of};
 use super::{ContentName, Node, NodeMetadata, SnapshotError};
-use crate::system::ByteString;
+use crate::system::{ByteString, lease};
 
 /// How often a node that changes is taken again before the snapshot gives up.
 const AGAIN: usize = 3;
@@ -214,8 +214,9 @@ fn open_regular(directory: impl AsFd, name: &OsStr) -> Result<File, Errno> {
     let flags =
         OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     // A snapshot should leave no trace; only the owner and root may leave the access time alone.
-    match openat(directory, name, flags | OFlags::NOATIME, Mode::empty()) {
-        Err(Errno::PERM) => openat(directory, name, flags, Mode::empty()).map(File::from),
+    let open = |flags| lease::once_given_up(|| openat(directory, name, flags, Mode::empty()));
+    match open(flags | OFlags::NOATIME) {
+        Err(Errno::PERM) => open(flags).map(File::from),
         opened => opened.map(File::from),
     }
 }

@@ -8,7 +8,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, openat};
 use rustix::io::Errno;
@@ -17,7 +17,7 @@ use super::content::{Unmade, pin};
 use super::judge::LOCKING;
 use super::metadata::{Held, set_metadata};
 use super::pairs::is_below;
-use super::place::{open_directory, status};
+use super::place::{open_directory, status, status_of};
 use super::restore::{Halt, Restorer, halt};
 use super::steps::{How, Item, Steps};
 use super::{Node, NodeMetadata, Step};
@@ -54,7 +54,29 @@ struct Level {
 struct Made {
     place: PathBuf,
     opened: Option<OwnedFd>,
+    /// As it was made: which inode it is.
+    made: NodeMetadata,
     wanted: Node,
+}
+
+impl Made {
+    /// It, open: once more by its path, where it was closed meanwhile, and only where it still is the
+    /// one that was made.
+    fn open(&mut self, path: &Path) -> Result<OwnedFd, Halt> {
+        if let Some(opened) = self.opened.take() {
+            return Ok(opened);
+        }
+        const GONE: &str = "the directory that is being made is gone";
+        let pinned = open_directory(&self.place).map_err(halt(path, GONE))?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = openat(&pinned, ".", flags, Mode::empty()).map_err(halt(path, GONE))?;
+        let found = status_of(&opened).map_err(halt(path, GONE))?;
+        if found.metadata.same_inode(&self.made) {
+            Ok(opened)
+        } else {
+            Err(Halt { path: path.to_owned(), why: GONE.to_owned() })
+        }
+    }
 }
 
 impl Restorer<'_> {
@@ -135,7 +157,13 @@ impl Restorer<'_> {
                 }
                 _ => path.with_file_name(self.temporary_name(path)),
             };
-            let made = Made { place, opened: Some(opened), wanted: step.before.clone() };
+            let found = status_of(&opened).map_err(halt(path, "it cannot be looked at"))?;
+            let made = Made {
+                place,
+                opened: Some(opened),
+                made: found.metadata,
+                wanted: step.before.clone(),
+            };
             let (path, now) = (step.path.clone(), Node::Absent);
             way.push(Level { path, now, made: Some(made) });
             let above = way.len().checked_sub(KEPT_OPEN + 1);
@@ -175,11 +203,7 @@ impl Restorer<'_> {
         let level = way.last_mut().filter(|level| path.parent() == Some(level.path.as_path()));
         if let Some(Level { made: Some(made), .. }) = level {
             let name = path.file_name().unwrap_or_default();
-            let opened = match made.opened.take() {
-                Some(opened) => opened,
-                None => open_directory(&made.place)
-                    .map_err(halt(path, "the directory that is being made is gone"))?,
-            };
+            let opened = made.open(path)?;
             let outcome = act(self, &opened, name);
             made.opened = Some(opened);
             return outcome;
@@ -207,8 +231,7 @@ impl Restorer<'_> {
         if flags & LOCKING == 0 || self.unlocked.contains(path) {
             return Ok(());
         }
-        let found = super::place::status_of(opened)
-            .map_err(halt(path.as_path(), "it cannot be looked at"))?;
+        let found = status_of(opened).map_err(halt(path.as_path(), "it cannot be looked at"))?;
         self.entered.entry(path.clone()).or_insert_with(|| now.clone());
         self.unlock_held(opened, &found, path.as_path())?;
         self.unlocked.insert(path.clone());
@@ -217,18 +240,9 @@ impl Restorer<'_> {
 
     /// A directory that was being made has all that belongs into it.
     fn close(&mut self, level: Level) -> Result<(), Halt> {
-        let Some(made) = level.made else { return Ok(()) };
+        let Some(mut made) = level.made else { return Ok(()) };
         let path = level.path.as_path();
-        let opened = match made.opened {
-            Some(opened) => opened,
-            None => {
-                let pinned = open_directory(&made.place)
-                    .map_err(halt(path, "the directory that is being made is gone"))?;
-                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-                openat(&pinned, ".", flags, Mode::empty())
-                    .map_err(halt(path, "the directory that is being made is gone"))?
-            }
-        };
+        let opened = made.open(path)?;
         set_metadata(Held::open(&opened), path, &made.wanted, &mut self.not_restored)
             .map_err(halt(path, "its metadata cannot be set"))
     }
@@ -277,8 +291,13 @@ impl Restorer<'_> {
         if found.mount_root && now.same_inode(before) {
             return Ok(true);
         }
+        // Whoever writes to it would go on to: where they can since then only, they are not to.
+        if step.before.lends_rights() || now.is_open_to_more_than(before) {
+            return Ok(false);
+        }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = openat(&parent, &name, flags, Mode::empty()).map(File::from);
+        let open = || openat(&parent, &name, flags, Mode::empty());
+        let opened = lease::once_given_up(open).map(File::from);
         // Not where it is only read: a program or library that is running must not change.
         Ok(opened.is_ok_and(|opened| lease::is_open_for_writing(opened.as_fd())))
     }

@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, openat, renameat, renameat_with, syncfs, unlinkat,
+    AtFlags, Mode, OFlags, RenameFlags, openat, renameat, renameat_with, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -25,7 +25,7 @@ use super::objects::Objects;
 use super::pairs::is_below;
 use super::place::{Status, open_directory, status, status_of};
 use super::steps::{Doing, How, Item, Steps};
-use super::{Node, SnapshotError, Step};
+use super::{Node, NodeMetadata, SnapshotError, Step};
 use crate::system::ByteString;
 
 /// Why a step could not be taken.
@@ -244,8 +244,10 @@ impl<'a> Restorer<'a> {
             self.move_into_place(step)?;
             return self.lock_again(step);
         }
-        if !made || touched {
-            self.restore_metadata(step)?;
+        match (made, touched) {
+            (false, _) => self.restore_metadata(step)?,
+            (true, true) => self.restore_time(step)?,
+            (true, false) => {}
         }
         self.lock_again(step)
     }
@@ -269,14 +271,7 @@ impl<'a> Restorer<'a> {
             if !unlocked && now.flags.is_some_and(|flags| flags & LOCKING != 0) {
                 unlocked = held.set_flags(0, LOCKING).is_ok();
             }
-            match held.touch(before) {
-                Ok(()) => {}
-                Err(error @ (Errno::PERM | Errno::ACCESS | Errno::ROFS)) => {
-                    let sentence = format!("{}: its time stays as it is ({error})", shown(path));
-                    self.not_restored.push(sentence);
-                }
-                Err(error) => return Err(halt(path, "its time cannot be set")(error)),
-            }
+            self.touch(held, path, before)?;
         }
         match now.flags.filter(|_| unlocked) {
             Some(flags) => set_locking_flags(held, path, flags, &mut self.not_restored)
@@ -418,15 +413,33 @@ impl<'a> Restorer<'a> {
         let (parent, name) = self.parent(path)?;
         self.unlock(&parent, &name, step)?;
         let (pinned, found) = pin(&parent, &name).map_err(halt(path, "it is gone"))?;
-        if !step.before.is_directory() || step.now.is_directory() {
-            self.check_found(&found, path, &step.now)?;
-        } else if found.kind != FileType::Directory {
-            let why = "something else has taken its place in the meantime".to_owned();
-            return Err(Halt { path: path.to_owned(), why });
-        }
+        self.check_found(&found, path, &step.now)?;
         self.touched.insert((found.metadata.device, found.metadata.inode));
         set_metadata(Held::pinned(&pinned), path, &step.before, &mut self.not_restored)
             .map_err(halt(path, "its metadata cannot be set"))
+    }
+
+    /// A directory that was made with all its metadata gets back the time that a name in it has moved.
+    /// No more than that: whoever owns the directory above it may have put another in its place.
+    fn restore_time(&mut self, step: &Step) -> Result<(), Halt> {
+        let path = step.path.as_path();
+        let Some(before) = step.before.metadata() else { return Ok(()) };
+        let (parent, name) = self.parent(path)?;
+        let (pinned, _) = pin(&parent, &name).map_err(halt(path, "it is gone"))?;
+        self.touch(Held::pinned(&pinned), path, before)
+    }
+
+    /// Sets a modification time; that this is not permitted is said in the end.
+    fn touch(&mut self, held: Held<'_>, path: &Path, wanted: &NodeMetadata) -> Result<(), Halt> {
+        match held.touch(wanted) {
+            Ok(()) => {}
+            Err(error @ (Errno::PERM | Errno::ACCESS | Errno::ROFS)) => {
+                let sentence = format!("{}: its time stays as it is ({error})", shown(path));
+                self.not_restored.push(sentence);
+            }
+            Err(error) => return Err(halt(path, "its time cannot be set")(error)),
+        }
+        Ok(())
     }
 
     /// Puts the flags back that lock a node: the last thing that is done to it.

@@ -25,8 +25,8 @@ use super::restore::{Halt, Restorer};
 use super::runs::{RunRecord, UndoIntent, parse};
 use super::steps::{Doing, Item};
 use super::{
-    CaptureLimits, Conflict, Entry, Keeps, Node, Progress, Role, RunInformation, RunState,
-    Selection, SnapshotError, SnapshotStore, Step, UndoOptions, UndoPlan,
+    CaptureLimits, Conflict, ContentName, Entry, Keeps, Node, Progress, Role, RunInformation,
+    RunState, Selection, SnapshotError, SnapshotStore, Step, UndoOptions, UndoPlan,
 };
 use crate::review::RequestId;
 use crate::system::{ByteString, Digest, Moment};
@@ -346,9 +346,20 @@ fn is_still(planned: &Node, captured: &Node) -> bool {
         (Some(one), Some(two)) if planned.is_directory() && captured.is_directory() => {
             one.same_inode(two) && one.same_owner_and_mode(two)
         }
-        (Some(one), Some(two)) => planned.same_content(captured) && one.untouched_since(two),
+        (Some(one), Some(two)) => {
+            (planned.same_content(captured) || is_clone_of(planned, captured))
+                && one.untouched_since(two)
+        }
         _ => false,
     }
+}
+
+/// Whether what was captured is a clone that could be of the planned content: what it holds is not
+/// known yet, and its inode has to vouch for it.
+fn is_clone_of(planned: &Node, captured: &Node) -> bool {
+    matches!((planned, captured),
+        (Node::File { size, .. }, Node::File { size: cloned, content: ContentName::Clone(_), .. })
+            if size == cloned)
 }
 
 /// What a step put in its place, where that need not be read again.

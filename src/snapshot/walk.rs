@@ -159,6 +159,15 @@ impl Walker<'_> {
             let found = match status(&*directory, &name) {
                 Ok(found) => Some(found),
                 Err(error) if means_absent(error) => None,
+                // Root is kept out of nothing but what a user has mounted (fuse(8)): nobody is to keep
+                // a tree from being snapshotted by that.
+                Err(Errno::ACCESS) if is_root() && !level.scope.on.contains_key(&name) => {
+                    let path = shown(&path);
+                    let sentence =
+                        format!("{path} is not snapshotted: who mounted it keeps root out");
+                    self.visitor.left_out(sentence);
+                    continue;
+                }
                 Err(error) => return Err(unreadable(&path)(error)),
             };
             self.name(&path, &directory, &name, found)?;
@@ -281,12 +290,16 @@ fn open_level(
     names.sort_unstable_by(|one, two| two.cmp(one));
     names.dedup();
     // It may be listed and not entered, and so it goes for every name in it.
-    if let (true, Some(name)) = (scope.lists(), names.last())
+    if let (true, Some(name)) = (scope.lists() && !is_root(), names.last())
         && let Err(error @ Errno::ACCESS) = status(&opened, name)
     {
         return Err((path.to_owned(), error));
     }
     Ok(Some(Level { path: path.to_owned(), directory: Some(Arc::new(opened)), names, scope }))
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 fn off_limits(path: &Path, protected: &Path) -> Option<&'static str> {

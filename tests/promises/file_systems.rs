@@ -160,6 +160,28 @@ fn a_large_file_is_neither_copied_for_the_snapshot_nor_for_the_undo_where_extent
     }
 }
 
+#[test]
+fn a_large_file_that_a_command_has_made_goes_again_and_comes_back_where_extents_can_be_shared() {
+    for file_system in FILE_SYSTEMS.into_iter().filter(|known| known.shares_extents()) {
+        if !can_have_a_world("a large file goes again") {
+            return;
+        }
+        let stage = Stage::new(file_system);
+        privately(|| {
+            stage.set();
+            stage.make(&["printf small > changed"]);
+            let before = Witness::of(&stage.tree());
+            let large = "head -c 3000000 /dev/urandom > made; cp made changed";
+            let id = stage.run(&[large]).unwrap();
+            let after = Witness::of(&stage.tree());
+            let undo = stage.undo("undo", &id).unwrap();
+            Witness::of(&stage.tree()).is(&before, "after the undo");
+            stage.undo("undo of the undo", &undo).unwrap();
+            Witness::of(&stage.tree()).is(&after, "after the undo of the undo");
+        });
+    }
+}
+
 /// The bytes that are in use where this file is, once all is written.
 fn room_taken(file: &Path) -> u64 {
     succeeds("sync", &["-f"], &[file]);

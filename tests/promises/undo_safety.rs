@@ -3,8 +3,9 @@
 use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -12,7 +13,7 @@ use proptest::test_runner::TestRunner;
 use crate::processes::monitor_of;
 use crate::tree::{Tree, awkward_name};
 use crate::undoing::{ALLOW_ALL, Place, id_of, site};
-use crate::world::World;
+use crate::world::{World, finish};
 use crate::world_or_skip;
 
 /// A policy whose rule also names what it is about in its own words.
@@ -379,6 +380,163 @@ fn a_directory_that_became_a_link_leads_an_undo_nowhere() {
         Place::System.hitl(&world, &["undo", "--force", id]).run();
         Tree::of(&outside).is(&precious, "what the link leads to, by force");
     }
+}
+
+#[test]
+fn a_set_id_bit_never_comes_back_to_a_file_that_somebody_could_write_in_the_meantime() {
+    let world = world_or_skip!();
+    let root = site(&world, Place::System, ALLOW_ALL);
+    let tool = root.join("data/deep/b");
+    let give = root.join("give.sh");
+    fs::write(&give, "#!/bin/sh\nchown alice \"$1\"\necho more >>\"$1\"\n").unwrap();
+    fs::set_permissions(&give, fs::Permissions::from_mode(0o755)).unwrap();
+    for (names, command) in [
+        (1, &["chown", "alice"][..]),
+        (1, &["chmod", "777"]),
+        (1, &["./give.sh"]),
+        (2, &["chown", "alice"]),
+        (2, &["./give.sh"]),
+    ] {
+        let mut operands = vec!["data/deep/b"];
+        if names > 1 {
+            operands.push("data/twin");
+            let _ = fs::hard_link(&tool, root.join("data/twin"));
+        }
+        std::os::unix::fs::chown(&tool, Some(0), Some(0)).unwrap();
+        fs::set_permissions(&tool, fs::Permissions::from_mode(0o4755)).unwrap();
+        let before = Tree::of(&root);
+        let id = Place::System.run_command(&world, &[command, &operands].concat());
+        // What is mapped can be written on, and takes no set-id bit away.
+        let held = fs::OpenOptions::new().read(true).write(true).open(&tool).unwrap();
+        Place::System.undo(&world, &id);
+        Tree::of(&root).is(&before, &format!("{names} names, {command:?}"));
+        let held = held.metadata().unwrap();
+        assert_eq!(held.mode() & 0o6000, 0, "{names} names, {command:?}");
+        assert_ne!(held.ino(), tool.metadata().unwrap().ino(), "{names} names, {command:?}");
+    }
+}
+
+#[test]
+fn whoever_writes_to_a_file_that_a_command_gave_them_does_not_write_to_it_once_it_is_back() {
+    let world = world_or_skip!();
+    let root = site(&world, Place::System, ALLOW_ALL);
+    let file = root.join("conf/other.conf");
+    std::os::unix::fs::chown(&file, Some(0), Some(0)).unwrap();
+    for change in ["chown alice \"$1\"", "chmod 666 \"$1\"", "chgrp 4101 \"$1\"; chmod 664 \"$1\""]
+    {
+        let give = root.join("give.sh");
+        fs::write(&give, format!("#!/bin/sh\n{change}\necho more >>\"$1\"\n")).unwrap();
+        fs::set_permissions(&give, fs::Permissions::from_mode(0o755)).unwrap();
+        let before = Tree::of(&root);
+        let id = Place::System.run_command(&world, &["./give.sh", "conf/other.conf"]);
+        let held = fs::OpenOptions::new().write(true).open(&file).unwrap();
+        Place::System.undo(&world, &id);
+        Tree::of(&root).is(&before, change);
+        assert_ne!(held.metadata().unwrap().ino(), file.metadata().unwrap().ino(), "{change}");
+    }
+}
+
+#[test]
+fn whoever_puts_another_directory_where_one_has_just_come_back_is_not_given_it() {
+    let world = world_or_skip!();
+    world.policy(ALLOW_ALL);
+    let root = world.outside("srv/hers");
+    let (back, roots) = (root.join("back"), root.join("roots"));
+    fs::create_dir_all(&back).unwrap();
+    fs::create_dir(&roots).unwrap();
+    fs::set_permissions(&roots, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(root.join("a"), "one of many names").unwrap();
+    for number in 0..2000 {
+        fs::hard_link(root.join("a"), back.join(number.to_string())).unwrap();
+    }
+    for place in ["srv/hers", "srv/hers/a", "srv/hers/back"] {
+        world.own(place, "alice");
+    }
+    let id = id_of(
+        &world
+            .hitl("alice", &["run", "--json", "--", "rm", "-rf", "/srv/hers/a", "/srv/hers/back"])
+            .run()
+            .exits(0),
+    );
+    let undo = world.hitl("alice", &["undo", &id]).command().spawn().unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    while !back.exists() {
+        assert!(Instant::now() < end, "it did not come back");
+    }
+    fs::rename(&back, root.join("aside")).unwrap();
+    fs::rename(&roots, &back).unwrap();
+    finish(undo);
+    let now = back.metadata().unwrap();
+    assert_eq!((now.uid(), now.mode() & 0o7777), (0, 0o700));
+}
+
+#[test]
+fn a_deep_tree_does_not_fill_the_disk_with_its_own_paths() {
+    let world = world_or_skip!();
+    world.policy(&policy("    snapshot: {max_files: 2000}\n"));
+    let mut deep = rustix::fs::open(
+        world.outside("srv"),
+        rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
+        rustix::fs::Mode::empty(),
+    )
+    .unwrap();
+    let name = "d".repeat(250);
+    for _ in 0..1000 {
+        rustix::fs::mkdirat(&deep, &name, rustix::fs::Mode::RWXU).unwrap();
+        let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
+        deep = rustix::fs::openat(&deep, &name, flags, rustix::fs::Mode::empty()).unwrap();
+    }
+    let words = ["run", "--", "chmod", "-R", "u+rwX", &format!("/srv/{name}")];
+    let ran = world.hitl("root", &words).run().exits(125);
+    ran.says("the limit is 64 MiB of names and attributes");
+}
+
+#[test]
+fn a_file_that_a_file_server_has_a_lease_on_is_waited_for() {
+    let world = world_or_skip!();
+    let root = site(&world, Place::System, ALLOW_ALL);
+    let lease = "import fcntl,os,signal,time\n\
+        f=open('/srv/site/conf/other.conf','r+')\n\
+        def give(*_): time.sleep(0.3); fcntl.fcntl(f,fcntl.F_SETLEASE,fcntl.F_UNLCK); os._exit(0)\n\
+        signal.signal(signal.SIGIO,give)\n\
+        fcntl.fcntl(f,fcntl.F_SETLEASE,fcntl.F_WRLCK)\n\
+        open('/srv/leased','w').close()\n\
+        time.sleep(60)\n";
+    let server = world.program("root", "/usr/bin/python3", &["-c", lease]).command().spawn();
+    let server = server.unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    while !world.outside("srv/leased").exists() {
+        assert!(Instant::now() < end, "there is no lease");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let before = Tree::of(&root);
+    let id = Place::System.run_command(&world, &["chmod", "600", "conf/other.conf"]);
+    finish(server);
+    Place::System.undo(&world, &id);
+    Tree::of(&root).is(&before, "after the undo");
+}
+
+#[test]
+fn what_a_user_has_mounted_for_themselves_keeps_no_tree_from_being_snapshotted() {
+    let world = world_or_skip!();
+    let root = site(&world, Place::System, ALLOW_ALL);
+    fs::create_dir(root.join("data/hers")).unwrap();
+    let before = Tree::of(&root);
+    let mount = "import ctypes,os,subprocess,sys\n\
+        device=os.open('/dev/fuse',os.O_RDWR)\n\
+        options=f'fd={device},rootmode=40000,user_id=4101,group_id=4101'.encode()\n\
+        if ctypes.CDLL(None).mount(b'hers',b'/srv/site/data/hers',b'fuse',6,options): sys.exit(9)\n\
+        sys.exit(subprocess.run(sys.argv[1:]).returncode)\n";
+    let run = ["hitl", "run", "--json", "--", "chmod", "-R", "g-w", "/srv/site/data"];
+    let ran = world.program("root", "/usr/bin/python3", &[&["-c", mount], &run[..]].concat()).run();
+    if ran.code() == 9 || !Path::new("/dev/fuse").exists() {
+        eprintln!("skipped: there is no FUSE here");
+        return;
+    }
+    // It is chmod that fails there.
+    let id = id_of(&ran.exits(1));
+    world.hitl("root", &["undo", &id]).run().exits(0);
+    Tree::of(&root).is(&before, "after the undo");
 }
 
 #[test]
