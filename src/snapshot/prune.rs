@@ -153,8 +153,8 @@ impl SnapshotStore {
     /// `on_record` puts runs on record, and says whether there was room for that.
     ///
     /// # Errors
-    /// What `on_record` fails with; then nothing has gone. [`SnapshotError::NotOnRecord`] where runs
-    /// had to go first, and even that made no room. Those of reading and writing.
+    /// What `on_record` fails with: nothing has gone then, unless runs had to go first to make room for
+    /// it, and even that did not. Those of reading and writing.
     pub fn prune<E: From<SnapshotError>>(
         &self,
         plan: PrunePlan,
