@@ -205,7 +205,8 @@ impl<'a> Judge<'a> {
             self.groups.settle(pair, inode.filter(|_| stays));
         }
         // Where nothing else is to be done, two names that are one elsewhere are no reason to.
-        let linked_here = there.is_some_and(|metadata| metadata.link.is_some());
+        let linked_here = there.is_some_and(|metadata| metadata.link.is_some())
+            || inode.is_some_and(|inode| self.groups.mixes(inode));
         (if apart { How::Apart } else { How::Plain }, !(apart && linked_here))
     }
 

@@ -42,6 +42,8 @@ pub(super) struct Groups {
     by_label: HashMap<ByteString, Group>,
     /// The labels of groups in which the run changed something, before or after it.
     involved: HashSet<ByteString>,
+    /// The inodes that are now one under names that were not.
+    mixed: HashSet<Inode>,
 }
 
 /// The names that were one inode.
@@ -129,6 +131,14 @@ impl Groups {
                 path: pair.path,
             });
         }
+        for (inode, shared) in &names {
+            let one = shared.first().and_then(|(was, _)| was.as_ref());
+            let apart =
+                |(was, _): &(Option<ByteString>, bool)| was.is_none() || was.as_ref() != one;
+            if shared.len() > 1 && shared.iter().any(apart) {
+                groups.mixed.insert(*inode);
+            }
+        }
         for (label, members) in members {
             let survives = |member: &&Member| {
                 let Some(now) = member.now.as_ref().filter(|_| member.usable && member.regular)
@@ -164,6 +174,11 @@ impl Groups {
     /// The group that a path belonged to before the run.
     pub(super) fn of_path(&self, pair: &PathPair) -> Option<&Group> {
         self.by_label.get(&self.firsts.label(&pair.path, &pair.before)?)
+    }
+
+    /// Whether an inode has names now that were not one before the run.
+    pub(super) fn mixes(&self, inode: Inode) -> bool {
+        self.mixed.contains(&inode)
     }
 
     /// Notes which inode the leader of a group will be, once that is known.

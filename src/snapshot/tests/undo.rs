@@ -206,6 +206,26 @@ fn a_file_that_has_several_names_keeps_them() {
 }
 
 #[test]
+fn the_first_of_several_names_that_was_made_a_file_of_its_own_is_one_again_after_redo() {
+    let fixture = Fixture::new();
+    let file = fixture.write("app/one", "content");
+    fs::hard_link(&file, fixture.path("app/two")).unwrap();
+    fs::hard_link(&file, fixture.path("app/three")).unwrap();
+    let before = fixture.seen();
+    let time = file.metadata().unwrap().modified().unwrap();
+    let id = fixture.run(&fixture.declared("app/**"), || {
+        fs::remove_file(&file).unwrap();
+        fixture.write("app/one", "content");
+        fs::File::open(&file).unwrap().set_modified(time).unwrap();
+    });
+    let after = fixture.seen();
+    let undone = fixture.undo_wholly(&id);
+    assert_eq!(fixture.seen(), before);
+    fixture.undo_wholly(&undone.run.id.parse().unwrap());
+    assert_eq!(fixture.seen(), after);
+}
+
+#[test]
 fn a_link_that_is_written_through_and_the_file_behind_it_both_come_back() {
     let fixture = Fixture::new();
     fixture.write("real/file", "old");
