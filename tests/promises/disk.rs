@@ -93,16 +93,17 @@ pub fn overlay(lower: &Path, upper: &Path, at: &Path) {
     succeeds("mount", &["-t", "overlay", "-o", &options, "overlay"], &[at]);
 }
 
-/// Works in a mount namespace of its own, which ends with it.
+/// Works in a mount namespace of its own, which ends with it, on a thread that is called like this one.
 pub fn privately<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let name = std::thread::current().name().unwrap_or("a test").to_owned();
     let worked = std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
+        let inner = || {
             unshare(CloneFlags::CLONE_NEWNS).unwrap();
             let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
             nix::mount::mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
             work()
-        });
-        thread.join()
+        };
+        std::thread::Builder::new().name(name).spawn_scoped(scope, inner).unwrap().join()
     });
     worked.unwrap_or_else(|failure| std::panic::resume_unwind(failure))
 }

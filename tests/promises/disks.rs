@@ -5,8 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
+use crate::disk::privately;
 
 /// Runs a test on a thread with mounts of its own. What hitl and other programs that are started by
 /// it see is mounted there too.
@@ -15,18 +14,7 @@ pub fn with_own_mounts(test: impl FnOnce() + Send) {
     if !crate::world::can_have_a_world(&name) {
         return;
     }
-    let outcome = std::thread::scope(|scope| {
-        let inner = || {
-            unshare(CloneFlags::CLONE_NEWNS).unwrap();
-            let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-            mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
-            test();
-        };
-        std::thread::Builder::new().name(name).spawn_scoped(scope, inner).unwrap().join()
-    });
-    if let Err(panic) = outcome {
-        std::panic::resume_unwind(panic);
-    }
+    privately(test);
 }
 
 /// A mounted disk. Dropped, it is no longer mounted.
