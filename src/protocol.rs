@@ -338,11 +338,7 @@ fn last_step<'r>(
         None => decisions::digest(case)?,
     };
     let on_record = OnRecord::new(case, id, digest);
-    let mut entries = Vec::new();
-    if approved.is_none() {
-        entries.extend(on_record.asked_and_decided());
-        entries.extend(on_record.proved());
-    }
+    let mut entries = on_record.beginning(approved.is_some());
     entries.extend(before.on_record(&on_record));
     entries.push(on_record.started(&confining, before));
     if let Err(error) = rooms.log.append(&entries, &Moment::now()) {

@@ -252,11 +252,7 @@ fn refused(
         None => decisions::digest(case)?,
     };
     let on_record = OnRecord::new(case, id, digest);
-    let mut entries = Vec::new();
-    if approved.is_none() {
-        entries.extend(on_record.asked_and_decided());
-        entries.extend(on_record.proved());
-    }
+    let mut entries = on_record.beginning(approved.is_some());
     entries.push(on_record.no_snapshot(because, Some(false)));
     rooms.log.append(&entries, &Moment::now())?;
     Ok(())

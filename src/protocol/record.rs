@@ -39,6 +39,15 @@ impl<'c> OnRecord<'c> {
         }
     }
 
+    /// What comes before everything else about a command: that it was asked, decided and proved. Where
+    /// it had to be approved, that is on record since.
+    pub(super) fn beginning(&self, approved: bool) -> Vec<Entry> {
+        if approved {
+            return Vec::new();
+        }
+        self.asked_and_decided().into_iter().chain(self.proved()).collect()
+    }
+
     /// Somebody asked, and the policy has spoken.
     pub(super) fn asked_and_decided(&self) -> [Entry; 2] {
         let verdict = self.case.verdict_of_the_policy();
